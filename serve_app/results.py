@@ -1,0 +1,61 @@
+"""What reading a document yields: the contract between the pipeline and the HTTP side.
+
+Arrays follow the conventions of ``deployments.types``. Times are milliseconds of wall clock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from deployments.errors import OcrError
+from deployments.types import Kind, Points
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """One line of text on a page, in pixels of the page that was read.
+
+    ``kind``, ``text`` and their confidences are None where the stage that gives them did not
+    answer; ``error`` then says why. ``engine`` is the name of the recognition engine that read
+    the line.
+    """
+
+    quad: Points
+    detection_confidence: float
+    kind: Kind | None = None
+    kind_confidence: float | None = None
+    text: str | None = None
+    confidence: float | None = None
+    engine: str | None = None
+    error: OcrError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PageResult:
+    """One page: its regions in reading order, or the ``error`` that befell the whole page.
+
+    ``index`` counts from 0. ``skew_deg`` is as in ``deployments.types.PageLines``.
+    ``timings_ms`` maps a stage's name to the time the page spent there.
+    """
+
+    index: int
+    width_px: int
+    height_px: int
+    skew_deg: float = 0.0
+    regions: tuple[Region, ...] = ()
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    error: OcrError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentResult:
+    """A document: its pages in order.
+
+    ``timings_ms`` maps a stage's name (and ``total``) to wall time for the whole document;
+    ``engines`` maps a stage's name to the name of the engine that served it.
+    """
+
+    pages: tuple[PageResult, ...]
+    timings_ms: Mapping[str, float] = field(default_factory=dict)
+    engines: Mapping[str, str] = field(default_factory=dict)
