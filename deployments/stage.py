@@ -1,0 +1,148 @@
+"""What the three Serve deployments share: threads, batcher, live tuning, health.
+
+A ``Stage`` drives one engine. It answers a list call with one outcome per item and knows no Ray,
+so it can be tested in a plain event loop; ``*/deployment.py`` makes Serve deployments of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.batching import Batcher, BatchLimits, Step
+from deployments.engine import Engine, Prepared
+from deployments.errors import OcrError, Outcome, StageFailed
+
+logger = logging.getLogger(__name__)
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+InT = TypeVar("InT")
+OutT = TypeVar("OutT")
+
+
+class StageTuning(BaseModel):
+    """The part of a stage's ``user_config`` that is the same for all: it changes without restart."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    batch: BatchLimits = Field(default_factory=BatchLimits, description="bounds of one model step")
+    max_step_s: float = Field(
+        60.0, gt=0, description="a model step that runs longer makes the replica unhealthy, seconds"
+    )
+
+
+class Stage(Generic[ItemT, ResultT]):
+    """One engine behind a batcher.
+
+    Torch runs in one thread of its own, so that the event loop keeps turning (and answering
+    health checks) while the model works; preparing and finishing run in a small pool and overlap
+    the model's work on other batches.
+
+    Args:
+        engine: the model; warmed up here, so a constructed stage is ready for traffic.
+        tuning_model: class of this stage's ``user_config``; its defaults hold until ``reconfigure``.
+        observe: called after every model step.
+    """
+
+    def __init__(
+        self,
+        engine: Engine[ItemT, Any, Any, ResultT],
+        tuning_model: type[StageTuning],
+        observe: Callable[[Step], None] = lambda step: None,
+    ) -> None:
+        self._engine = engine
+        self._tuning_model = tuning_model
+        self._tuning = tuning_model()
+        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
+        self._batcher: Batcher[Prepared[Any], Any] = Batcher(self._forward, self._tuning.batch, observe)
+        engine.configure(self._tuning)
+        self._model_thread.submit(engine.warm_up).result()
+
+    async def __call__(self, items: Sequence[ItemT]) -> list[Outcome[ResultT]]:
+        """Process items; each gets its own value or error, in order.
+
+        Raises:
+            StageUnavailable: the stage is shutting down.
+        """
+        with self._batcher.announce():
+            prepared = await self._in_pool(self._engine.prepare, items)
+        raw = await _apply(self._batcher.submit, prepared)
+        return await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
+
+    def reconfigure(self, user_config: Mapping[str, Any]) -> None:
+        """Take new tuning; the next model step obeys it.
+
+        Raises:
+            pydantic.ValidationError: a key or value is wrong; the old tuning stays.
+        """
+        tuning = self._tuning_model.model_validate(user_config)
+        self._engine.configure(tuning)
+        self._batcher.limits = tuning.batch
+        self._tuning = tuning
+
+    def ready(self) -> str:
+        """Name of the engine; answers only once the stage is warm, for it is built warm."""
+        return self._engine.name
+
+    def check_health(self) -> None:
+        """Raise if the batcher has died or the model hangs; Serve then replaces the replica."""
+        if not self._batcher.alive:
+            raise RuntimeError("the batcher is no longer running")
+        age_s = self._batcher.step_age_s
+        if age_s > self._tuning.max_step_s:
+            raise RuntimeError(f"a model step has been running for {age_s:.0f} s")
+
+    def record_autoscaling_stats(self) -> dict[str, float]:
+        """Work that waits, in items, for autoscaling policies."""
+        return {"queued_items": float(self._batcher.queued)}
+
+    async def close(self) -> None:
+        """Stop taking items and release the threads."""
+        await self._batcher.close()
+        self._model_thread.shutdown(wait=False, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _forward(self, batch: Sequence[Prepared[Any]]) -> Sequence[Any]:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._model_thread, self._engine.forward, batch)
+
+    async def _in_pool(
+        self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]
+    ) -> list[Outcome[OutT]]:
+        if not values:
+            return []
+        return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, step, values)
+
+
+async def _apply(
+    step: Callable[[list[Any]], Any], outcomes: Sequence[Outcome[InT]]
+) -> list[Outcome[Any]]:
+    """Run a list step on the values among outcomes; errors keep their places."""
+    kept = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, OcrError)]
+    answers: list[Outcome[Any]] = list(outcomes)
+    for i, answer in zip(kept, await step([outcomes[i] for i in kept]), strict=True):
+        answers[i] = answer
+    return answers
+
+
+def _guarded(
+    step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]
+) -> list[Outcome[OutT]]:
+    """Run an engine's list step; should it raise after all, find out for which item."""
+    try:
+        answers = step(values)
+        if len(answers) == len(values):
+            return answers
+        raise StageFailed(f"the engine gave {len(answers)} answers for {len(values)} items")
+    except Exception as error:
+        if len(values) > 1:
+            return [answer for value in values for answer in _guarded(step, [value])]
+        logger.exception("The engine failed on an item")
+        return [error if isinstance(error, OcrError) else StageFailed()]

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import asyncio
+import pickle
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from deployments.batching import Step
+from deployments.engine import Prepared
+from deployments.errors import OcrError, StageFailed, UnreadableDocument
+from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, draw_page
+from deployments.stage import Stage, StageTuning
+from deployments.types import Image, PageLines, Reading
+
+
+class Tuning(StageTuning):
+    confidence: float = 0.0
+
+
+def reader(engine: FakeRecogniser | None = None, steps: list[Step] | None = None) -> Stage[Image, Reading]:
+    observe = steps.append if steps is not None else lambda step: None
+    return Stage(engine or FakeRecogniser(), Tuning, observe)
+
+
+def texts(outcomes: Sequence[Reading | OcrError]) -> list[str | None]:
+    return [outcome.text if isinstance(outcome, Reading) else None for outcome in outcomes]
+
+
+async def test_calls_at_the_same_time_share_a_step_and_get_their_own_answers() -> None:
+    steps: list[Step] = []
+    stage = reader(steps=steps)
+    calls = [stage([draw_page([n])]) for n in range(8)]
+    answers = await asyncio.gather(*calls)
+    assert [texts(answer) for answer in answers] == [[str(n)] for n in range(8)]
+    assert sum(step.items for step in steps) == 8 and len(steps) < 8
+    await stage.close()
+
+
+async def test_bad_and_poisoned_items_fail_alone() -> None:
+    stage = reader(FakeRecogniser(FakeBehaviour(poison=13)))
+    empty = np.zeros((0, 10, 3), np.uint8)
+    answers = await stage([draw_page([1]), empty, draw_page([13]), draw_page([2])])
+    assert texts(answers) == ["1", None, None, "2"]
+    assert isinstance(answers[1], UnreadableDocument) and isinstance(answers[2], StageFailed)
+    assert pickle.loads(pickle.dumps(answers[2])).public == "The model failed on this item"
+    await stage.close()
+
+
+async def test_engine_that_raises_in_prepare_or_loses_answers_harms_one_item() -> None:
+    class Faulty(FakeRecogniser):
+        def prepare(self, items: Sequence[Image]) -> list[OcrError | Prepared[Image]]:
+            if any(item.shape[1] == 13 for item in items):
+                raise ZeroDivisionError
+            return super().prepare(items)
+
+        def finish(self, raw: Sequence[Reading]) -> list[OcrError | Reading]:
+            return [reading for reading in raw if reading.text != "7"]
+
+    stage = reader(Faulty())
+    answers = await stage([draw_page([1]), draw_page([2])[:, :13], draw_page([7]), draw_page([3])])
+    assert texts(answers) == ["1", None, None, "3"]
+    await stage.close()
+
+
+async def test_empty_call_is_answered_empty() -> None:
+    stage = reader()
+    assert await stage([]) == []
+    await stage.close()
+
+
+async def test_reconfigure_changes_threshold_and_batch_without_restart() -> None:
+    detector = FakeDetector()
+    stage: Stage[Image, PageLines] = Stage(detector, Tuning)
+    (page,) = await stage([draw_page([2**20 - 1, 0])])
+    assert isinstance(page, PageLines) and len(page.lines) == 2
+    stage.reconfigure({"confidence": 0.9, "batch": {"max_items": 3}})
+    (page,) = await stage([draw_page([2**20 - 1, 0])])
+    assert isinstance(page, PageLines) and len(page.lines) == 1
+    assert stage._batcher.limits.max_items == 3
+    await stage.close()
+
+
+async def test_wrong_tuning_is_refused_and_the_old_stays() -> None:
+    stage = reader()
+    with pytest.raises(ValidationError, match="confidense"):
+        stage.reconfigure({"confidense": 0.9})
+    assert texts(await stage([draw_page([4])])) == ["4"]
+    await stage.close()
+
+
+async def test_health_fails_while_the_model_hangs_and_after_the_batcher_died() -> None:
+    release = threading.Event()
+    entered = threading.Event()
+
+    class Hanging(FakeRecogniser):
+        def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
+            entered.set()
+            release.wait()
+            return super().forward(batch)
+
+    stage = reader(Hanging())
+    stage.check_health()
+    call = asyncio.create_task(stage([draw_page([1])]))
+    while not entered.is_set():
+        await asyncio.sleep(0)
+    stage.reconfigure({"max_step_s": 1e-9})
+    with pytest.raises(RuntimeError, match="has been running"):
+        stage.check_health()
+    release.set()
+    assert texts(await call) == ["1"]
+    stage.check_health()
+    await stage.close()
+    with pytest.raises(RuntimeError, match="batcher"):
+        stage.check_health()
+
+
+async def test_waiting_items_are_reported_for_autoscaling() -> None:
+    release = threading.Event()
+
+    class Gated(FakeRecogniser):
+        def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
+            release.wait()
+            return super().forward(batch)
+
+    stage = reader(Gated())
+    stage.reconfigure({"batch": {"max_items": 1}})
+    call = asyncio.create_task(stage([draw_page([n]) for n in range(5)]))
+    while stage.record_autoscaling_stats()["queued_items"] < 4:
+        await asyncio.sleep(0)
+    release.set()
+    assert len(await call) == 5
+    assert stage.record_autoscaling_stats() == {"queued_items": 0}
+    await stage.close()
