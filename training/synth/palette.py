@@ -1,0 +1,84 @@
+"""Choosing the faces, inks and words of one page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.synth.fonts import FontFace
+from training.synth.layouts import Ink, Rgb
+
+
+@dataclass(frozen=True)
+class FaceBook:
+    """The catalogue sorted by the look of its faces."""
+
+    text: tuple[FontFace, ...]
+    mono: tuple[FontFace, ...]
+    typewriter: tuple[FontFace, ...]
+    receipt: tuple[FontFace, ...]
+    display: tuple[FontFace, ...]
+    hand: tuple[FontFace, ...]
+
+    @classmethod
+    def of(cls, faces: Sequence[FontFace]) -> FaceBook:
+        printed = [f for f in faces if f.style == "printed"]
+        if not printed:
+            raise LookupError("the catalogue holds no printed face")
+        text = tuple(f for f in printed if f.look == "")
+        mono = tuple(f for f in printed if f.look == "mono") or text
+        typewriter = tuple(f for f in printed if f.look == "typewriter") or mono
+        receipt = tuple(f for f in printed if f.look == "receipt") + mono
+        display = tuple(f for f in printed if f.look == "display") + text
+        hand = tuple(f for f in faces if f.style == "handwritten")
+        return cls(text, mono, typewriter, receipt, display, hand)
+
+    @staticmethod
+    def choose(rng: np.random.Generator, faces: Sequence[FontFace], language: str) -> FontFace:
+        """A face that can set the language; Russian needs Cyrillic, everything needs Latin digits."""
+        need = "cyrillic" if language == "ru" else "latin"
+        fitting = [f for f in faces if need in f.scripts]
+        if not fitting:
+            raise LookupError(f"no face among {len(faces)} can set {need}")
+        return fitting[int(rng.integers(len(fitting)))]
+
+
+def print_ink(rng: np.random.Generator, coloured: float = 0.1) -> Ink:
+    """Press, laser or ribbon: near black, now and then blue or dark red."""
+    if rng.random() < coloured:
+        colour = _PRINT_COLOURS[int(rng.integers(len(_PRINT_COLOURS)))]
+    else:
+        level = int(rng.integers(0, 70))
+        colour = (level, level, min(255, level + int(rng.integers(0, 15))))
+    return Ink(
+        colour,
+        opacity=float(rng.uniform(0.75, 1.0)),
+        spread_px=float(rng.choice([0.0, rng.uniform(0.3, 0.8)])),
+        gain=float(rng.uniform(0.8, 1.7)),
+        fade=float(rng.choice([0.0, rng.uniform(0, 0.5)], p=[0.7, 0.3])),
+        grain=float(rng.choice([0.0, rng.uniform(0, 0.5)], p=[0.6, 0.4])),
+    )
+
+
+_PRINT_COLOURS: tuple[Rgb, ...] = ((25, 35, 120), (110, 25, 30), (20, 80, 50), (60, 60, 130), (130, 60, 120))
+_PEN_COLOURS: tuple[Rgb, ...] = (
+    (15, 15, 25), (20, 30, 110), (35, 50, 160), (60, 40, 130), (50, 40, 35), (85, 60, 40), (25, 60, 70), (120, 25, 35),
+)  # fmt: skip
+
+
+def pen_ink(rng: np.random.Generator, pencil: float = 0.1) -> Ink:
+    """Ballpoint, fountain pen or pencil."""
+    if rng.random() < pencil:
+        level = int(rng.integers(70, 130))
+        return Ink((level, level, level), float(rng.uniform(0.6, 0.9)), grain=float(rng.uniform(0.3, 0.6)))
+    colour = _PEN_COLOURS[int(rng.integers(len(_PEN_COLOURS)))]
+    return Ink(
+        colour,
+        opacity=float(rng.uniform(0.7, 1.0)),
+        spread_px=float(rng.uniform(0.0, 0.7)),
+        gain=float(rng.uniform(0.8, 2.2)),
+        fade=float(rng.uniform(0.0, 0.5)),
+        grain=float(rng.choice([0.0, rng.uniform(0, 0.3)])),
+    )
