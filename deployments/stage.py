@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -37,6 +38,16 @@ class StageTuning(BaseModel):
     )
 
 
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """State of one replica: its engine, items that wait, and model steps and items since its start."""
+
+    engine: str
+    queued: int
+    steps: int
+    items: int
+
+
 class Stage(Generic[ItemT, ResultT]):
     """One engine behind a batcher.
 
@@ -61,7 +72,9 @@ class Stage(Generic[ItemT, ResultT]):
         self._tuning = tuning_model()
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
-        self._batcher: Batcher[Prepared[Any], Any] = Batcher(self._forward, self._tuning.batch, observe)
+        self._observe = observe
+        self._steps = self._items = 0
+        self._batcher: Batcher[Prepared[Any], Any] = Batcher(self._forward, self._tuning.batch, self._count)
         engine.configure(self._tuning)
         self._model_thread.submit(engine.warm_up).result()
 
@@ -87,9 +100,9 @@ class Stage(Generic[ItemT, ResultT]):
         self._batcher.limits = tuning.batch
         self._tuning = tuning
 
-    def ready(self) -> str:
-        """Name of the engine; answers only once the stage is warm, for it is built warm."""
-        return self._engine.name
+    def status(self) -> StageStatus:
+        """What the stage is and has done; it answers only once warm, for it is built warm."""
+        return StageStatus(self._engine.name, self._batcher.queued, self._steps, self._items)
 
     def check_health(self) -> None:
         """Raise if the batcher has died or the model hangs; Serve then replaces the replica."""
@@ -112,6 +125,11 @@ class Stage(Generic[ItemT, ResultT]):
     async def _forward(self, batch: Sequence[Prepared[Any]]) -> Sequence[Any]:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._model_thread, self._engine.forward, batch)
+
+    def _count(self, step: Step) -> None:
+        self._steps += 1
+        self._items += step.items
+        self._observe(step)
 
     async def _in_pool(
         self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]

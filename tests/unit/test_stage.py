@@ -13,7 +13,7 @@ from deployments.batching import Step
 from deployments.engine import Prepared
 from deployments.errors import OcrError, StageFailed, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, draw_page
-from deployments.stage import Stage, StageTuning
+from deployments.stage import Stage, StageStatus, StageTuning
 from deployments.types import Image, PageLines, Reading
 
 
@@ -37,6 +37,7 @@ async def test_calls_at_the_same_time_share_a_step_and_get_their_own_answers() -
     answers = await asyncio.gather(*calls)
     assert [texts(answer) for answer in answers] == [[str(n)] for n in range(8)]
     assert sum(step.items for step in steps) == 8 and len(steps) < 8
+    assert stage.status() == StageStatus("fake", queued=0, steps=len(steps), items=8)
     await stage.close()
 
 

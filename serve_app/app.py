@@ -1,0 +1,45 @@
+"""The composition root: the one place that binds the graph. ``import_path`` of serve_config.yaml.
+
+    OcrIngress ──> Detection
+               ├─> Classification
+               └─> Recognition<Engine>      one deployment per recognition engine in use
+"""
+
+from __future__ import annotations
+
+from ray.serve import Application
+
+from deployments.classification.config import ClassificationTuning
+from deployments.classification.deployment import Classification
+from deployments.detection.config import DetectionTuning
+from deployments.detection.deployment import Detection
+from deployments.recognition.config import RecognitionTuning
+from deployments.recognition.deployment import Recognition
+from deployments.stage import StageTuning
+from serve_app.config import AppConfig
+from serve_app.ingress import OcrIngress
+
+
+def build(args: AppConfig) -> Application:
+    """Bind the graph. Called by Serve with the ``args`` of the application, validated."""
+    recognition = {
+        engine: Recognition.options(name=recognition_name(engine)).bind(engine_args)
+        for engine, engine_args in args.recognition.in_use.items()
+    }
+    return OcrIngress.bind(
+        args, Detection.bind(args.detection), Classification.bind(args.classification), recognition
+    )
+
+
+def recognition_name(engine: str) -> str:
+    """Name of the deployment of a recognition engine."""
+    return f"Recognition{engine.capitalize()}"
+
+
+def deployment_names(config: AppConfig) -> dict[str, type[StageTuning] | None]:
+    """The deployments that ``build`` binds, each with the model of its ``user_config``, if any."""
+    return {
+        OcrIngress.name: None,
+        Detection.name: DetectionTuning,
+        Classification.name: ClassificationTuning,
+    } | {recognition_name(engine): RecognitionTuning for engine in config.recognition.in_use}

@@ -1,0 +1,95 @@
+"""Configuration of the application: the ``args`` of serve_config.yaml, as one frozen tree.
+
+What needs a restart stands here (engines, weights, limits). Thresholds and batch bounds are in
+each deployment's ``user_config`` (the stages' ``*Tuning`` models), replicas and resources in its
+own block. Unknown keys are errors. Nothing is read from files or the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from deployments.classification.config import ClassificationArgs
+from deployments.detection.config import DetectionArgs
+from deployments.recognition.config import RecognitionArgs, RecognitionEngine
+from deployments.types import Kind
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RecognitionChoice(_Frozen):
+    """Which engine reads which kind of line; each engine in use is a deployment of its own."""
+
+    printed: RecognitionEngine = Field("crnn", description="engine that reads printed lines")
+    handwritten: RecognitionEngine = Field("crnn", description="engine that reads handwritten lines")
+    engines: Mapping[RecognitionEngine, RecognitionArgs] = Field(
+        default_factory=dict,
+        description="weights and device of an engine, by its name; an engine not listed uses its shipped weights",
+    )
+
+    @property
+    def by_kind(self) -> dict[Kind, RecognitionEngine]:
+        """The engine of every kind."""
+        return {Kind.PRINTED: self.printed, Kind.HANDWRITTEN: self.handwritten}
+
+    @property
+    def in_use(self) -> dict[RecognitionEngine, RecognitionArgs]:
+        """Arguments of the engines in use, in a fixed order."""
+        names = sorted({self.printed, self.handwritten})
+        return {name: self.engines.get(name, RecognitionArgs(engine=name)) for name in names}
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Self:
+        for name, args in self.engines.items():
+            if args.engine != name:
+                raise ValueError(f"engines.{name}.engine is {args.engine!r}; it must be {name!r}")
+        return self
+
+
+class Limits(_Frozen):
+    """What a request may ask for. Beyond a limit it is refused with the error that is named."""
+
+    max_body_bytes: int = Field(
+        32 * 2**20, ge=1, description="body of a request, bytes, counted while it arrives (413)"
+    )
+    max_pixels: int = Field(
+        60_000_000, ge=1, description="pixels of one page, read from its header (413)"
+    )
+    max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
+    min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
+    max_pages: int = Field(50, ge=1, description="pages of one document (413)")
+    request_deadline_s: float = Field(
+        60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
+    )
+    max_concurrent_documents: int = Field(
+        8, ge=1, description="documents that one ingress replica decodes at a time; more wait"
+    )
+
+
+class PipelineOptions(_Frozen):
+    """How a page is taken through the stages."""
+
+    crop_height_px: int = Field(
+        64, ge=16, description="lines are cut at their own height, reduced to this, pixels"
+    )
+    crop_margin: float = Field(
+        0.08, ge=0, le=1, description="widening of a line's cut on all sides, share of its height"
+    )
+    pages_in_flight: int = Field(
+        4, ge=1, description="pages of one document that are in the stages at a time"
+    )
+
+
+class AppConfig(_Frozen):
+    """All of ``args`` in serve_config.yaml. The defaults read a scan on a laptop."""
+
+    detection: DetectionArgs = Field(default_factory=DetectionArgs)
+    classification: ClassificationArgs = Field(default_factory=ClassificationArgs)
+    recognition: RecognitionChoice = Field(default_factory=RecognitionChoice)
+    pipeline: PipelineOptions = Field(default_factory=PipelineOptions)
+    limits: Limits = Field(default_factory=Limits)

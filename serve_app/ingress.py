@@ -1,0 +1,145 @@
+"""The Serve shell around the HTTP application: handles become async callables, errors become ours."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from fastapi import FastAPI
+from ray import serve
+from ray.exceptions import RayActorError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+from ray.serve.handle import DeploymentHandle
+
+from deployments.errors import OcrError, Overloaded, StageFailed, StageUnavailable
+from deployments.types import Image
+from serve_app.api import create_api
+from serve_app.config import AppConfig
+from serve_app.pipeline import OcrPipeline, Recogniser
+from serve_app.reader import Layout
+from serve_app.results import DocumentResult
+from serve_app.telemetry import DocumentMetrics
+
+logger = logging.getLogger("ray.serve")
+
+# A stage that answered within this time is warm without being asked; asking takes a queue slot.
+READY_FRESH_S = 10.0
+READY_TIMEOUT_S = 2.0
+
+
+class StageClient:
+    """Calls one stage over its handle, with our errors, one retry, and cancellation that works.
+
+    A stage call is idempotent, so one whose replica dies is sent again, once. Serve does not
+    cancel a by-reference call with its awaiter (measured), so a cancelled call is withdrawn here.
+    """
+
+    def __init__(self, stage: str, handle: DeploymentHandle) -> None:
+        self._stage = stage
+        self._handle = handle
+        self._answered_s = -READY_FRESH_S
+
+    async def __call__(self, items: Sequence[Any]) -> list[Any]:
+        """One outcome per item.
+
+        Raises:
+            Overloaded, StageUnavailable: try later.
+            StageFailed: the call as a whole failed.
+        """
+        try:
+            return await self._call(items)
+        except RayActorError as error:
+            logger.warning("%s: a replica died (%s); sending the call again", self._stage, error)
+        try:
+            return await self._call(items)
+        except RayActorError as error:
+            raise StageUnavailable(f"The {self._stage} stage is restarting", retry_after_s=5) from error
+
+    async def ready(self) -> bool:
+        """Whether a warm replica answers; a recent answer to any call counts."""
+        if time.monotonic() - self._answered_s < READY_FRESH_S:
+            return True
+        try:
+            async with asyncio.timeout(READY_TIMEOUT_S):
+                await self._await(self._handle.status.remote())
+        except (TimeoutError, OcrError, RayActorError):
+            return False
+        return True
+
+    async def _call(self, items: Sequence[Any]) -> list[Any]:
+        answer: list[Any] = await self._await(self._handle.remote(items))
+        return answer
+
+    async def _await(self, response: Any) -> Any:
+        try:
+            answer = await response
+        except asyncio.CancelledError:
+            response.cancel()
+            raise
+        except BackPressureError as error:
+            raise Overloaded(f"The {self._stage} stage is overloaded") from error
+        except DeploymentUnavailableError as error:
+            raise StageUnavailable(f"The {self._stage} stage is unavailable", retry_after_s=5) from error
+        except RayTaskError as error:
+            if isinstance(error.cause, OcrError):
+                raise error.cause from error
+            logger.exception("%s: the call failed", self._stage)
+            raise StageFailed(f"The {self._stage} stage failed") from error
+        self._answered_s = time.monotonic()
+        return answer
+
+
+@serve.deployment
+@serve.ingress()
+class OcrIngress:
+    """Receives documents over HTTP and takes their pages through the stages."""
+
+    def __init__(
+        self,
+        config: AppConfig,
+        detection: DeploymentHandle,
+        classification: DeploymentHandle,
+        recognition: Mapping[str, DeploymentHandle],
+    ) -> None:
+        readers = {
+            engine: StageClient("recognition", handle) for engine, handle in recognition.items()
+        }
+        self._stages = {
+            "detection": StageClient("detection", detection),
+            "classification": StageClient("classification", classification),
+        } | {f"recognition.{engine}": reader for engine, reader in readers.items()}
+        self._config = config
+        self._engines = {
+            "detection": config.detection.engine,
+            "classification": config.classification.engine,
+        } | {f"recognition.{kind}": engine for kind, engine in config.recognition.by_kind.items()}
+        self._pipeline = OcrPipeline(
+            self._stages["detection"],
+            self._stages["classification"],
+            {
+                kind: Recogniser(engine, readers[engine])
+                for kind, engine in config.recognition.by_kind.items()
+            },
+            config.pipeline,
+        )
+        self._metrics = DocumentMetrics()
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        """The HTTP application; Serve calls this in the replica, after the constructor."""
+        return create_api(self, self._config)
+
+    async def read(self, pages: Sequence[Image], layout: Layout, deadline_s: float) -> DocumentResult:
+        """Read decoded pages; see ``OcrPipeline.read``."""
+        with self._metrics.failures():
+            document = await self._pipeline.read(pages, layout, deadline_s)
+        self._metrics.record(document)
+        return replace(document, engines=self._engines)
+
+    async def readiness(self) -> dict[str, bool]:
+        """Whether each stage has a warm replica."""
+        answers = await asyncio.gather(*(stage.ready() for stage in self._stages.values()))
+        return dict(zip(self._stages, answers, strict=True))

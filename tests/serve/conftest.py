@@ -1,0 +1,111 @@
+"""One real Ray for all tests here; configurations are deployed as an operator does, over REST."""
+
+from __future__ import annotations
+
+import copy
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import ray
+import yaml
+from ray import serve
+
+ROOT = Path(__file__).resolve().parents[2]
+APPLICATION = "scriptorium"
+DEPLOY_TIMEOUT_S = 180
+
+Config = dict[str, Any]
+
+
+class Cluster:
+    """A local Ray with Serve on a port of its own."""
+
+    def __init__(self, dashboard_url: str) -> None:
+        self._dashboard = httpx.Client(base_url=dashboard_url, timeout=60)
+        self.port = free_port()
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
+
+    def config(self) -> Config:
+        """The repository's serve_config.yaml, on this cluster's port."""
+        config: Config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
+        config["http_options"]["port"] = self.port
+        return config
+
+    def deploy(self, config: Config) -> str:
+        """Apply a configuration; answers the application's final status."""
+        self._dashboard.put("/api/serve/applications/", json=config).raise_for_status()
+        deadline_s = time.monotonic() + DEPLOY_TIMEOUT_S
+        while time.monotonic() < deadline_s:
+            status = str(self.application().get("status"))
+            if status in ("RUNNING", "DEPLOY_FAILED"):
+                return status
+            time.sleep(0.2)
+        raise TimeoutError(f"still {status}: {self.application()}")
+
+    def application(self) -> Config:
+        """What Serve says of the application."""
+        answer = self._dashboard.get("/api/serve/applications/").raise_for_status().json()
+        found: Config = answer["applications"].get(APPLICATION, {})
+        return found
+
+    def replicas(self, deployment: str) -> list[Config]:
+        """Running replicas of a deployment, with their process ids."""
+        details = self.application()["deployments"][deployment]
+        return [replica for replica in details["replicas"] if replica["state"] == "RUNNING"]
+
+    def status(self, deployment: str) -> Any:
+        """The StageStatus of a stage's replica."""
+        return serve.get_deployment_handle(deployment, APPLICATION).status.remote().result(timeout_s=30)
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    # More logical CPUs than a laptop has: this tier tests the graph, not the placement.
+    context = ray.init(
+        address="local",
+        num_cpus=4,
+        include_dashboard=True,
+        dashboard_port=free_port(),
+        object_store_memory=200 * 2**20,
+        log_to_driver=False,
+        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
+    )
+    yield Cluster(f"http://{context.dashboard_url}")
+    serve.shutdown()
+    ray.shutdown()
+
+
+def with_fakes(config: Config, **behaviour: Config) -> Config:
+    """A configuration whose stages are the fake engines, each with a behaviour if given."""
+    config = copy.deepcopy(config)
+    (application,) = config["applications"]
+    fake = {stage: {"engine": "fake", "fake": behaviour.get(stage, {})} for stage in STAGES}
+    application["args"] |= {
+        "detection": fake["detection"],
+        "classification": fake["classification"],
+        "recognition": {
+            "printed": "fake",
+            "handwritten": "fake",
+            "engines": {"fake": fake["recognition"]},
+        },
+    }
+    for deployment in application["deployments"]:
+        if deployment["name"].startswith("Recognition"):
+            deployment["name"] = "RecognitionFake"
+    return config
+
+
+STAGES = ("detection", "classification", "recognition")
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

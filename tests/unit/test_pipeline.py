@@ -1,0 +1,176 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from deployments.errors import (
+    DeadlineExceeded,
+    OcrError,
+    Outcome,
+    Overloaded,
+    StageFailed,
+)
+from deployments.fakes import FakeClassifier, FakeDetector, FakeRecogniser, draw_page
+from deployments.geometry import quad_from_box
+from deployments.stage import Stage, StageTuning
+from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
+from serve_app.config import PipelineOptions
+from serve_app.pipeline import OcrPipeline, Recogniser
+from serve_app.reader import Layout
+from serve_app.results import DocumentResult
+
+HAND, PRINT = Kind.HANDWRITTEN, Kind.PRINTED
+
+
+class Tuning(StageTuning):
+    confidence: float = 0.0
+
+
+class Recorder:
+    """A stage that also remembers how many items each of its calls carried."""
+
+    def __init__(self, stage: Stage[Image, object]) -> None:
+        self.stage = stage
+        self.calls: list[int] = []
+
+    async def __call__(self, items: list[Image]) -> list[Outcome[object]]:
+        self.calls.append(len(items))
+        return await self.stage(items)
+
+
+class Graph:
+    """A pipeline over the real stage class with fake engines; any stage can be replaced."""
+
+    def __init__(self, shared: bool = True, **replaced: Callable[..., object]) -> None:
+        self.detect = replaced.get("detect") or Recorder(Stage(FakeDetector(), Tuning))
+        self.classify = replaced.get("classify") or Recorder(Stage(FakeClassifier(), Tuning))
+        self.reader = replaced.get("recognise") or Recorder(Stage(FakeRecogniser(), Tuning))
+        self.hand = self.reader if shared else Recorder(Stage(FakeRecogniser(), Tuning))
+        recognisers = {
+            PRINT: Recogniser("crnn", self.reader),
+            HAND: Recogniser("crnn" if shared else "trocr", self.hand),
+        }
+        self.pipeline = OcrPipeline(self.detect, self.classify, recognisers, PipelineOptions())
+
+    async def read(self, *pages: Image, layout: Layout = Layout.PAGE, deadline_s: float = 30) -> DocumentResult:
+        return await self.pipeline.read(pages, layout, deadline_s)
+
+
+async def test_page_is_read_line_by_line() -> None:
+    graph = Graph()
+    document = await graph.read(draw_page([11, 22, 33], [PRINT, HAND, PRINT]))
+    (page,) = document.pages
+    assert [(r.text, r.kind) for r in page.regions] == [("11", PRINT), ("22", HAND), ("33", PRINT)]
+    assert all(r.engine == "crnn" and r.confidence == 1 and r.error is None for r in page.regions)
+    assert set(page.timings_ms) == {"detection", "crops", "classification", "recognition", "assembly"}
+    assert document.timings_ms["total"] > 0
+
+
+async def test_each_stage_gets_one_call_per_page() -> None:
+    graph = Graph()
+    await graph.read(draw_page([1, 2, 3]), draw_page([4]))
+    assert graph.detect.calls == [1, 1]
+    assert sorted(graph.classify.calls) == sorted(graph.reader.calls) == [1, 3]
+
+
+async def test_crops_go_to_the_engine_of_their_kind_and_come_back_in_order() -> None:
+    graph = Graph(shared=False)
+    document = await graph.read(draw_page([1, 2, 3, 4], [HAND, PRINT, HAND, PRINT]))
+    regions = document.pages[0].regions
+    assert [r.text for r in regions] == ["1", "2", "3", "4"]
+    assert [r.engine for r in regions] == ["trocr", "crnn", "trocr", "crnn"]
+    assert graph.reader.calls == [2] and graph.hand.calls == [2]
+
+
+async def test_line_layout_skips_detection() -> None:
+    graph = Graph()
+    line = draw_page([99])[10:50]
+    document = await graph.read(line, layout=Layout.LINE)
+    (region,) = document.pages[0].regions
+    assert region.text == "99" and region.detection_confidence == 1
+    assert region.quad.tolist() == [[0, 0], [240, 0], [240, 40], [0, 40]]
+    assert graph.detect.calls == []
+
+
+async def test_page_without_lines_is_an_empty_page() -> None:
+    graph = Graph()
+    document = await graph.read(np.full((50, 60, 3), 255, np.uint8))
+    assert document.pages[0].regions == () and document.pages[0].error is None
+    assert graph.classify.calls == []
+
+
+async def test_failed_items_stay_with_their_regions() -> None:
+    async def classify(crops: Sequence[Image]) -> list[Outcome[KindScore]]:
+        return [StageFailed("no kind"), *[KindScore(PRINT, 0.9)] * (len(crops) - 1)]
+
+    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
+        return [*[Reading("ok", 0.8)] * (len(crops) - 1), StageFailed("no text")]
+
+    document = await Graph(classify=classify, recognise=recognise).read(draw_page([1, 2, 3]))
+    first, second, third = document.pages[0].regions
+    assert first.text == "ok" and first.kind is None and str(first.error) == "no kind"
+    assert second.error is None
+    assert third.text is None and third.kind is PRINT and str(third.error) == "no text"
+
+
+async def test_failed_page_leaves_the_others_alone() -> None:
+    good = FakeDetector()
+    good.configure(Tuning())
+
+    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+        if pages[0].shape[0] == 80:
+            return [StageFailed("bad page")]
+        return good.finish(good.forward(good.prepare(pages)))
+
+    document = await Graph(detect=detect).read(draw_page([1]), draw_page([2, 3]))
+    assert str(document.pages[0].error) == "bad page"
+    assert [r.text for r in document.pages[1].regions] == ["2", "3"]
+
+
+async def test_stage_that_fails_as_a_whole_marks_every_region() -> None:
+    async def classify(crops: Sequence[Image]) -> list[Outcome[KindScore]]:
+        raise StageFailed("gone")
+
+    document = await Graph(classify=classify).read(draw_page([1, 2]))
+    assert [(r.text, r.kind, str(r.error)) for r in document.pages[0].regions] == [
+        ("1", None, "gone"),
+        ("2", None, "gone"),
+    ]
+
+
+@pytest.mark.parametrize("stage", ["detect", "classify", "recognise"])
+async def test_overload_of_any_stage_is_the_answer_to_the_request(stage: str) -> None:
+    async def full(items: Sequence[Image]) -> list[OcrError]:
+        raise Overloaded("full", retry_after_s=7)
+
+    with pytest.raises(Overloaded) as caught:
+        await Graph(**{stage: full}).read(draw_page([1]), draw_page([2]))
+    assert caught.value.retry_after_s == 7
+
+
+async def test_deadline_withdraws_the_work() -> None:
+    withdrawn = asyncio.Event()
+
+    async def never(items: Sequence[Image]) -> list[OcrError]:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            withdrawn.set()
+            raise
+        raise AssertionError
+
+    with pytest.raises(DeadlineExceeded):
+        await Graph(recognise=never).read(draw_page([1]), deadline_s=0.01)
+    assert withdrawn.is_set()
+
+
+async def test_lines_without_area_are_left_out() -> None:
+    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+        flat = TextLine(quad_from_box((5, 5, 40, 0)), 0.9)
+        return [PageLines((flat, TextLine(quad_from_box((18, 18, 172, 28)), 0.8)))]
+
+    document = await Graph(detect=detect).read(draw_page([55]))
+    assert [r.text for r in document.pages[0].regions] == ["55"]
