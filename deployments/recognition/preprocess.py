@@ -1,0 +1,163 @@
+"""From a line crop to the input of a line recogniser. The same code trains and serves.
+
+A prepared line is ``float32``, shape ``(H, W)``: paper near 0, ink near 1, whatever the colours
+of the crop. Zero is therefore also the right value for padding, in the image and inside the
+network.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deployments.errors import UnreadableDocument
+
+Grey = npt.NDArray[np.uint8]
+Ink = npt.NDArray[np.float32]
+
+# Below this spread of grey levels a crop holds no ink, and stretching it would only amplify noise.
+_MIN_CONTRAST = 32
+_MAX_DESKEW_DEG = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class LineFormat:
+    """The input a recogniser was trained on; travels in its metadata.
+
+    ``max_width_px`` bounds the cost of one item: a longer line is squeezed to it. Widths are
+    padded to multiples of ``bucket_px`` so that a batch of near-equal lines needs no masks.
+    """
+
+    height_px: int = 32
+    max_width_px: int = 2400
+    bucket_px: int = 32
+    deskew: bool = False
+    adaptive_threshold: bool = False
+
+
+def prepare_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
+    """Prepare one crop.
+
+    Args:
+        image: ``uint8``, shape ``(H, W, 3)`` RGB or ``(H, W)`` grey; never written to.
+        line_format: target size and optional steps.
+
+    Returns:
+        ``float32``, shape ``(height_px, W')`` with ``W'`` a positive multiple of ``bucket_px``.
+
+    Raises:
+        UnreadableDocument: the crop has no pixels or is no image.
+    """
+    grey = to_grey(image)
+    if line_format.deskew:
+        grey = deskew(grey)
+    if line_format.adaptive_threshold:
+        grey = threshold_adaptive(grey)
+    grey = resize_to_height(grey, line_format.height_px, line_format.max_width_px)
+    return pad_to_bucket(normalise_ink(grey), line_format.bucket_px)
+
+
+def to_grey(image: npt.NDArray[np.uint8]) -> Grey:
+    """Luma of an RGB crop; a grey crop is returned as it is.
+
+    Raises:
+        UnreadableDocument: the crop has no pixels or is no image.
+    """
+    if image.ndim not in (2, 3) or (image.ndim == 3 and image.shape[2] != 3):
+        raise UnreadableDocument("A line crop must be grey or RGB")
+    if image.size == 0:
+        raise UnreadableDocument("The line crop has no pixels")
+    if image.ndim == 2:
+        return image
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def resize_to_height(grey: Grey, height_px: int, max_width_px: int) -> Grey:
+    """Scale to a height, keeping the aspect up to ``max_width_px``."""
+    height, width = grey.shape
+    target = min(max(round(width * height_px / height), 1), max_width_px)
+    if (height, width) == (height_px, target):
+        return grey
+    shrinks = height > height_px
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(grey, (target, height_px), interpolation=method), dtype=np.uint8)
+
+
+def normalise_ink(grey: Grey) -> Ink:
+    """Map paper to 0 and ink to about 1, also for light text on dark ground.
+
+    Paper is the median level, since text covers less than half of its line; ink is the far end
+    of the histogram (first or last percentile), on whichever side of the paper reaches further.
+    """
+    histogram = np.bincount(grey.ravel(), minlength=256)
+    below = np.cumsum(histogram) / grey.size
+    dark, paper, light = (int(np.searchsorted(below, share)) for share in (0.01, 0.5, 0.99))
+    sign = 1.0 if paper - dark >= light - paper else -1.0
+    contrast = max(paper - dark, light - paper, _MIN_CONTRAST)
+    ink = (np.float32(paper) - grey.astype(np.float32)) * np.float32(sign / contrast)
+    # Specks darker than the line's own ink must not outshine it.
+    return np.clip(ink, -1.0, 1.5, out=ink)
+
+
+def pad_to_bucket(ink: Ink, bucket_px: int) -> Ink:
+    """Pad with paper on the right to a multiple of ``bucket_px``."""
+    width = ink.shape[1]
+    padded = math.ceil(width / bucket_px) * bucket_px
+    return np.pad(ink, ((0, 0), (0, padded - width)))
+
+
+def stack(lines: list[Ink], width_px: int | None = None) -> Ink:
+    """Batch prepared lines of one height: ``float32``, shape ``(N, 1, H, max W)``, padded with paper."""
+    width = max(line.shape[1] for line in lines) if width_px is None else width_px
+    batch = np.zeros((len(lines), 1, lines[0].shape[0], width), np.float32)
+    for row, line in zip(batch, lines, strict=True):
+        row[0, :, : line.shape[1]] = line
+    return batch
+
+
+def rotate90(image: npt.NDArray[np.uint8], quarter_turns: int) -> npt.NDArray[np.uint8]:
+    """Turn by multiples of 90 degrees clockwise; contiguous."""
+    return np.ascontiguousarray(np.rot90(image, -quarter_turns))
+
+
+def threshold_adaptive(grey: Grey) -> Grey:
+    """Ink black, paper white, against the mean of the neighbourhood (as wide as the line is high)."""
+    block = max(grey.shape[0] | 1, 3)
+    return np.asarray(
+        cv2.adaptiveThreshold(grey, 255, cv2.ADAPTIVE_THRESH_MEAN_C, cv2.THRESH_BINARY, block, 12),
+        dtype=np.uint8,
+    )
+
+
+def deskew(grey: Grey) -> Grey:
+    """Turn a line so that its baseline is level; the ground is continued at the edges."""
+    angle = skew_deg(grey)
+    if angle == 0:
+        return grey
+    return np.asarray(_turned(grey, -angle, cv2.BORDER_REPLICATE), dtype=np.uint8)
+
+
+def skew_deg(grey: Grey) -> float:
+    """Angle of the baseline, counter-clockwise, within 5 degrees, in steps of a quarter degree.
+
+    The angle whose correction gives the sharpest row profile (largest variance of ink per row).
+    """
+    if min(grey.shape) < 8:
+        return 0.0
+    ink = np.clip(normalise_ink(grey), 0, 1)
+    angles = np.arange(-_MAX_DESKEW_DEG, _MAX_DESKEW_DEG + 0.25, 0.25)
+    sharpness = [float(np.var(_turned(ink, -angle, cv2.BORDER_CONSTANT).sum(axis=1))) for angle in angles]
+    level = sharpness[len(angles) // 2]
+    best = int(np.argmax(sharpness))
+    # A flat profile says nothing: only a clear gain turns the line.
+    return float(angles[best]) if sharpness[best] > 1.05 * level else 0.0
+
+
+def _turned(image: npt.NDArray[np.generic], angle_deg: float, border: int) -> npt.NDArray[np.generic]:
+    height, width = image.shape
+    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)
+    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border))

@@ -1,0 +1,99 @@
+"""Cheap variation of line images, so that a cached line is a new one at every visit.
+
+The heavy work (paper, inks, degradations) is done once by ``training.synth``; here a line only
+gets other margins, another geometry, another exposure, blur and noise. ``sample`` draws,
+``apply`` is deterministic given what was drawn and a noise seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+Grey = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """One draw. Margins are shares of the height, negative where the crop cuts into the line."""
+
+    top: float
+    bottom: float
+    left: float
+    right: float
+    stretch: float
+    shear: float
+    rotation_deg: float
+    contrast: float
+    brightness: float
+    blur_px: float
+    coarseness: float
+    noise: float
+    noise_seed: int
+
+
+def sample(rng: np.random.Generator) -> Variation:
+    """Draw a variation; about a third of all lines keep their sharpness."""
+    soft = rng.random() < 0.3
+    return Variation(
+        top=float(rng.uniform(-0.05, 0.22)),
+        bottom=float(rng.uniform(-0.05, 0.22)),
+        left=float(rng.uniform(-0.03, 0.4)),
+        right=float(rng.uniform(-0.03, 0.4)),
+        stretch=float(np.exp(rng.normal(0.0, 0.1))),
+        shear=float(rng.normal(0.0, 0.08)),
+        rotation_deg=float(rng.normal(0.0, 0.35)),
+        contrast=float(rng.uniform(0.6, 1.1)),
+        brightness=float(rng.uniform(-25.0, 25.0)),
+        blur_px=float(rng.uniform(0.3, 1.1)) if soft else 0.0,
+        coarseness=float(rng.uniform(0.45, 0.9)) if rng.random() < 0.2 else 1.0,
+        noise=float(rng.uniform(2.0, 14.0)) if rng.random() < 0.5 else 0.0,
+        noise_seed=int(rng.integers(2**31)),
+    )
+
+
+def apply(grey: Grey, variation: Variation) -> Grey:
+    """Vary one grey line; the result has another width and height."""
+    varied = _warped(grey, variation)
+    if variation.coarseness < 1:
+        varied = _coarsened(varied, variation.coarseness)
+    if variation.blur_px > 0:
+        varied = np.asarray(cv2.GaussianBlur(varied, (0, 0), variation.blur_px), np.uint8)
+    return _exposed(varied, variation)
+
+
+def _warped(grey: Grey, v: Variation) -> Grey:
+    height, width = grey.shape
+    out_width = max(round((width * v.stretch) + (v.left + v.right) * height), 8)
+    out_height = max(round(height * (1 + v.top + v.bottom)), 8)
+    angle = np.deg2rad(v.rotation_deg) * min(1.0, 8 * height / width)
+    slope = np.tan(angle)
+    matrix = np.array(
+        [
+            [v.stretch, -v.shear, v.left * height + v.shear * height / 2],
+            [-slope, 1.0, v.top * height + slope * width / 2],
+        ],
+        np.float32,
+    )
+    paper = float(np.median(grey[:: max(1, height // 12), :: max(1, width // 64)]))
+    return np.asarray(
+        cv2.warpAffine(grey, matrix, (out_width, out_height), flags=cv2.INTER_LINEAR, borderValue=paper),
+        np.uint8,
+    )
+
+
+def _coarsened(grey: Grey, share: float) -> Grey:
+    height, width = grey.shape
+    small = cv2.resize(grey, (max(round(width * share), 4), max(round(height * share), 4)), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def _exposed(grey: Grey, v: Variation) -> Grey:
+    varied = (grey.astype(np.float32) - 128) * np.float32(v.contrast) + np.float32(128 + v.brightness)
+    if v.noise > 0:
+        rng = np.random.default_rng(v.noise_seed)
+        varied += rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(v.noise)
+    return np.clip(varied, 0, 255).astype(np.uint8)
