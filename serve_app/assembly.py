@@ -3,7 +3,7 @@
 The page is turned upright first, so everything below works on straight boxes. It is then cut into
 bands from top to bottom. A band whose lines leave a vertical gutter free is either columns of
 running text, read one after the other, or a table, form or receipt, read row by row; the lines'
-lengths and whether they stand in common rows tell which (``_is_columns``). Columns are cut again
+lengths and whether they stand in common rows tell which (``_columns``). Columns are cut again
 the same way: the recursive XY-cut of Nagy and Seth (1984), with rows kept whole.
 """
 
@@ -86,17 +86,20 @@ def page_text(regions: Sequence[Region], skew_deg: float = 0.0) -> str:
     Pieces of one row are joined by a space, or by a tab where the gap between them is wide; rows by
     a line break; paragraphs and columns by an empty line. Regions without text are left out.
     """
-    read = [region for region in regions if region.text]
+    read = [(region, region.text) for region in regions if region.text]
     if not read:
         return ""
-    turns = [_quarter_turns(region.quad, skew_deg) for region in read]
-    pieces = [read[0].text or ""]
-    boxes = [_upright([region], skew_deg + 90.0 * turn)[0] for region, turn in zip(read, turns, strict=True)]
+    turns = [_quarter_turns(region.quad, skew_deg) for region, _ in read]
+    boxes = [
+        _upright([region], skew_deg + 90.0 * turn)[0] for (region, _), turn in zip(read, turns, strict=True)
+    ]
     height_px = _usual_height(boxes)
     pitch_px = _usual_pitch(boxes, height_px)
-    for (before, turn_before), (after, turn_after) in pairwise(zip(boxes, turns, strict=True)):
-        joint = "\n\n" if turn_before != turn_after else _joint(before, after, height_px, pitch_px)
-        pieces += [joint, read[len(pieces) // 2 + 1].text or ""]
+    pieces = [read[0][1]]
+    for i in range(1, len(read)):
+        turned = turns[i] != turns[i - 1]
+        pieces.append("\n\n" if turned else _joint(boxes[i - 1], boxes[i], height_px, pitch_px))
+        pieces.append(read[i][1])
     return "".join(pieces)
 
 
@@ -208,14 +211,10 @@ def _columns(boxes: Sequence[_Box], height_px: float) -> tuple[list[_Box], list[
     for left_px, _ in _gutters(boxes, height_px):
         left = [box for box in boxes if box.right <= left_px]
         right = [box for box in boxes if box.right > left_px]
-        if _is_columns(left, right, height_px):
+        # Otherwise the two sides are cells of common rows.
+        if _is_running_text(left, height_px) and _is_running_text(right, height_px):
             return left, right
     return None
-
-
-def _is_columns(left: Sequence[_Box], right: Sequence[_Box], height_px: float) -> bool:
-    """Whether both sides are running text rather than the cells of common rows."""
-    return _is_running_text(left, height_px) and _is_running_text(right, height_px)
 
 
 def _is_running_text(boxes: Sequence[_Box], height_px: float) -> bool:

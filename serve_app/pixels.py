@@ -60,8 +60,8 @@ def _from_grey(grey: npt.NDArray[np.uint8], picture: PIL.Image.Image) -> Image:
 def _scale_deep_grey(picture: PIL.Image.Image) -> npt.NDArray[np.uint8]:
     stated = _tiff_tag(picture, _BITS_PER_SAMPLE)
     full = 2 ** (stated if stated is not None and 8 < stated <= 16 else 16) - 1
-    levels = np.minimum(np.arange(65536), full) * (255.0 / full)
-    return np.rint(levels).astype(np.uint8)[np.asarray(picture)]
+    levels = np.rint(np.minimum(np.arange(65536), full) * (255.0 / full)).astype(np.uint8)
+    return np.take(levels, np.asarray(picture))
 
 
 def _scale_open_range(values: npt.NDArray[np.int32] | npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
@@ -70,11 +70,12 @@ def _scale_open_range(values: npt.NDArray[np.int32] | npt.NDArray[np.float32]) -
         return np.full(values.shape, 255, np.uint8)
     low, high = _full_range(float(finite.min()), float(finite.max()), values.dtype.kind == "f")
     clean = np.nan_to_num(values.astype(np.float32), nan=high, posinf=high, neginf=low)
-    return np.rint(np.clip((clean - low) * (255.0 / (high - low)), 0, 255)).astype(np.uint8)
+    scaled: npt.NDArray[np.float32] = np.clip((clean - low) * (255.0 / (high - low)), 0, 255)
+    return np.rint(scaled).astype(np.uint8)
 
 
 def _full_range(low: float, high: float, is_float: bool) -> tuple[float, float]:
-    """Black and white of greys whose file states no range: the usual scale that holds them, else their own."""
+    """Black and white of greys whose file states no range: a usual scale that holds them, or their own."""
     if low >= 0:
         for white in (1.0, 255.0, 65535.0) if is_float else (255.0, 65535.0):
             if high <= white:

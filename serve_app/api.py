@@ -1,0 +1,197 @@
+"""The HTTP application: routes over a :class:`~serve_app.reader.Reader`; knows no Ray."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+from typing import Annotated, Protocol, TypeVar
+
+from fastapi import FastAPI, HTTPException, Query, Request, Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive
+
+from deployments.errors import DeadlineExceeded
+from serve_app import contract, problems
+from serve_app.documents import PageLimits, decode
+from serve_app.faults import RequestIds, install_handlers, problem_response, request_id
+from serve_app.reader import Reader
+from serve_app.render import json as json_format
+from serve_app.render import text as text_format
+from serve_app.results import DocumentResult
+from serve_app.schemas import Health, Layout, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
+from serve_app.site import mount_site
+from serve_app.uploads import document_bytes, encoded_document, whole_body
+
+T = TypeVar("T")
+
+Parameters = Annotated[OcrQuery, Query()]
+
+
+class ApiLimits(PageLimits, Protocol):
+    """What a request may ask for; see ``serve_app.config.Limits``."""
+
+    @property
+    def max_body_bytes(self) -> int: ...
+    @property
+    def request_deadline_s(self) -> float: ...
+    @property
+    def max_concurrent_documents(self) -> int: ...
+
+
+class ApiConfig(Protocol):
+    """The part of the configuration that the HTTP side uses."""
+
+    @property
+    def limits(self) -> ApiLimits: ...
+
+
+def create_api(reader: Reader, config: ApiConfig) -> FastAPI:
+    """The ASGI application that answers for ``reader``."""
+    service = _Service(reader, config.limits)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        service.close()
+
+    app = FastAPI(
+        title=contract.TITLE,
+        version=contract.VERSION,
+        description=contract.DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        lifespan=lifespan,
+    )
+    app.add_middleware(RequestIds)
+    install_handlers(app)
+    _add_reading_routes(app, service)
+    _add_state_routes(app, reader)
+    mount_site(app)
+    contract.install(app)
+    return app
+
+
+class _Service:
+    """Takes a document from bytes to an answer, within the limits."""
+
+    def __init__(self, reader: Reader, limits: ApiLimits) -> None:
+        self._reader = reader
+        self.limits = limits
+        self._decoders = ThreadPoolExecutor(limits.max_concurrent_documents, thread_name_prefix="decode")
+
+    async def answer(self, request: Request, query: OcrQuery, document: Callable[[], bytes]) -> Response:
+        """Decode and read a document, and write the answer; the work ends when the client goes away.
+
+        ``document`` yields the bytes; it runs in a worker thread.
+        """
+        started_s = time.perf_counter()
+        limit_s = self.limits.request_deadline_s
+        try:
+            async with asyncio.timeout(limit_s):
+                reading = self._read(document, query.layout, started_s)
+                result, timings_ms = await _unless_disconnected(request.receive, reading)
+        except TimeoutError as error:
+            raise DeadlineExceeded(f"The document was not read within {limit_s:g} s.") from error
+        errors = [page.error for page in result.pages if page.error]
+        if errors and len(errors) == len(result.pages):
+            raise errors[0]
+        timings_ms["total"] = _since_ms(started_s)
+        return _rendered(result, query.format, request_id(request), timings_ms)
+
+    async def _read(
+        self, document: Callable[[], bytes], layout: Layout, started_s: float
+    ) -> tuple[DocumentResult, dict[str, float]]:
+        loop = asyncio.get_running_loop()
+        pages = await loop.run_in_executor(self._decoders, lambda: decode(document(), self.limits))
+        decoded_ms = _since_ms(started_s)
+        left_s = self.limits.request_deadline_s - decoded_ms / 1000
+        result = await self._reader.read(pages, layout is Layout.LINE, left_s)
+        return result, {"decode": decoded_ms, **result.timings_ms}
+
+    def close(self) -> None:
+        self._decoders.shutdown(wait=False, cancel_futures=True)
+
+
+def _add_reading_routes(app: FastAPI, service: _Service) -> None:
+    @app.post("/ocr", **contract.READ_UPLOAD)
+    async def read_upload(request: Request, query: Parameters) -> Response:
+        """Read the document in a multipart field `image` or `file`, or in the raw body.
+
+        The format is told by the content: JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first frame).
+        """
+        data = await document_bytes(request, service.limits.max_body_bytes)
+        return await service.answer(request, query, lambda: data)
+
+    @app.post("/api/", **contract.READ_ENCODED)
+    async def read_encoded(request: Request, query: Parameters) -> Response:
+        """Read the document in a base64 data URL; the answer is that of `/ocr`."""
+        body = await whole_body(request, service.limits.max_body_bytes)
+        return await service.answer(request, query, lambda: encoded_document(body))
+
+
+def _add_state_routes(app: FastAPI, reader: Reader) -> None:
+    @app.get("/healthz", **contract.HEALTH)
+    async def alive() -> Health:
+        """Alive: the event loop turns."""
+        return Health(status="alive")
+
+    @app.get("/readyz", **contract.READINESS)
+    async def ready(request: Request) -> Response:
+        """Ready: every stage is warm and takes work."""
+        stages = dict(await reader.readiness())
+        if stages and all(stages.values()):
+            return _json(Readiness(ready=True, stages=stages).model_dump_json())
+        cold = ", ".join(name for name, warm in stages.items() if not warm)
+        problem = problems.problem(problems.NOT_READY, f"Not warm yet: {cold}.", request_id(request))
+        return problem_response(
+            StagesProblem(**problem.model_dump(), stages=stages), {"Retry-After": "1"}
+        )
+
+    @app.get("/problems/{code}", **contract.PROBLEM_KIND)
+    async def problem_kind(code: str) -> ProblemKind:
+        """What the `type` of a problem refers to."""
+        kind = problems.catalogue().get(code)
+        if kind is None:
+            raise HTTPException(404)
+        return kind
+
+
+def _rendered(
+    result: DocumentResult, output: OutputFormat, identity: str, timings_ms: Mapping[str, float]
+) -> Response:
+    timing = ", ".join(f"{stage};dur={spent:.1f}" for stage, spent in timings_ms.items())
+    headers = {"Server-Timing": timing, "Cache-Control": "no-store"}
+    if output is OutputFormat.TEXT:
+        return Response(text_format.render(result), headers=headers, media_type="text/plain")
+    return _json(json_format.render(result, identity, timings_ms).model_dump_json(), headers)
+
+
+def _json(body: str, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, headers=dict(headers or {}), media_type="application/json")
+
+
+async def _unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
+    """The result of ``work``, cancelled with ClientDisconnect when nobody waits for it any more."""
+    working = asyncio.ensure_future(work)
+    watching = asyncio.ensure_future(_disconnection(receive))
+    try:
+        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise ClientDisconnect
+        return working.result()
+    finally:
+        working.cancel()
+        watching.cancel()
+        await asyncio.gather(working, watching, return_exceptions=True)
+
+
+async def _disconnection(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _since_ms(started_s: float) -> float:
+    return (time.perf_counter() - started_s) * 1000

@@ -1,0 +1,191 @@
+"""What openapi.json says beyond what the routes' types say: bodies, examples, every problem."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from deployments import errors
+from serve_app import problems
+from serve_app.schemas import Answer, EncodedDocument, Problem, ProblemKind, Readiness, StagesProblem
+
+TITLE = "Scriptorium"
+VERSION = "1.0.0"
+DESCRIPTION = """\
+Reads documents: finds the lines of text on a page, tells handwriting from print, and reads both, in
+Russian and English.
+
+Every error is a problem document (`application/problem+json`, RFC 9457). Every answer carries the
+`X-Request-ID` of its request; send a short plain one of your own to follow a request through
+several services. Unknown parameters and fields are errors.
+"""
+
+_EXAMPLE_ID = "5f0c6f5e1b7a4c0f9a6f0d8f2f1c9a3e"
+_REQUEST_ID_HEADER = {
+    "X-Request-ID": {"description": "id of the request", "schema": {"type": "string"}, "example": _EXAMPLE_ID}
+}
+_TIMING_HEADER = {
+    "Server-Timing": {
+        "description": "milliseconds by stage",
+        "schema": {"type": "string"},
+        "example": "decode;dur=21.4, detection;dur=84.0, recognition;dur=140.9, total;dur=252.0",
+    }
+}
+_RETRY_HEADER = {
+    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}, "example": 1}
+}
+
+EXAMPLE: dict[str, Any] = {
+    "request_id": _EXAMPLE_ID,
+    "pages": [
+        {
+            "page": 1,
+            "width": 1240,
+            "height": 1754,
+            "skew_deg": 0.0,
+            "regions": [
+                {
+                    "bbox": {"x": 120.0, "y": 96.0, "width": 412.0, "height": 34.0},
+                    "polygon": [[120.0, 96.0], [532.0, 96.0], [532.0, 130.0], [120.0, 130.0]],
+                    "kind": "printed",
+                    "kind_confidence": 0.9981,
+                    "text": "Фамилия, имя:",
+                    "confidence": 0.9712,
+                    "detection_confidence": 0.9374,
+                    "engine": "crnn",
+                    "error": None,
+                }
+            ],
+            "text": "Фамилия, имя:",
+            "error": None,
+        }
+    ],
+    "timings_ms": {"decode": 21.4, "detection": 84.0, "recognition": 140.9, "total": 252.0},
+    "engines": {"detection": "yolo", "classification": "clip", "recognition.printed": "crnn"},
+}
+
+_FAILED_READING = (
+    problems.INVALID_PARAMETER,
+    *map(
+        problems.kind_of,
+        (
+            errors.MalformedRequest,
+            errors.PayloadTooLarge,
+            errors.UnsupportedFormat,
+            errors.UnreadableDocument,
+            errors.StageFailed,
+            errors.Overloaded,
+            errors.StageUnavailable,
+            errors.DeadlineExceeded,
+        ),
+    ),
+    problems.INTERNAL,
+)
+
+
+def _problem_responses(*kinds: ProblemKind, model: type[Problem] = Problem, **extra: Any) -> dict[int, Any]:
+    """One response a status, with an example for each kind of problem that has it."""
+    by_status: dict[int, list[ProblemKind]] = defaultdict(list)
+    for kind in kinds:
+        by_status[kind.status].append(kind)
+    return {status: _problem_response(by_status[status], model, extra) for status in sorted(by_status)}
+
+
+def _problem_response(
+    kinds: list[ProblemKind], model: type[Problem], extra: dict[str, Any]
+) -> dict[str, Any]:
+    examples = {
+        kind.code: {"value": problems.problem(kind, kind.title, _EXAMPLE_ID).model_dump() | extra}
+        for kind in kinds
+    }
+    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
+    return {
+        "description": HTTPStatus(kinds[0].status).phrase,
+        "headers": _REQUEST_ID_HEADER | (_RETRY_HEADER if any(kind.retry for kind in kinds) else {}),
+        "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": examples}},
+    }
+
+
+def _reading(operation_id: str, body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "operation_id": operation_id,
+        "tags": ["reading"],
+        "responses": {
+            200: {
+                "model": Answer,
+                "description": "The document as it was read",
+                "headers": _REQUEST_ID_HEADER | _TIMING_HEADER,
+                "content": {
+                    "application/json": {"example": EXAMPLE},
+                    "text/plain": {"schema": {"type": "string"}, "example": "Фамилия, имя:\n"},
+                },
+            },
+            **_problem_responses(*_FAILED_READING),
+        },
+        "openapi_extra": {"requestBody": {"required": True, "content": body}},
+    }
+
+
+_BINARY = {"type": "string", "format": "binary", "description": "the file"}
+_RAW = {"schema": {"type": "string", "format": "binary"}}
+_FORM = {"oneOf": [{"required": ["image"]}, {"required": ["file"]}], "additionalProperties": False}
+
+READ_UPLOAD = _reading(
+    "readUpload",
+    {
+        "multipart/form-data": {
+            "schema": {"type": "object", "properties": {"image": _BINARY, "file": _BINARY}, **_FORM}
+        },
+        "image/*": _RAW,
+        "application/octet-stream": _RAW,
+    },
+)
+READ_ENCODED = _reading(
+    "readEncoded",
+    {"application/json": {"schema": {"$ref": f"#/components/schemas/{EncodedDocument.__name__}"}}},
+)
+HEALTH: dict[str, Any] = {
+    "operation_id": "getHealth",
+    "tags": ["state"],
+    "responses": {200: {"description": "The service is alive", "headers": _REQUEST_ID_HEADER}},
+}
+READINESS: dict[str, Any] = {
+    "operation_id": "getReadiness",
+    "tags": ["state"],
+    "responses": {
+        200: {"model": Readiness, "description": "Work is taken", "headers": _REQUEST_ID_HEADER},
+        **_problem_responses(
+            problems.NOT_READY, model=StagesProblem, stages={"detection": True, "recognition.crnn": False}
+        ),
+    },
+}
+PROBLEM_KIND: dict[str, Any] = {
+    "operation_id": "getProblemKind",
+    "tags": ["state"],
+    "responses": {
+        200: {"description": "The kind of problem", "headers": _REQUEST_ID_HEADER},
+        **_problem_responses(problems.kind_of_status(404)),
+        422: {"description": "Not answered: any text is a code"},
+    },
+}
+
+
+def install(app: FastAPI) -> None:
+    """Have ``app.openapi()`` list the schemas that only bodies and problems refer to."""
+
+    def describe() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(
+                title=app.title, version=app.version, description=app.description, routes=app.routes
+            )
+            schemas = document["components"]["schemas"]
+            for model in (Problem, StagesProblem, EncodedDocument):
+                schemas[model.__name__] = model.model_json_schema()
+            app.openapi_schema = document
+        return app.openapi_schema
+
+    app.openapi = describe  # type: ignore[method-assign]

@@ -1,0 +1,131 @@
+"""Exceptions -> problem responses, and the middleware that gives every request its id.
+
+An id that the client sends is kept when it is short and plain, so that a request can be followed
+through several services; every answer carries the id back.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import uuid
+from collections.abc import Mapping
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.errors import OcrError
+from serve_app import problems
+from serve_app.schemas import Problem
+
+logger = logging.getLogger(__name__)
+
+REQUEST_ID_HEADER = "X-Request-ID"
+
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+_CLIENT_CLOSED_REQUEST = 499
+_SAFETY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+
+
+def request_id(request: Request) -> str:
+    """The id of a request that went through :class:`RequestIds`."""
+    identity: str = request.state.request_id
+    return identity
+
+
+def problem_response(problem: Problem, headers: Mapping[str, str] | None = None) -> Response:
+    """A problem document with its status."""
+    return Response(
+        problem.model_dump_json(),
+        status_code=problem.status,
+        headers=dict(headers or {}),
+        media_type=problems.MEDIA_TYPE,
+    )
+
+
+class RequestIds:
+    """ASGI middleware: ids in and out, and an answer for exceptions that nothing else expected."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        sent = Headers(scope=scope).get(REQUEST_ID_HEADER, "")
+        identity = sent if _PLAIN_ID.fullmatch(sent) else uuid.uuid4().hex
+        scope.setdefault("state", {})["request_id"] = identity
+        started = False
+
+        async def send_marked(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                headers = MutableHeaders(scope=message)
+                headers[REQUEST_ID_HEADER] = identity
+                for name, value in _SAFETY_HEADERS.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_marked)
+        except Exception:
+            logger.exception("request %s: %s %s failed", identity, scope["method"], scope["path"])
+            if started:
+                raise
+            await _unexpected(identity)(scope, receive, send_marked)
+
+
+def install_handlers(app: FastAPI) -> None:
+    """Have every exception that a route may raise answered as a problem."""
+    app.add_exception_handler(OcrError, _on_ocr_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_parameter)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(ClientDisconnect, _on_disconnect)
+
+
+def _unexpected(identity: str) -> Response:
+    detail = "The service failed unexpectedly; the reason is in its log under this request id."
+    return problem_response(problems.problem(problems.INTERNAL, detail, identity))
+
+
+def _on_ocr_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OcrError)
+    identity = request_id(request)
+    if error.status >= 500:
+        logger.warning("request %s: %s: %s", identity, error.code, error.public, exc_info=error.__cause__)
+    problem = problems.problem(problems.kind_of(type(error)), error.public, identity)
+    return problem_response(problem, problems.retry_headers(error))
+
+
+def _on_invalid_parameter(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    details = [_parameter_detail(item["loc"], item["msg"], item["type"]) for item in error.errors()]
+    problem = problems.problem(problems.INVALID_PARAMETER, " ".join(details), request_id(request))
+    return problem_response(problem)
+
+
+def _parameter_detail(loc: tuple[str | int, ...], message: str, kind: str) -> str:
+    where, *path = (str(part) for part in loc)
+    name = ".".join(path)
+    if kind == "extra_forbidden":
+        return f"The {where} parameter {name!r} is not known."
+    return f"The {where} parameter {name!r} is not valid: {message}."
+
+
+def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    kind = problems.kind_of_status(error.status_code)
+    detail = f"{request.method} {request.url.path}: {kind.title}."
+    problem = problems.problem(kind, detail, request_id(request))
+    return problem_response(problem, error.headers)
+
+
+def _on_disconnect(request: Request, error: Exception) -> Response:
+    logger.info("request %s: the client went away", request_id(request))
+    return Response(status_code=_CLIENT_CLOSED_REQUEST)

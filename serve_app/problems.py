@@ -1,0 +1,75 @@
+"""Errors as problem documents (RFC 9457): which there are, and how one is written."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+
+from deployments.errors import OcrError, RetryLater
+from serve_app.schemas import Problem, ProblemKind
+
+MEDIA_TYPE = "application/problem+json"
+
+INTERNAL = ProblemKind(code="internal", title="Internal error", status=500, retry=False)
+INVALID_PARAMETER = ProblemKind(
+    code="invalid_parameter", title="A parameter is unknown or has a bad value", status=422, retry=False
+)
+NOT_READY = ProblemKind(code="not_ready", title="The service is warming up", status=503, retry=True)
+
+_OF_HTTP = {
+    kind.status: kind
+    for kind in (
+        ProblemKind(code="not_found", title="There is nothing at this path", status=404, retry=False),
+        ProblemKind(
+            code="method_not_allowed", title="The path does not take this method", status=405, retry=False
+        ),
+    )
+}
+
+
+def catalogue() -> dict[str, ProblemKind]:
+    """Every kind of problem the service answers with, by code."""
+    answered = (kind_of(error) for error in _leaves(OcrError))
+    own = (INTERNAL, INVALID_PARAMETER, NOT_READY, *_OF_HTTP.values())
+    return {kind.code: kind for kind in sorted((*answered, *own), key=lambda kind: (kind.status, kind.code))}
+
+
+def kind_of(error: type[OcrError]) -> ProblemKind:
+    """The kind of problem that a class of errors is answered with."""
+    return ProblemKind(
+        code=error.code, title=error.title, status=error.status, retry=issubclass(error, RetryLater)
+    )
+
+
+def kind_of_status(status: int) -> ProblemKind:
+    """The kind of a problem that has a status and nothing more."""
+    phrase = HTTPStatus(status).phrase
+    unnamed = ProblemKind(code=f"http_{status}", title=phrase, status=status, retry=False)
+    return _OF_HTTP.get(status, unnamed)
+
+
+def problem(kind: ProblemKind, detail: str, request_id: str) -> Problem:
+    """One occurrence of a kind of problem."""
+    return Problem(
+        type=f"/problems/{kind.code}",
+        title=kind.title,
+        status=kind.status,
+        detail=detail or kind.title,
+        request_id=request_id,
+    )
+
+
+def retry_headers(error: OcrError) -> Mapping[str, str]:
+    """When to come back, in whole seconds as HTTP wants them, where that makes sense."""
+    if not isinstance(error, RetryLater):
+        return {}
+    return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+
+
+def _leaves(base: type[OcrError]) -> Iterator[type[OcrError]]:
+    derived = base.__subclasses__()
+    if not derived:
+        yield base
+    for error in derived:
+        yield from _leaves(error)

@@ -1,0 +1,106 @@
+"""Requests -> the bytes of a document. A body over the limit is refused while it arrives."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from deployments.errors import MalformedRequest, PayloadTooLarge
+from serve_app.schemas import EncodedDocument
+
+FILE_FIELDS = ("image", "file")
+
+_MAX_PARTS = 8
+_MAX_TEXT_FIELD_BYTES = 4096
+
+
+async def document_bytes(request: Request, max_bytes: int) -> bytes:
+    """The document in a multipart field ``image`` or ``file``, or the whole body of any other type."""
+    bounded = _bounded(request, max_bytes)
+    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+        return await _multipart_file(bounded, max_bytes)
+    return await bounded.body()
+
+
+async def whole_body(request: Request, max_bytes: int) -> bytes:
+    """The body as it is."""
+    return await _bounded(request, max_bytes).body()
+
+
+def encoded_document(body: bytes) -> bytes:
+    """The document inside ``{"image": "data:...;base64,..."}``."""
+    try:
+        url = EncodedDocument.model_validate_json(body).image
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise MalformedRequest(f"{where}: {first['msg']}.") from error
+    head, comma, content = url.partition(",")
+    if not (head.lower().startswith("data:") and head.lower().endswith(";base64") and comma):
+        raise MalformedRequest("image: must be a data URL with base64 content (data:image/...;base64,...).")
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise MalformedRequest("image: the content of the data URL is not valid base64.") from error
+
+
+def _bounded(request: Request, max_bytes: int) -> Request:
+    """The same request, which raises PayloadTooLarge as soon as its body is known to pass the limit."""
+    too_large = PayloadTooLarge(f"The request body may have {max_bytes} bytes at most.")
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
+        raise too_large
+    return Request(request.scope, _counting(request.receive, max_bytes, too_large))
+
+
+def _counting(receive: Receive, max_bytes: int, too_large: PayloadTooLarge) -> Receive:
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > max_bytes:
+            raise too_large
+        return message
+
+    return counted
+
+
+async def _multipart_file(request: Request, max_bytes: int) -> bytes:
+    parser = MultiPartParser(
+        request.headers,
+        request.stream(),
+        max_files=_MAX_PARTS,
+        max_fields=_MAX_PARTS,
+        max_part_size=_MAX_TEXT_FIELD_BYTES,
+    )
+    # The body is bounded already: parts stay in memory, and no disk is needed.
+    parser.spool_max_size = max_bytes + 1
+    try:
+        form = await parser.parse()
+    except MultiPartException as error:
+        raise MalformedRequest(f"The multipart body cannot be parsed: {error.message}") from error
+    try:
+        return await _only_file(form).read()
+    finally:
+        await form.close()
+
+
+def _only_file(form: FormData) -> UploadFile:
+    fields = form.multi_items()
+    unknown = sorted({name for name, _ in fields} - set(FILE_FIELDS))
+    if unknown:
+        raise MalformedRequest(f"Unknown multipart field {unknown[0]!r}: send the document as 'image'.")
+    if len(fields) != 1:
+        raise MalformedRequest(f"Send one document in the field 'image' or 'file'; {len(fields)} were sent.")
+    name, value = fields[0]
+    if not isinstance(value, UploadFile):
+        raise MalformedRequest(f"The multipart field {name!r} must be a file, with a file name.")
+    return value
