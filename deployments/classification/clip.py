@@ -1,0 +1,155 @@
+"""Handwritten or printed by CLIP (Radford et al., 2021): the kind whose prompts lie nearer.
+
+The model is any that open_clip loads: ours, a folder or hub repository in open_clip's layout
+(``open_clip_config.json`` and ``open_clip_model.safetensors``), or a built-in architecture with a
+public tag. The prompts are encoded once and kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import open_clip
+import torch
+
+from deployments.classification.config import (
+    DEFAULT_PROMPTS,
+    ClassificationArgs,
+    ClassificationTuning,
+    Prompts,
+)
+from deployments.classification.preprocess import Box, InputSpec, prepare_crops
+from deployments.classification.scores import KINDS, Scores, kind_scores
+from deployments.classification.tensors import Normaliser
+from deployments.engine import Prepared
+from deployments.errors import Outcome
+from deployments.precision import Precision, select_device
+from deployments.types import Image, KindScore
+from deployments.weights import WeightsError, resolve
+
+WARM_UP_CROPS = 50
+HUB_PREFIX = "hf-hub:"
+# Rows into which a public square model folds a long line: 3 keep letters above 70 of 224 px.
+SQUARE_ROWS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What open_clip is asked for, and what our metadata adds."""
+
+    model_name: str
+    pretrained: str | None = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+def _source(args: ClassificationArgs) -> _Source:
+    if args.pretrained is not None or args.reference.startswith(HUB_PREFIX):
+        return _Source(args.reference, args.pretrained)
+    if args.reference in open_clip.list_models():
+        tags = ", ".join(open_clip.list_pretrained_tags_by_model(args.reference))
+        raise WeightsError(f"weights {args.reference!r}: an open_clip model needs pretrained, one of: {tags}")
+    weights = resolve(args.reference, ClipEngine.name)
+    return _Source(f"local-dir:{weights.path}", None, weights.metadata)
+
+
+def _load(source: _Source, device: torch.device) -> tuple[Any, Any]:
+    """The model in evaluation mode, and its tokenizer."""
+    try:
+        model = open_clip.create_model(
+            source.model_name,
+            pretrained=source.pretrained,
+            device=device,
+            require_pretrained=True,
+            pretrained_image=False,
+            pretrained_text=False,
+        )
+        return model.eval(), open_clip.get_tokenizer(source.model_name)
+    except (RuntimeError, ValueError, OSError) as error:
+        raise WeightsError(f"weights {source.model_name!r}: open_clip cannot load them: {error}") from error
+
+
+def _input_spec(source: _Source, model: Any) -> InputSpec:
+    """Our metadata's, or the picture size and colours open_clip records for a public model."""
+    if "input" in source.metadata:
+        return InputSpec.model_validate(source.metadata["input"])
+    height, width = np.broadcast_to(model.visual.image_size, 2).tolist()
+    return InputSpec(
+        height_px=height,
+        width_px=width,
+        channels=3,
+        mean=tuple(model.visual.image_mean),
+        std=tuple(model.visual.image_std),
+        contrast=False,
+        max_rows=SQUARE_ROWS,
+    )
+
+
+class ClipEngine:
+    """The stage's engine; see :mod:`deployments.engine` for the contract."""
+
+    name = "clip"
+
+    def __init__(self, args: ClassificationArgs) -> None:
+        source = _source(args)
+        self._precision = Precision(select_device(args.device))
+        self._model, self._tokenize = _load(source, self._precision.device)
+        self._model.to(memory_format=torch.channels_last)
+        self.spec = _input_spec(source, self._model)
+        self._normalise = Normaliser(self.spec, self._precision.device)
+        self._calibrated = float(source.metadata.get("calibration", {}).get("temperature", 1.0))
+        prompts = source.metadata.get("prompts")
+        self._default_prompts = Prompts.model_validate(prompts) if prompts else DEFAULT_PROMPTS
+        self._encoded: tuple[Prompts, torch.Tensor] | None = None
+        self._tuning = ClassificationTuning()
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Box]]]:
+        """Fit each crop into the image tower's box."""
+        return prepare_crops(items, self.spec)
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[Prepared[Box]]) -> list[Scores]:
+        """Scaled cosine to the two kinds, ``float32 (2,)`` a crop."""
+        anchors = self._anchors(self._tuning.prompts or self._default_prompts)
+        pixels = self._normalise([item.payload for item in batch])
+        with self._precision.autocast():
+            features = self._model.encode_image(pixels)
+        features = torch.nn.functional.normalize(features.float(), dim=-1)
+        return list((features @ anchors.T).cpu().numpy())
+
+    def finish(self, raw: Sequence[Scores]) -> list[Outcome[KindScore]]:
+        """Calibrated probability of the likelier kind."""
+        tuning = self._tuning
+        return kind_scores(raw, tuning.temperature or self._calibrated, tuning.handwritten_threshold)
+
+    def warm_up(self) -> None:
+        """Encode the prompts, run a page's worth of crops and keep the faster numeric format."""
+        box = np.full((self.spec.height_px, self.spec.width_px, self.spec.channels), 255, np.uint8)
+        batch = [Prepared(box, self.spec.height_px, self.spec.width_px)] * WARM_UP_CROPS
+        self._precision.choose(lambda: self.forward(batch))
+
+    def configure(self, tuning: ClassificationTuning) -> None:
+        """Take new thresholds and prompts; new prompts are encoded by the next ``forward``."""
+        self._tuning = tuning
+
+    def _anchors(self, prompts: Prompts) -> torch.Tensor:
+        """Direction of each kind, ``float32 (2, D)``, times the model's logit scale."""
+        if self._encoded is None or self._encoded[0] != prompts:
+            self._encoded = prompts, encode_prompts(self._model, self._tokenize, prompts)
+        return self._encoded[1]
+
+
+def encode_prompts(model: Any, tokenize: Any, prompts: Prompts) -> torch.Tensor:
+    """Normalised mean of each kind's normalised prompt features, times the logit scale.
+
+    Returns:
+        ``float32 (2, D)`` in the order of ``scores.KINDS``; f32 whatever the image tower runs in.
+    """
+    device = model.logit_scale.device
+    means = []
+    for kind in KINDS:
+        features = model.encode_text(tokenize(list(prompts.of(kind))).to(device), normalize=True)
+        means.append(features.float().mean(dim=0))
+    return torch.nn.functional.normalize(torch.stack(means), dim=-1) * model.logit_scale.exp().float()

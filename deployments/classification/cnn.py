@@ -1,0 +1,136 @@
+"""Handwritten or printed by a small convolutional network on grey line crops.
+
+Pixels are first folded into channels (a quarter of the height and of the width), since a
+convolution of one channel at 128 x 512 would cost more than all the rest. An encoder of separable
+convolutions follows (Howard et al., MobileNets, 2017); mean and peak of its last map feed a
+linear classifier.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict, Field
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from deployments.classification.config import ClassificationArgs, ClassificationTuning
+from deployments.classification.preprocess import Box, InputSpec, prepare_crops
+from deployments.classification.scores import Scores, kind_scores
+from deployments.classification.tensors import Normaliser
+from deployments.engine import Prepared
+from deployments.errors import Outcome
+from deployments.precision import Precision, select_device
+from deployments.types import Image, KindScore
+from deployments.weights import resolve
+
+WARM_UP_CROPS = 50
+
+
+class CnnArchitecture(BaseModel):
+    """Constructor arguments of :class:`KindNet`, as the metadata of a weight holds them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    channels: int = Field(1, description="of the input")
+    fold: int = Field(4, description="side of the pixel square that becomes channels")
+    widths: tuple[int, ...] = Field((32, 64, 128), description="channels of each stage; each halves the size")
+    depths: tuple[int, ...] = Field((1, 2, 2), description="residual blocks of each stage")
+    dropout: float = Field(0.1, ge=0, lt=1)
+
+
+def _conv(inputs: int, outputs: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
+    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+    return nn.Sequential(convolution, nn.BatchNorm2d(outputs))
+
+
+class _Block(nn.Module):
+    """Depthwise 5x5, then two pointwise convolutions with a widening of two, around a shortcut."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.spatial = _conv(width, width, 5, groups=width)
+        self.widen = _conv(width, 2 * width, 1)
+        self.narrow = _conv(2 * width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.narrow(torch.relu(self.widen(self.spatial(x))))  # type: ignore[no-any-return]
+
+
+class KindNet(nn.Module):
+    """``float (N, C, H, W)`` to scores ``(N, 2)`` in the order of ``scores.KINDS``."""
+
+    def __init__(self, architecture: CnnArchitecture) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [nn.PixelUnshuffle(architecture.fold)]
+        inputs = architecture.channels * architecture.fold**2
+        for width, depth in zip(architecture.widths, architecture.depths, strict=True):
+            layers += [_conv(inputs, width, 3, 2), nn.ReLU()]
+            layers += [_Block(width) for _ in range(depth)]
+            inputs = width
+        self.encoder = nn.Sequential(*layers)
+        self.dropout = nn.Dropout(architecture.dropout)
+        self.classifier = nn.Linear(2 * inputs, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.encoder(x)
+        pooled = torch.cat([features.mean((2, 3)), features.amax((2, 3))], dim=1)
+        return self.classifier(self.dropout(pooled))  # type: ignore[no-any-return]
+
+
+def fuse_batch_norms(model: nn.Module) -> None:
+    """Fold every normalisation into the convolution before it, in place; evaluation mode only."""
+    for module in model.modules():
+        if isinstance(module, nn.Sequential):
+            children = list(module.named_children())
+            for (name, first), (next_name, second) in zip(children, children[1:], strict=False):
+                if isinstance(first, nn.Conv2d) and isinstance(second, nn.BatchNorm2d):
+                    setattr(module, name, torch.nn.utils.fusion.fuse_conv_bn_eval(first, second))
+                    setattr(module, next_name, nn.Identity())
+
+
+class CnnEngine:
+    """The stage's engine; see :mod:`deployments.engine` for the contract."""
+
+    name = "cnn"
+
+    def __init__(self, args: ClassificationArgs) -> None:
+        weights = resolve(args.reference, self.name)
+        self.spec = InputSpec.model_validate(weights.metadata["input"])
+        self._precision = Precision(select_device(args.device))
+        model = KindNet(CnnArchitecture.model_validate(weights.metadata["architecture"]))
+        model.load_state_dict(load_file(weights.file("model.safetensors")))
+        model.eval()
+        fuse_batch_norms(model)
+        self._model = model.to(self._precision.device, memory_format=torch.channels_last)
+        self._normalise = Normaliser(self.spec, self._precision.device)
+        self._calibrated = float(weights.metadata.get("calibration", {}).get("temperature", 1.0))
+        self._tuning = ClassificationTuning()
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Box]]]:
+        """Fit each crop into the network's box."""
+        return prepare_crops(items, self.spec)
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[Prepared[Box]]) -> list[Scores]:
+        """Scores ``float32 (2,)`` of each crop."""
+        with self._precision.autocast():
+            scores = self._model(self._normalise([item.payload for item in batch]))
+        return list(scores.float().cpu().numpy())
+
+    def finish(self, raw: Sequence[Scores]) -> list[Outcome[KindScore]]:
+        """Calibrated probability of the likelier kind."""
+        tuning = self._tuning
+        return kind_scores(raw, tuning.temperature or self._calibrated, tuning.handwritten_threshold)
+
+    def warm_up(self) -> None:
+        """Run a page's worth of crops and keep the faster numeric format."""
+        box = np.full((self.spec.height_px, self.spec.width_px, self.spec.channels), 255, np.uint8)
+        batch = [Prepared(box, self.spec.height_px, self.spec.width_px)] * WARM_UP_CROPS
+        self._precision.choose(lambda: self.forward(batch))
+
+    def configure(self, tuning: ClassificationTuning) -> None:
+        """Take new thresholds."""
+        self._tuning = tuning

@@ -1,0 +1,199 @@
+"""Lines that the kind classifiers learn from, and those they are judged on.
+
+Real rows follow the splits that each set's README states. One training row in ten is held out
+of training for the calibration of probabilities. Evaluation rows do neither.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deployments.classification.scores import KINDS
+from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
+from deployments.types import Image, Kind, Points
+from training.classification_lines import set_lines, stroke_lines
+
+Grey = npt.NDArray[np.uint8]
+Part = Literal["training", "calibration", "evaluation"]
+
+# Rows that may train, counted from the top; the rest of a set is for evaluation. 0: all of it is.
+TRAINING_ROWS: Mapping[str, int] = {
+    "receipts_en": 60,
+    "typewritten_en": 22,
+    "letters_en_mixed": 22,
+    "letters_en_cursive": 50,
+    "lines_ru_historic": 300,
+    "pages_ru_printed": 0,
+    "words_ru_handwritten": 0,
+}
+LICENCES: Mapping[str, str] = {
+    "receipts_en": "MIT (ICDAR 2019 SROIE, zzzDavid/ICDAR-2019-SROIE)",
+    "typewritten_en": "CC-BY 4.0 (EHRI, FloChiff/ehri-dataset)",
+    "letters_en_mixed": "CC-BY 4.0 (Guimaraes, Ozturk, Maurel: Memorials of Jane Lathrop Stanford)",
+    "letters_en_cursive": "CC-BY-SA 4.0 (jschaefer738b/JosephHookerHTR; images (c) RBG Kew)",
+    "lines_ru_historic": "MIT (Digital Peter, ai-forever/digital_peter_aij2020)",
+    "strokes_ru": "GPL-3.0 (Skvayzer/russian_handwritings_tracked)",
+}
+CALIBRATION_EVERY = 10
+MARGIN = 0.25
+CUT_HEIGHT_PX = 96
+# How often a line of a source is drawn, within its kind.
+SHARES: Mapping[Kind, Mapping[str, float]] = {
+    Kind.HANDWRITTEN: {
+        "letters_en_cursive": 0.22,
+        "letters_en_mixed": 0.15,
+        "lines_ru_historic": 0.13,
+        "strokes": 0.2,
+        "faces": 0.3,
+    },
+    Kind.PRINTED: {"receipts_en": 0.22, "typewritten_en": 0.12, "letters_en_mixed": 0.14, "faces": 0.52},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledCrop:
+    """A line as the service would cut it: ``uint8 (h, w, 3)``."""
+
+    image: Image
+    kind: Kind
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLine:
+    """A line to learn from: grey, with ``margin_px`` of its surroundings where they are known."""
+
+    grey: Grey
+    margin_px: int
+    kind: Kind
+    source: str
+
+
+def _rows(root: Path, name: str, part: Part) -> list[dict[str, Any]]:
+    rows = [json.loads(line) for line in (root / name / "labels.jsonl").read_text("utf-8").splitlines()]
+    count = TRAINING_ROWS[name]
+    if part == "evaluation":
+        return rows[count:]
+    held = part == "calibration"
+    return [row for i, row in enumerate(rows[:count]) if (i % CALIBRATION_EVERY == CALIBRATION_EVERY - 1) == held]
+
+
+def _read(path: Path) -> Image:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise FileNotFoundError(f"{path} is no readable image")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _quad(line: Mapping[str, Any]) -> Points:
+    if "polygon" in line:
+        return np.array(line["polygon"], dtype=np.float32)
+    return quad_from_box(tuple(line["bbox"]))
+
+
+def labelled_crops(root: Path, name: str, part: Part) -> Iterator[LabelledCrop]:
+    """Lines of a set, cut along their polygons or boxes by the service's own cutter."""
+    for row in _rows(root, name, part):
+        page = _read(root / name / row["image"])
+        if "lines" not in row:
+            yield LabelledCrop(_limited(page), Kind(row["kind"]), name, row["text"])
+            continue
+        for line in row["lines"]:
+            try:
+                crop = cut_crop(page, _quad(line))
+            except DegenerateQuad:
+                continue
+            yield LabelledCrop(crop, Kind(line["kind"]), name, line["text"])
+
+
+def _limited(crop: Image, height_px: int = 64) -> Image:
+    """The service cuts no crop higher than this."""
+    if crop.shape[0] <= height_px:
+        return crop
+    size = (max(1, round(crop.shape[1] * height_px / crop.shape[0])), height_px)
+    return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def real_lines(root: Path, name: str) -> Iterator[SourceLine]:
+    """Training lines of a set with a quarter of their height around them."""
+    for row in _rows(root, name, "training"):
+        page = _read(root / name / row["image"])
+        if "lines" not in row:
+            yield SourceLine(_grey(_limited(page)), 0, Kind(row["kind"]), name)
+            continue
+        for line in row["lines"]:
+            try:
+                crop = cut_crop(page, _quad(line), CUT_HEIGHT_PX, MARGIN)
+            except DegenerateQuad:
+                continue
+            margin_px = round(crop.shape[0] * MARGIN / (1 + 2 * MARGIN))
+            yield SourceLine(_grey(crop), margin_px, Kind(line["kind"]), name)
+
+
+def _grey(image: Image) -> Grey:
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def training_lines(root: Path, made: int, seed: int, without: Sequence[str] = ()) -> list[SourceLine]:
+    """All lines to learn from.
+
+    Args:
+        root: folder of the labelled sets.
+        made: number of lines to set in type; half as many again in script faces and in strokes.
+        without: sources to leave out, for leave-one-set-out experiments.
+    """
+    rng = np.random.default_rng(seed)
+    lines = [
+        line
+        for name, rows in TRAINING_ROWS.items()
+        if rows and name not in without
+        for line in real_lines(root, name)
+    ]
+    if "faces" not in without:
+        lines += _made("faces", Kind.PRINTED, set_lines("printed", made, rng))
+        lines += _made("faces", Kind.HANDWRITTEN, set_lines("handwritten", made // 2, rng))
+    if "strokes" not in without:
+        words = stroke_lines(root / "strokes_ru" / "strokes.jsonl", made // 2, rng)
+        lines += _made("strokes", Kind.HANDWRITTEN, words)
+    return lines
+
+
+def _made(source: str, kind: Kind, greys: Sequence[Grey]) -> list[SourceLine]:
+    return [SourceLine(_shrunk(grey), 0, kind, source) for grey in greys]
+
+
+def _shrunk(grey: Grey, height_px: int = 64) -> Grey:
+    size = (max(1, round(grey.shape[1] * height_px / grey.shape[0])), height_px)
+    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+class Mixture:
+    """Draws lines: both kinds equally often, each kind's sources by their shares."""
+
+    def __init__(self, lines: Sequence[SourceLine]) -> None:
+        self._pools: list[list[list[SourceLine]]] = []
+        self._weights: list[npt.NDArray[np.float64]] = []
+        for kind in KINDS:
+            shares = SHARES[kind]
+            pools = {name: [x for x in lines if x.kind is kind and x.source == name] for name in shares}
+            present = [name for name, pool in pools.items() if pool]
+            if not present:
+                raise ValueError(f"no {kind} lines to learn from")
+            weights = np.array([shares[name] for name in present])
+            self._pools.append([pools[name] for name in present])
+            self._weights.append(weights / weights.sum())
+
+    def draw(self, rng: np.random.Generator) -> tuple[SourceLine, int]:
+        """A line and the index of its kind in ``KINDS``."""
+        kind = int(rng.integers(len(KINDS)))
+        pool = self._pools[kind][int(rng.choice(len(self._weights[kind]), p=self._weights[kind]))]
+        return pool[int(rng.integers(len(pool)))], kind
