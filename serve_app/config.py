@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from deployments.classification.config import ClassificationArgs
 from deployments.detection.config import DetectionArgs
-from deployments.recognition.config import RecognitionArgs, RecognitionEngine
+from deployments.recognition.config import EngineName as RecognitionEngine
+from deployments.recognition.config import RecognitionArgs
 from deployments.types import Kind
 
 

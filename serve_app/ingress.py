@@ -20,7 +20,6 @@ from deployments.types import Image
 from serve_app.api import create_api
 from serve_app.config import AppConfig
 from serve_app.pipeline import OcrPipeline, Recogniser
-from serve_app.reader import Layout
 from serve_app.results import DocumentResult
 from serve_app.telemetry import DocumentMetrics
 
@@ -132,10 +131,10 @@ class OcrIngress:
         """The HTTP application; Serve calls this in the replica, after the constructor."""
         return create_api(self, self._config)
 
-    async def read(self, pages: Sequence[Image], layout: Layout, deadline_s: float) -> DocumentResult:
+    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
         """Read decoded pages; see ``OcrPipeline.read``."""
         with self._metrics.failures():
-            document = await self._pipeline.read(pages, layout, deadline_s)
+            document = await self._pipeline.read(pages, whole_line, deadline_s)
         self._metrics.record(document)
         return replace(document, engines=self._engines)
 

@@ -19,7 +19,6 @@ from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.assembly import reading_order
 from serve_app.config import PipelineOptions
-from serve_app.reader import Layout
 from serve_app.results import DocumentResult, PageResult, Region
 
 T = TypeVar("T")
@@ -59,12 +58,12 @@ class OcrPipeline:
         self._recognisers = recognisers
         self._options = options
 
-    async def read(self, pages: Sequence[Image], layout: Layout, deadline_s: float) -> DocumentResult:
+    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
         """Read a document.
 
         Args:
             pages: images, in order.
-            layout: with ``LINE`` each image is one line of text; detection is skipped.
+            whole_line: each image is one line of text; detection is skipped.
             deadline_s: seconds until the answer is worth nothing; the stages' work is then withdrawn.
 
         Raises:
@@ -76,7 +75,7 @@ class OcrPipeline:
 
         async def read_one(index: int, page: Image) -> PageResult:
             async with gate:
-                return await self._read_page(index, page, layout)
+                return await self._read_page(index, page, whole_line)
 
         try:
             async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
@@ -88,12 +87,12 @@ class OcrPipeline:
         results = tuple(task.result() for task in tasks)
         return DocumentResult(results, _total_ms(results, started_s))
 
-    async def _read_page(self, index: int, page: Image, layout: Layout) -> PageResult:
+    async def _read_page(self, index: int, page: Image, whole_line: bool) -> PageResult:
         clock = _Clock()
         height_px, width_px = page.shape[:2]
         result = PageResult(index, width_px, height_px)
         try:
-            if layout is Layout.LINE:
+            if whole_line:
                 found = PageLines((TextLine(quad_from_box((0, 0, width_px, height_px)), 1.0),))
             else:
                 with clock("detection"):

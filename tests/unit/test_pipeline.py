@@ -19,7 +19,6 @@ from deployments.stage import Stage, StageTuning
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.config import PipelineOptions
 from serve_app.pipeline import OcrPipeline, Recogniser
-from serve_app.reader import Layout
 from serve_app.results import DocumentResult
 
 HAND, PRINT = Kind.HANDWRITTEN, Kind.PRINTED
@@ -55,8 +54,8 @@ class Graph:
         }
         self.pipeline = OcrPipeline(self.detect, self.classify, recognisers, PipelineOptions())
 
-    async def read(self, *pages: Image, layout: Layout = Layout.PAGE, deadline_s: float = 30) -> DocumentResult:
-        return await self.pipeline.read(pages, layout, deadline_s)
+    async def read(self, *pages: Image, whole_line: bool = False, deadline_s: float = 30) -> DocumentResult:
+        return await self.pipeline.read(pages, whole_line, deadline_s)
 
 
 async def test_page_is_read_line_by_line() -> None:
@@ -88,7 +87,7 @@ async def test_crops_go_to_the_engine_of_their_kind_and_come_back_in_order() -> 
 async def test_line_layout_skips_detection() -> None:
     graph = Graph()
     line = draw_page([99])[10:50]
-    document = await graph.read(line, layout=Layout.LINE)
+    document = await graph.read(line, whole_line=True)
     (region,) = document.pages[0].regions
     assert region.text == "99" and region.detection_confidence == 1
     assert region.quad.tolist() == [[0, 0], [240, 0], [240, 40], [0, 40]]
