@@ -81,7 +81,7 @@ def grow_quad(quad: Points, along_px: float, across_px: float) -> Points:
     along = ((top_right - top_left) + (bottom_right - bottom_left)) / 2 / max(width, 1e-6) * along_px
     across = ((bottom_left - top_left) + (bottom_right - top_right)) / 2 / max(height, 1e-6) * across_px
     steps = np.stack([-along - across, along - across, along + across, across - along])
-    return (quad + steps).astype(np.float32)
+    return np.asarray(quad + steps, dtype=np.float32)
 
 
 def rotate_points(points: Points, angle_deg: float, centre: tuple[float, float]) -> Points:

@@ -1,0 +1,60 @@
+"""Settings of the detection stage: what needs a restart, and what changes live."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.batching import BatchLimits
+from deployments.fakes import FakeBehaviour
+from deployments.stage import StageTuning
+
+EngineName = Literal["yolo", "craft", "fake"]
+
+SHIPPED_WEIGHTS: dict[EngineName, str] = {"yolo": "yolo-lines", "craft": "craft-lines", "fake": ""}
+
+
+class DetectionArgs(BaseModel):
+    """What is fixed when a replica starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: EngineName = Field(
+        "yolo", description="yolo: ultralytics (AGPL-3.0); craft: SegFormer with CRAFT's boxes; fake: tests"
+    )
+    weights: str = Field(
+        "",
+        description="shipped name, path, hub id owner/name, or for yolo also the name of an ultralytics "
+        "release such as yolov8n.pt; empty takes the shipped weight of the engine",
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    fake: FakeBehaviour = Field(
+        default_factory=FakeBehaviour, description="fake only: its cost and its faults"
+    )
+
+    @property
+    def reference(self) -> str:
+        """The weights to load, with the engine's shipped ones where none are named."""
+        return self.weights or SHIPPED_WEIGHTS[self.engine]
+
+
+class DetectionTuning(StageTuning):
+    """What ``user_config`` may change without a restart."""
+
+    batch: BatchLimits = Field(
+        default_factory=lambda: BatchLimits(max_items=8, max_pixels=5_000_000, max_padding=0.25),
+        description="bounds of one model step; an A4 page is about 0.6 million pixels of it",
+    )
+    max_skew_deg: float = Field(
+        15.0, ge=0, le=30, description="pages are straightened up to this angle, degrees; 0 never"
+    )
+    max_lines: int = Field(400, ge=1, le=3000, description="lines of a page kept, the surest first")
+    confidence: float = Field(0.25, gt=0, lt=1, description="yolo: least score of a line")
+    iou: float = Field(0.5, gt=0, lt=1, description="yolo: overlap at which the weaker box is a duplicate")
+    containment: float = Field(
+        0.8, gt=0, le=1, description="yolo: share of a box within a surer one at which it is a fragment"
+    )
+    text_threshold: float = Field(0.6, gt=0, lt=1, description="craft: least peak of a word's character map")
+    link_threshold: float = Field(0.4, gt=0, lt=1, description="craft: affinity that joins characters")
+    low_text: float = Field(0.35, gt=0, lt=1, description="craft: least character score within a word")

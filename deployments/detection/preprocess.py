@@ -1,0 +1,132 @@
+"""From a page to the detector's input, and from the detector's boxes back to quads.
+
+The same code feeds training, evaluation and serving. Text lines are wide and low, so a network
+needs far more detail across them than along them: the input may be squeezed horizontally, which
+halves its cost and brings a whole line into the network's view.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deployments import geometry
+from deployments.errors import StageFailed
+from deployments.types import Image, Points
+
+PAD_LEVEL = 114
+
+
+@dataclass(frozen=True, slots=True)
+class InputSpec:
+    """How a weight wants its pages, as stored under ``input`` of its metadata.
+
+    ``long_side_px`` is the length of the page's longer side at the network, before the squeeze;
+    ``squeeze`` multiplies the width alone; sides are padded to ``multiple_px``. Small pages are
+    enlarged by at most ``max_upscale``.
+    """
+
+    long_side_px: int = 1280
+    squeeze: float = 0.5
+    multiple_px: int = 32
+    max_upscale: float = 1.0
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> InputSpec:
+        """Read the ``input`` object of a weight's metadata; unknown or bad keys raise ValueError."""
+        try:
+            spec = cls(**metadata)
+        except TypeError as error:
+            raise ValueError(f"metadata: input: {error}") from error
+        if min(spec.long_side_px, spec.multiple_px) < 1 or min(spec.squeeze, spec.max_upscale) <= 0:
+            raise ValueError(f"metadata: input: sizes and scales are positive, got {spec}")
+        return spec
+
+    def scale(self, height_px: int, width_px: int) -> float:
+        """Vertical scale of a page of this size."""
+        return min(self.max_upscale, self.long_side_px / max(height_px, width_px))
+
+
+@dataclass(frozen=True, slots=True)
+class PageInput:
+    """One page as the network sees it.
+
+    ``pixels`` is ``uint8 (h, w, 3)`` RGB, padded at the right and bottom; ``to_page`` is the
+    affine map ``(2, 3)`` from its points to the page's; ``page_size_px`` is (width, height).
+    """
+
+    pixels: Image
+    to_page: geometry.Affine
+    skew_deg: float
+    page_size_px: tuple[int, int]
+
+
+def check_page(page: Image) -> None:
+    """Raise :class:`StageFailed` unless the page is a non-empty ``uint8 (H, W, 3)`` array."""
+    if page.ndim != 3 or page.shape[2] != 3 or page.dtype != np.uint8 or 0 in page.shape:
+        raise StageFailed(f"a page is uint8 (H, W, 3), not {page.dtype} {page.shape}")
+
+
+def fit_page(page: Image, spec: InputSpec, skew_deg: float = 0.0) -> PageInput:
+    """Straighten, scale, squeeze and pad a page.
+
+    ``skew_deg`` is the angle of its baselines, positive when they rise to the right.
+    """
+    check_page(page)
+    page_height, page_width = page.shape[:2]
+    scale = spec.scale(page_height, page_width)
+    height = max(1, round(page_height * scale))
+    if skew_deg == 0:
+        width = max(1, round(page_width * scale * spec.squeeze))
+        fitted = resize(page, width, height)
+        to_input = _scaling(width / page_width, height / page_height)
+    else:
+        width = max(1, round(page_width * scale))
+        turn, (turned_width, turned_height) = geometry.rotation(-skew_deg, width, height)
+        squeezed = _scaling(spec.squeeze, 1.0)[:, :2] @ turn
+        size = (max(1, round(turned_width * spec.squeeze)), turned_height)
+        fitted = geometry.warp(resize(page, width, height), squeezed, size, fill=PAD_LEVEL)
+        to_input = squeezed.copy()
+        to_input[:, :2] = squeezed[:, :2] * np.array([width / page_width, height / page_height])
+    pixels = pad_to(fitted, *(_round_up(side, spec.multiple_px) for side in fitted.shape[:2]))
+    return PageInput(pixels, geometry.invert_affine(to_input), skew_deg, (page_width, page_height))
+
+
+def page_quad(box: npt.NDArray[np.float32], page: PageInput) -> Points:
+    """Map a box ``(left, top, right, bottom)`` of the network's input to a quad on the page."""
+    left, top, right, bottom = (float(value) for value in box)
+    quad = geometry.quad_from_box((left, top, right - left, bottom - top))
+    return geometry.clip_quad(geometry.transform_points(quad, page.to_page), *page.page_size_px)
+
+
+def resize(image: Image, width_px: int, height_px: int) -> Image:
+    """Resample to a size: by area where it shrinks, linearly where it grows."""
+    if image.shape[:2] == (height_px, width_px):
+        return image
+    shrinks = height_px < image.shape[0] or width_px < image.shape[1]
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (width_px, height_px), interpolation=method), dtype=np.uint8)
+
+
+def pad_to(image: Image, height_px: int, width_px: int) -> Image:
+    """Extend to a size at the right and bottom with grey; contiguous."""
+    below, beside = height_px - image.shape[0], width_px - image.shape[1]
+    if below or beside:
+        grey = (PAD_LEVEL,) * 3
+        image = np.asarray(
+            cv2.copyMakeBorder(image, 0, below, 0, beside, cv2.BORDER_CONSTANT, value=grey), dtype=np.uint8
+        )
+    return np.ascontiguousarray(image)
+
+
+def _scaling(horizontal: float, vertical: float) -> geometry.Affine:
+    return np.array([[horizontal, 0.0, 0.0], [0.0, vertical, 0.0]])
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

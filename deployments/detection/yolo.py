@@ -1,0 +1,132 @@
+"""Lines by YOLO: ultralytics networks on a straightened, squeezed page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from deployments.detection.config import DetectionArgs, DetectionTuning
+from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to, page_quad
+from deployments.detection.skew import estimate_skew
+from deployments.detection.yolo_boxes import select_lines
+from deployments.detection.yolo_network import for_inference, load_pt, load_safetensors, predict
+from deployments.engine import Prepared
+from deployments.errors import OcrError, Outcome
+from deployments.geometry import DegenerateQuad, check_quad
+from deployments.precision import Precision, select_device
+from deployments.types import Image, PageLines, TextLine
+from deployments.weights import WeightsError, resolve
+
+MODEL_FILE = "model.safetensors"
+WARM_UP_PX = (1280, 928)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Boxes over the confidence threshold, ``float32 (N, 4)`` in input pixels, with their scores."""
+
+    page: PageInput
+    boxes: npt.NDArray[np.float32]
+    scores: npt.NDArray[np.float32]
+
+
+class YoloEngine:
+    """Detection with a weight of ours, or with any ultralytics detection model.
+
+    Raises:
+        WeightsError: the weights are not there or do not fit.
+        ValueError: the device does not exist.
+    """
+
+    name = "yolo"
+
+    def __init__(self, args: DetectionArgs) -> None:
+        self._device = select_device(args.device)
+        self._precision = Precision(self._device)
+        network, self.spec = load(args.reference)
+        self._network = for_inference(network, self._device)
+        self._tuning = DetectionTuning()
+
+    def configure(self, tuning: object) -> None:
+        if not isinstance(tuning, DetectionTuning):
+            raise TypeError(f"detection takes DetectionTuning, not {type(tuning).__name__}")
+        self._tuning = tuning
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[PageInput]]]:
+        return [self._prepare(page) for page in items]
+
+    def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
+        try:
+            check_page(page)
+            fitted = fit_page(page, self.spec, estimate_skew(page, self._tuning.max_skew_deg))
+        except OcrError as error:
+            return error
+        height, width = fitted.pixels.shape[:2]
+        return Prepared(fitted, height, width)
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[Prepared[PageInput]]) -> list[Candidates]:
+        height, width = max(item.height for item in batch), max(item.width for item in batch)
+        pixels = np.stack([pad_to(item.payload.pixels, height, width) for item in batch])
+        # (N, H, W, 3) seen as (N, 3, H, W) is the channels-last layout that convolutions want.
+        images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
+        with self._precision.autocast():
+            boxes, scores = predict(self._network, images)
+        results = []
+        for item, item_boxes, item_scores in zip(batch, boxes, scores, strict=True):
+            sure = item_scores >= self._tuning.confidence
+            results.append(
+                Candidates(item.payload, item_boxes[sure].cpu().numpy(), item_scores[sure].cpu().numpy())
+            )
+        return results
+
+    def finish(self, raw: Sequence[Candidates]) -> list[Outcome[PageLines]]:
+        return [self._finish(candidates) for candidates in raw]
+
+    def _finish(self, found: Candidates) -> PageLines:
+        tuning = self._tuning
+        boxes, scores = select_lines(
+            found.boxes, found.scores, tuning.iou, tuning.containment, tuning.max_lines
+        )
+        lines = []
+        for box, score in zip(boxes, scores, strict=True):
+            quad = page_quad(box, found.page)
+            try:
+                check_quad(quad)
+            except DegenerateQuad:
+                continue  # a box in the padding, or clipped to nothing by the page's border
+            lines.append(TextLine(quad, float(score)))
+        return PageLines(tuple(lines), found.page.skew_deg)
+
+    def warm_up(self) -> None:
+        page = np.full((*WARM_UP_PX, 3), 255, np.uint8)
+        fitted = fit_page(page, self.spec)
+        largest = Prepared(fitted, *fitted.pixels.shape[:2])
+        self._precision.choose(lambda: self.forward([largest]))
+
+
+def load(reference: str) -> tuple[nn.Module, InputSpec]:
+    """A network in float32, and the input it was trained on.
+
+    ``reference`` is a weight of ours (see :func:`deployments.weights.resolve`), or a ``.pt`` file:
+    a path, or the name of an ultralytics release.
+    """
+    if reference.endswith(".pt"):
+        network = load_pt(reference)
+        size = network.args.get("imgsz", 640) if isinstance(network.args, dict) else 640
+        longest = int(max(size)) if isinstance(size, (list, tuple)) else int(size)
+        return network, InputSpec(long_side_px=longest, squeeze=1.0)
+    weights = resolve(reference, YoloEngine.name)
+    if not weights.metadata:
+        raise WeightsError(f"weights {reference!r}: no metadata.json says how the network is built")
+    try:
+        spec = InputSpec.from_metadata(weights.metadata["input"])
+        return load_safetensors(Path(weights.file(MODEL_FILE)), weights.metadata["architecture"]), spec
+    except (KeyError, ValueError) as error:
+        raise WeightsError(f"weights {reference!r}: {error}") from error

@@ -1,0 +1,153 @@
+"""Pages with labelled lines, from our own label files and from sets in YOLO format."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import yaml
+
+from deployments.geometry import quad_bounds, quad_from_box
+from deployments.types import Image
+
+IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
+Quads = npt.NDArray[np.float32]
+
+
+class DataError(Exception):
+    """A data set cannot be read; the message names the file and the row."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledPage:
+    """A page on disk and its lines.
+
+    ``quads`` is ``float32 (N, 4, 2)`` in page pixels; ``is_exact`` says whether they follow the
+    text or are merely boxes around it.
+    """
+
+    image: Path
+    quads: Quads
+    is_exact: bool
+
+    @property
+    def boxes(self) -> npt.NDArray[np.float32]:
+        """Bounds of the lines, ``float32 (N, 4)``: x, y, width, height."""
+        return np.array([quad_bounds(quad) for quad in self.quads], np.float32).reshape(-1, 4)
+
+
+@dataclass(frozen=True, slots=True)
+class PageSource:
+    """A data set: its first ``rows`` pages, its last if negative, all if None; ``weight`` times each."""
+
+    path: Path
+    rows: int | None = None
+    weight: float = 1.0
+
+    @classmethod
+    def parse(cls, text: str) -> PageSource:
+        """Read ``PATH[:ROWS][*WEIGHT]``, as given on the command line."""
+        path, _, weight = text.partition("*")
+        path, _, rows = path.partition(":")
+        try:
+            return cls(Path(path), int(rows) if rows else None, float(weight) if weight else 1.0)
+        except ValueError as error:
+            raise DataError(f"{text!r} is not PATH[:ROWS][*WEIGHT]") from error
+
+    def pages(self) -> list[LabelledPage]:
+        """Read the pages: a folder with ``labels.jsonl``, or the ``.yaml`` of a set in YOLO format."""
+        read = read_yolo if self.path.suffix in {".yaml", ".yml"} else read_labels
+        pages = list(read(self.path))
+        pages = pages[self.rows :] if self.rows is not None and self.rows < 0 else pages[: self.rows]
+        if not pages:
+            raise DataError(f"{self.path}: holds no pages")
+        return pages
+
+
+def read_labels(folder: Path) -> Iterator[LabelledPage]:
+    """Pages of a folder with ``labels.jsonl``: one page a row, one ``bbox`` or ``polygon`` a line."""
+    labels = folder / "labels.jsonl"
+    if not labels.is_file():
+        raise DataError(f"{labels}: no such file")
+    with labels.open(encoding="utf-8") as file:
+        for number, row in enumerate(file, start=1):
+            try:
+                page = json.loads(row)
+                quads = [_line_quad(line) for line in page["lines"]]
+                image = folder / page["image"]
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{labels}:{number}: not a labelled page: {error!r}") from error
+            is_exact = bool(page["lines"]) and all("polygon" in line for line in page["lines"])
+            yield LabelledPage(image, _stack(quads), is_exact)
+
+
+def read_yolo(description: Path, split: str = "train") -> Iterator[LabelledPage]:
+    """Pages of one split of a set in YOLO format, as annotation tools export it.
+
+    ``description`` is the yaml with ``path`` and the folders of the splits; the label of
+    ``images/a.jpg`` is ``labels/a.txt`` with rows ``class x y w h`` or ``class x1 y1 ... xn yn``
+    in fractions of the image. Every class counts as a line.
+    """
+    settings = yaml.safe_load(description.read_text(encoding="utf-8"))
+    if not isinstance(settings, dict) or split not in settings:
+        raise DataError(f"{description}: names no {split!r} folder")
+    root = description.parent / settings.get("path", ".")
+    images = root / settings[split]
+    if not images.is_dir():
+        raise DataError(f"{images}: no such folder")
+    for image in sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
+        yield _yolo_page(image)
+
+
+def load_image(path: Path) -> Image:
+    """Decode a page as RGB ``uint8 (H, W, 3)``."""
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise DataError(f"{path}: not a readable image")
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+
+
+def _line_quad(line: dict[str, Any]) -> npt.NDArray[np.float32]:
+    if "polygon" in line:
+        quad = np.array(line["polygon"], np.float32)
+        if quad.shape != (4, 2):
+            raise ValueError(f"polygon of {len(quad)} points")
+        return quad
+    x, y, width, height = line["bbox"]
+    return quad_from_box((x, y, width, height))
+
+
+def _yolo_page(image: Path) -> LabelledPage:
+    parts = list(image.parts)
+    if "images" in parts:
+        parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
+    label = Path(*parts).with_suffix(".txt")
+    height, width = load_image(image).shape[:2]
+    quads = []
+    rows = label.read_text(encoding="utf-8").splitlines() if label.is_file() else []
+    for number, row in enumerate(filter(str.strip, rows), start=1):
+        try:
+            quads.append(_yolo_quad([float(value) for value in row.split()[1:]], width, height))
+        except ValueError as error:
+            raise DataError(f"{label}:{number}: {error}") from error
+    return LabelledPage(image, _stack(quads), is_exact=False)
+
+
+def _yolo_quad(values: list[float], width: int, height: int) -> npt.NDArray[np.float32]:
+    if len(values) == 4:
+        x, y, w, h = values
+        return quad_from_box(((x - w / 2) * width, (y - h / 2) * height, w * width, h * height))
+    if len(values) < 6 or len(values) % 2:
+        raise ValueError(f"{len(values)} coordinates: a box has 4, a polygon an even number from 6")
+    points = np.array(values, np.float32).reshape(-1, 2) * np.array([width, height], np.float32)
+    return quad_from_box(quad_bounds(points))
+
+
+def _stack(quads: list[npt.NDArray[np.float32]]) -> Quads:
+    return np.stack(quads) if quads else np.zeros((0, 4, 2), np.float32)
