@@ -1,11 +1,13 @@
-"""Command line: ``python -m training.synth fonts|texts|lines|real|preview``."""
+"""Command line: ``python -m training.synth fonts|texts|lines|preview``."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
+from training.synth.corpora import DEFAULT_DIRECTORY as TEXTS
 from training.synth.fonts import DEFAULT_DIRECTORY as FONTS
 
 
@@ -15,17 +17,61 @@ def _parser() -> argparse.ArgumentParser:
     fonts = verbs.add_parser("fonts", help="fetch the pinned font packages and index their faces")
     fonts.add_argument("--out", type=Path, default=FONTS)
     fonts.add_argument("--workers", type=int, default=2)
+    texts = verbs.add_parser("texts", help="fetch the pinned text packages and boil them down")
+    texts.add_argument("--out", type=Path, default=TEXTS)
+    lines = verbs.add_parser("lines", help="write shards of rendered lines")
+    lines.add_argument("--number", type=int, required=True)
+    lines.add_argument("--out", type=Path, required=True)
+    lines.add_argument("--workers", type=int, default=1)
+    preview = verbs.add_parser("preview", help="write a contact sheet of rendered lines")
+    preview.add_argument("--out", type=Path, required=True)
+    preview.add_argument("--number", type=int, default=200)
+    for verb in (lines, preview):
+        verb.add_argument("--seed", type=int, default=1)
+        verb.add_argument("--handwritten", type=float, default=0.35, metavar="SHARE", help="0 to 1")
+        verb.add_argument("--fonts", type=Path, default=FONTS)
+        verb.add_argument("--texts", type=Path, default=TEXTS)
     return parser
+
+
+def _fonts(options: argparse.Namespace) -> str:
+    from training.synth.font_fetch import fetch_fonts
+
+    return f"{fetch_fonts(options.out, options.workers)} faces in {options.out}"
+
+
+def _texts(options: argparse.Namespace) -> str:
+    from training.synth.text_fetch import fetch_texts
+
+    return ", ".join(f"{name}: {size} characters" for name, size in fetch_texts(options.out).items())
+
+
+def _lines(options: argparse.Namespace) -> str:
+    from training.synth.shards import LineJob, write_lines
+
+    job = LineJob(options.number, options.seed, options.fonts, options.texts, options.handwritten)
+    return f"{write_lines(job, options.out, options.workers)} lines in {options.out}"
+
+
+def _preview(options: argparse.Namespace) -> str:
+    from training.synth.preview import contact_sheet
+    from training.synth.shards import LineJob, line_at
+
+    job = LineJob(options.number, options.seed, options.fonts, options.texts, options.handwritten)
+    shown = contact_sheet((line_at(job, index) for index in range(options.number)), options.out)
+    return f"{shown} lines in {options.out}"
+
+
+_VERBS: dict[str, Callable[[argparse.Namespace], str]] = {
+    "fonts": _fonts, "texts": _texts, "lines": _lines, "preview": _preview,
+}  # fmt: skip
 
 
 def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     options = _parser().parse_args(arguments)
-    if options.verb == "fonts":
-        from training.synth.font_fetch import fetch_fonts
-
-        print(f"{fetch_fonts(options.out, options.workers)} faces in {options.out}")
+    print(_VERBS[options.verb](options))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,9 @@ def fetch_fonts(directory: Path, workers: int = 2) -> int:
         rows = [row for row in pool.map(_index_face, candidates, chunksize=4) if row]
     for row in rows:
         row["file"] = str(Path(row["file"]).relative_to(directory))
-    (directory / INDEX_NAME).write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
+    partial = directory / (INDEX_NAME + ".partial")
+    partial.write_text(json.dumps(rows, ensure_ascii=False, indent=0), encoding="utf-8")
+    partial.replace(directory / INDEX_NAME)
     return len(rows)
 
 
