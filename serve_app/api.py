@@ -146,9 +146,7 @@ def _add_state_routes(app: FastAPI, reader: Reader) -> None:
             return _json(Readiness(ready=True, stages=stages).model_dump_json())
         cold = ", ".join(name for name, warm in stages.items() if not warm)
         problem = problems.problem(problems.NOT_READY, f"Not warm yet: {cold}.", request_id(request))
-        return problem_response(
-            StagesProblem(**problem.model_dump(), stages=stages), {"Retry-After": "1"}
-        )
+        return problem_response(StagesProblem(**problem.model_dump(), stages=stages), {"Retry-After": "1"})
 
     @app.get("/problems/{code}", **contract.PROBLEM_KIND)
     async def problem_kind(code: str) -> ProblemKind:

@@ -110,9 +110,10 @@ def _problem_response(
     }
 
 
-def _reading(operation_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "operation_id": operation_id,
+        "summary": summary,
         "tags": ["reading"],
         "responses": {
             200: {
@@ -136,6 +137,7 @@ _FORM = {"oneOf": [{"required": ["image"]}, {"required": ["file"]}], "additional
 
 READ_UPLOAD = _reading(
     "readUpload",
+    "Read an uploaded document",
     {
         "multipart/form-data": {
             "schema": {"type": "object", "properties": {"image": _BINARY, "file": _BINARY}, **_FORM}
@@ -146,15 +148,18 @@ READ_UPLOAD = _reading(
 )
 READ_ENCODED = _reading(
     "readEncoded",
+    "Read a document inside JSON",
     {"application/json": {"schema": {"$ref": f"#/components/schemas/{EncodedDocument.__name__}"}}},
 )
 HEALTH: dict[str, Any] = {
     "operation_id": "getHealth",
+    "summary": "Is the service alive?",
     "tags": ["state"],
     "responses": {200: {"description": "The service is alive", "headers": _REQUEST_ID_HEADER}},
 }
 READINESS: dict[str, Any] = {
     "operation_id": "getReadiness",
+    "summary": "Is the service ready?",
     "tags": ["state"],
     "responses": {
         200: {"model": Readiness, "description": "Work is taken", "headers": _REQUEST_ID_HEADER},
@@ -165,17 +170,20 @@ READINESS: dict[str, Any] = {
 }
 PROBLEM_KIND: dict[str, Any] = {
     "operation_id": "getProblemKind",
+    "summary": "Explain a kind of problem",
     "tags": ["state"],
     "responses": {
         200: {"description": "The kind of problem", "headers": _REQUEST_ID_HEADER},
         **_problem_responses(problems.kind_of_status(404)),
-        422: {"description": "Not answered: any text is a code"},
     },
 }
 
 
 def install(app: FastAPI) -> None:
-    """Have ``app.openapi()`` list the schemas that only bodies and problems refer to."""
+    """Have ``app.openapi()`` list the schemas that only bodies and problems refer to.
+
+    FastAPI documents a 422 for every path parameter; a code is any text, and unknown ones are 404.
+    """
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -185,6 +193,9 @@ def install(app: FastAPI) -> None:
             schemas = document["components"]["schemas"]
             for model in (Problem, StagesProblem, EncodedDocument):
                 schemas[model.__name__] = model.model_json_schema()
+            del document["paths"]["/problems/{code}"]["get"]["responses"]["422"]
+            for unused in ("HTTPValidationError", "ValidationError"):
+                schemas.pop(unused, None)
             app.openapi_schema = document
         return app.openapi_schema
 

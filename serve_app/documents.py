@@ -118,9 +118,7 @@ def sniff(data: bytes) -> Format:
     raise UnsupportedFormat(f"The bytes are not an image of a supported format: {SUPPORTED}.")
 
 
-def _pages(
-    picture: PIL.Image.Image, kind: Format, limits: PageLimits
-) -> Iterator[PIL.Image.Image]:
+def _pages(picture: PIL.Image.Image, kind: Format, limits: PageLimits) -> Iterator[PIL.Image.Image]:
     if kind is not Format.TIFF:
         yield picture
         return
