@@ -39,10 +39,10 @@ def sample(rng: np.random.Generator) -> Variation:
     """Draw a variation; about a third of all lines keep their sharpness."""
     soft = rng.random() < 0.3
     return Variation(
-        top=float(rng.uniform(-0.05, 0.22)),
-        bottom=float(rng.uniform(-0.05, 0.22)),
-        left=float(rng.uniform(-0.03, 0.4)),
-        right=float(rng.uniform(-0.03, 0.4)),
+        top=float(rng.uniform(-0.05, 0.12)),
+        bottom=float(rng.uniform(-0.05, 0.12)),
+        left=float(rng.uniform(-0.03, 0.3)),
+        right=float(rng.uniform(-0.03, 0.3)),
         stretch=float(np.exp(rng.normal(0.0, 0.1))),
         shear=float(rng.normal(0.0, 0.08)),
         rotation_deg=float(rng.normal(0.0, 0.35)),
@@ -87,7 +87,8 @@ def _warped(grey: Grey, v: Variation) -> Grey:
 
 def _coarsened(grey: Grey, share: float) -> Grey:
     height, width = grey.shape
-    small = cv2.resize(grey, (max(round(width * share), 4), max(round(height * share), 4)), interpolation=cv2.INTER_AREA)
+    size = (max(round(width * share), 4), max(round(height * share), 4))
+    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 

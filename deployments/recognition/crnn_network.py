@@ -86,7 +86,9 @@ class CrnnNetwork(nn.Module):
             ]
         )
         # Width shrinks to a quarter and no further, so that narrow letters keep steps of their own.
-        self.pools = nn.ModuleList([nn.MaxPool2d(2), nn.MaxPool2d((2, 1)), nn.MaxPool2d((2, 1)), nn.Identity()])
+        self.pools = nn.ModuleList(
+            [nn.MaxPool2d(2), nn.MaxPool2d((2, 1)), nn.MaxPool2d((2, 1)), nn.Identity()]
+        )
         self.columns = nn.Linear(fourth * architecture.height_px // 16, fourth)
         width = architecture.rnn_width
         self.rnn = nn.ModuleList([BiLstm(fourth, width), BiLstm(2 * width, width)])

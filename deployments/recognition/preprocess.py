@@ -8,13 +8,16 @@ network.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deployments.errors import UnreadableDocument
+from deployments.engine import Prepared
+from deployments.errors import Outcome, UnreadableDocument
 
 Grey = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
@@ -38,6 +41,12 @@ class LineFormat:
     deskew: bool = False
     adaptive_threshold: bool = False
 
+    @classmethod
+    def of(cls, section: Mapping[str, Any]) -> LineFormat:
+        """Format from the ``input`` section of a weight's metadata, which may hold more."""
+        names = {field.name for field in fields(cls)}
+        return cls(**{name: value for name, value in section.items() if name in names})
+
 
 def prepare_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
     """Prepare one crop.
@@ -59,6 +68,21 @@ def prepare_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
         grey = threshold_adaptive(grey)
     grey = resize_to_height(grey, line_format.height_px, line_format.max_width_px)
     return pad_to_bucket(normalise_ink(grey), line_format.bucket_px)
+
+
+def prepare_lines(
+    images: Sequence[npt.NDArray[np.uint8]], line_format: LineFormat
+) -> list[Outcome[Prepared[Ink]]]:
+    """Prepare each crop on its own: a bad one yields its error and harms no other."""
+    outcomes: list[Outcome[Prepared[Ink]]] = []
+    for image in images:
+        try:
+            ink = prepare_line(image, line_format)
+        except UnreadableDocument as error:
+            outcomes.append(error)
+        else:
+            outcomes.append(Prepared(ink, *ink.shape))
+    return outcomes
 
 
 def to_grey(image: npt.NDArray[np.uint8]) -> Grey:
@@ -160,4 +184,6 @@ def skew_deg(grey: Grey) -> float:
 def _turned(image: npt.NDArray[np.generic], angle_deg: float, border: int) -> npt.NDArray[np.generic]:
     height, width = image.shape
     matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle_deg, 1.0)
-    return np.asarray(cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border))
+    return np.asarray(
+        cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=border)
+    )

@@ -1,0 +1,54 @@
+"""Settings of the recognition stage: what needs a restart, and what changes live."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from deployments.batching import BatchLimits
+from deployments.fakes import FakeBehaviour
+from deployments.stage import StageTuning
+
+EngineName = Literal["crnn", "trocr", "fake"]
+
+SHIPPED_WEIGHTS: dict[EngineName, str] = {"crnn": "crnn-ru-en", "trocr": "trocr-ru-en", "fake": ""}
+
+
+class RecognitionArgs(BaseModel):
+    """What is fixed when a replica starts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: EngineName = Field(
+        "crnn",
+        description="crnn: convolutions, LSTM and CTC; trocr: transformer encoder and decoder; fake: tests",
+    )
+    weights: str = Field(
+        "",
+        description="shipped name or path, for trocr also a hub id owner/name[@revision]; "
+        "empty takes the shipped weight of the engine",
+    )
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    fake: FakeBehaviour = Field(
+        default_factory=FakeBehaviour, description="fake only: its cost and its faults"
+    )
+
+    @property
+    def reference(self) -> str:
+        """The weights to load, with the engine's shipped ones where none are named."""
+        return self.weights or SHIPPED_WEIGHTS[self.engine]
+
+
+class RecognitionTuning(StageTuning):
+    """What ``user_config`` may change without a restart."""
+
+    batch: BatchLimits = Field(
+        default_factory=lambda: BatchLimits(max_items=32, max_pixels=1_000_000, max_padding=0.25),
+        description="bounds of one model step; lines are batched by width",
+    )
+    script_consistency: bool = Field(
+        True, description="crnn: write no word with look-alike letters of both scripts"
+    )
+    num_beams: int = Field(1, ge=1, le=16, description="trocr: beams of the search; 1 is greedy")
+    max_length: int = Field(128, ge=1, le=512, description="trocr: tokens that a line may have")

@@ -1,0 +1,100 @@
+"""The CRNN as an engine: crops in, text with character confidences out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from deployments.engine import Prepared
+from deployments.errors import Outcome
+from deployments.precision import Precision, select_device
+from deployments.recognition.charset import Charset
+from deployments.recognition.config import RecognitionArgs, RecognitionTuning
+from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
+from deployments.recognition.decode import Posteriors, read_greedily
+from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
+from deployments.types import Image, Reading
+from deployments.weights import Weights, WeightsError, resolve
+
+WARM_UP_LINES = 16
+WARM_UP_WIDTH_PX = 480
+
+
+class CrnnEngine:
+    """The stage's engine; see :mod:`deployments.engine` for the contract.
+
+    Raises:
+        deployments.weights.WeightsError: the weights are not there or do not fit the network.
+        ValueError: the device does not exist.
+    """
+
+    name = "crnn"
+
+    def __init__(self, args: RecognitionArgs) -> None:
+        weights = resolve(args.reference, self.name)
+        self._precision = Precision(select_device(args.device))
+        network, self.charset, self.line_format = load_crnn(weights)
+        self._network = network.fuse().to(self._precision.device, memory_format=torch.channels_last)
+        self._tuning = RecognitionTuning()
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Ink]]]:
+        """Ink images of the network's height, widths a multiple of the bucket."""
+        return prepare_lines(items, self.line_format)
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[Prepared[Ink]]) -> list[Posteriors]:
+        """Probabilities ``float32 (T, V)`` of each line, T its own."""
+        device = self._precision.device
+        images = torch.from_numpy(stack([item.payload for item in batch]))
+        images = images.to(device, memory_format=torch.channels_last)
+        widths = [item.width for item in batch]
+        # Lines of one width need neither masks nor reversals by length.
+        own = None if len(set(widths)) == 1 else torch.tensor(widths, device=device)
+        with self._precision.autocast():
+            posteriors = self._network(images, own).softmax(-1).cpu().numpy()
+        return [row[: width // STRIDE_PX] for row, width in zip(posteriors, widths, strict=True)]
+
+    def finish(self, raw: Sequence[Posteriors]) -> list[Outcome[Reading]]:
+        """Best-path texts."""
+        consistent = self._tuning.script_consistency
+        return [read_greedily(posteriors, self.charset, consistent) for posteriors in raw]
+
+    def warm_up(self) -> None:
+        """Run a page's usual batch in each numeric format, keep the faster, then the widest line."""
+        height = self.line_format.height_px
+        usual = _blank_lines(WARM_UP_LINES, height, WARM_UP_WIDTH_PX)
+        self._precision.choose(lambda: self.forward(usual))
+        self.forward(_blank_lines(1, height, self.line_format.max_width_px))
+
+    def configure(self, tuning: RecognitionTuning) -> None:
+        """Take new switches."""
+        self._tuning = tuning
+
+
+def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
+    """Network in evaluation mode, f32 on the CPU, with its charset and input format.
+
+    Raises:
+        deployments.weights.WeightsError: the metadata or the tensors do not fit this network.
+    """
+    try:
+        charset = Charset(weights.metadata["input"]["charset"])
+        line_format = LineFormat.of(weights.metadata["input"])
+        shape = dict(weights.metadata["architecture"])
+        network = CrnnNetwork(CrnnArchitecture(**shape | {"channels": tuple(shape["channels"])}))
+        tensors = load_file(weights.file("model.safetensors"))
+        network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"weights {weights.reference!r} do not fit the CRNN: {error}") from error
+    if network.architecture.symbols != len(charset):
+        raise WeightsError(
+            f"weights {weights.reference!r}: {network.architecture.symbols} outputs for {len(charset)} symbols"
+        )
+    return network.eval(), charset, line_format
+
+
+def _blank_lines(count: int, height_px: int, width_px: int) -> list[Prepared[Ink]]:
+    return [Prepared(np.zeros((height_px, width_px), np.float32), height_px, width_px)] * count

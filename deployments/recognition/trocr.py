@@ -1,0 +1,169 @@
+"""TrOCR as an engine: any VisionEncoderDecoder checkpoint in the Hugging Face hub's format.
+
+Li et al., "TrOCR: Transformer-based Optical Character Recognition with Pre-trained Models" (2021).
+A checkpoint that carries our metadata is fed as it was trained, with ink images that keep their
+aspect; any other is fed by its own image processor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
+
+from deployments.engine import Prepared
+from deployments.errors import Outcome, UnreadableDocument
+from deployments.precision import Precision, select_device
+from deployments.recognition.config import RecognitionArgs, RecognitionTuning
+from deployments.recognition.decode import reading_of
+from deployments.recognition.preprocess import LineFormat, prepare_line, stack
+from deployments.types import Image, Reading
+from deployments.weights import Weights, WeightsError, resolve
+
+Pixels = npt.NDArray[np.float32]
+WARM_UP_LINES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """One decoded line: token ids without start, end and padding, and the log probability of each.
+
+    The end token's log probability is ``ending``: stopping too early is an error like any other.
+    """
+
+    ids: tuple[int, ...]
+    log_probabilities: tuple[float, ...]
+    ending: float
+
+
+class TrocrEngine:
+    """The stage's engine; see :mod:`deployments.engine` for the contract.
+
+    Raises:
+        deployments.weights.WeightsError: the weights are not there or are no TrOCR checkpoint.
+        ValueError: the device does not exist.
+    """
+
+    name = "trocr"
+
+    def __init__(self, args: RecognitionArgs) -> None:
+        weights = resolve(args.reference, self.name)
+        self._precision = Precision(select_device(args.device))
+        self._pixels = _pixel_source(weights)
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(weights.path, local_files_only=True)
+            model = VisionEncoderDecoderModel.from_pretrained(
+                weights.path, local_files_only=True, dtype=torch.float32
+            )
+        except (OSError, ValueError, KeyError) as error:
+            raise WeightsError(f"weights {weights.reference!r} are no TrOCR checkpoint: {error}") from error
+        self._model = model.eval().to(self._precision.device)
+        self._tuning = RecognitionTuning()
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Pixels]]]:
+        """Inputs ``float32 (C, H, W)`` of the encoder's fixed size."""
+        return [_prepared(item, self._pixels) for item in items]
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[Prepared[Pixels]]) -> list[Tokens]:
+        """Tokens of each line, by one batched generation."""
+        pixels = torch.from_numpy(np.stack([item.payload for item in batch])).to(self._precision.device)
+        tuning = self._tuning
+        with self._precision.autocast():
+            output = self._model.generate(
+                pixels,
+                num_beams=tuning.num_beams,
+                max_new_tokens=min(tuning.max_length, self._longest()),
+                do_sample=False,
+                output_scores=True,
+                return_dict_in_generate=True,
+            )
+        scores = self._model.compute_transition_scores(
+            output.sequences, output.scores, getattr(output, "beam_indices", None), normalize_logits=True
+        )
+        ids = output.sequences[:, -scores.shape[1] :].tolist()
+        return [self._tokens(*row) for row in zip(ids, scores.float().tolist(), strict=True)]
+
+    def finish(self, raw: Sequence[Tokens]) -> list[Outcome[Reading]]:
+        """Texts; confidences per character where every token is one character."""
+        return [self._reading(tokens) for tokens in raw]
+
+    def warm_up(self) -> None:
+        """Run a full batch to the longest text in each numeric format and keep the faster."""
+        blank = _prepared(np.full((64, 512, 3), 255, np.uint8), self._pixels)
+        assert isinstance(blank, Prepared)
+        self._precision.choose(lambda: self.forward([blank] * WARM_UP_LINES), repeats=1)
+
+    def configure(self, tuning: RecognitionTuning) -> None:
+        """Take new limits of the search."""
+        self._tuning = tuning
+
+    def _longest(self) -> int:
+        # One position is the start token's.
+        return int(self._model.config.decoder.max_position_embeddings) - 1
+
+    def _tokens(self, ids: list[int], log_probabilities: list[float]) -> Tokens:
+        special = set(self._tokenizer.all_special_ids)
+        kept = [(i, score) for i, score in zip(ids, log_probabilities, strict=True) if i not in special]
+        ends = self._tokenizer.eos_token_id
+        ending = log_probabilities[ids.index(ends)] if ends in ids else 0.0
+        return Tokens(tuple(i for i, _ in kept), tuple(score for _, score in kept), ending)
+
+    def _reading(self, tokens: Tokens) -> Reading:
+        if not tokens.ids:
+            return Reading("", 0.0)
+        symbols = [self._tokenizer.decode([i]) for i in tokens.ids]
+        if all(len(symbol) == 1 for symbol in symbols):
+            pairs = zip(symbols, map(math.exp, tokens.log_probabilities), strict=True)
+            return reading_of(list(pairs))
+        text = " ".join(self._tokenizer.decode(list(tokens.ids)).split())
+        total = sum(tokens.log_probabilities) + tokens.ending
+        mean = math.exp(total / (len(tokens.ids) + 1))
+        return Reading(text, min(mean, 1.0) if text else 0.0)
+
+
+class InkPixels:
+    """Ink of one fixed size with the aspect kept: what our own checkpoints are trained on."""
+
+    def __init__(self, line_format: LineFormat) -> None:
+        self.line_format = line_format
+
+    def __call__(self, image: Image) -> Pixels:
+        ink = prepare_line(image, self.line_format)
+        return stack([ink], self.line_format.max_width_px)[0]
+
+
+class ProcessorPixels:
+    """What the checkpoint's own image processor makes of a crop."""
+
+    def __init__(self, processor: Any) -> None:
+        self._processor = processor
+
+    def __call__(self, image: Image) -> Pixels:
+        pixels = self._processor(images=image, input_data_format="channels_last", return_tensors="np")
+        return np.asarray(pixels["pixel_values"][0], np.float32)
+
+
+def _pixel_source(weights: Weights) -> InkPixels | ProcessorPixels:
+    if "input" in weights.metadata:
+        return InkPixels(LineFormat.of(weights.metadata["input"]))
+    try:
+        processor = AutoImageProcessor.from_pretrained(weights.path, local_files_only=True)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"weights {weights.reference!r} have no image processor: {error}") from error
+    return ProcessorPixels(processor)
+
+
+def _prepared(image: Image, source: InkPixels | ProcessorPixels) -> Outcome[Prepared[Pixels]]:
+    if image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
+        return UnreadableDocument(
+            "The line crop has no pixels" if image.size == 0 else "A line crop must be RGB"
+        )
+    pixels = source(image)
+    return Prepared(pixels, pixels.shape[1], pixels.shape[2])

@@ -1,0 +1,95 @@
+"""Real lines with their text: crops cut along the labels of a folder with ``labels.jsonl``.
+
+A row is a page, ``{"image", "lines": [{"bbox", "text", "kind", "polygon"?}]}``, or a line,
+``{"image", "text", "kind"}``; coordinates are pixels of the image, a bbox is x, y, width, height.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import cv2
+import numpy as np
+
+from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
+from deployments.types import Image, Kind, Points
+
+Split = Literal["train", "evaluate", "all"]
+
+# Rows at the end of each known set that only ever measure; None: all of them.
+EVALUATION_ROWS: dict[str, int | None] = {
+    "pages_ru_printed": None,
+    "words_ru_handwritten": None,
+    "receipts_en": 20,
+    "typewritten_en": 8,
+    "letters_en_mixed": 8,
+    "letters_en_cursive": 10,
+    "lines_ru_historic": 120,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledLine:
+    """One real line."""
+
+    image: Image
+    text: str
+    kind: Kind
+
+
+def read_lines(folder: Path, split: Split = "all", margin: float = 0.0) -> Iterator[LabelledLine]:
+    """Lines of a set, page by page; lines without text or usable outline are left out.
+
+    ``margin`` widens the cut on all sides, as a fraction of the line's height.
+
+    Raises:
+        FileNotFoundError: the folder holds no labels.jsonl, or an image is missing.
+        ValueError: the split of this set is not known.
+    """
+    for row in _rows(folder, split):
+        page = _read_image(folder / row["image"])
+        if "lines" not in row:
+            yield LabelledLine(page, row["text"], Kind(row["kind"]))
+            continue
+        for line in row["lines"]:
+            crop = _cut(page, line, margin)
+            if crop is not None and line["text"].strip():
+                yield LabelledLine(crop, line["text"], Kind(line["kind"]))
+
+
+def _rows(folder: Path, split: Split) -> list[dict[str, Any]]:
+    with (folder / "labels.jsonl").open(encoding="utf-8") as file:
+        rows = [json.loads(line) for line in file]
+    if split == "all":
+        return rows
+    if folder.name not in EVALUATION_ROWS:
+        raise ValueError(f"{folder.name}: which rows evaluate is not known; use the whole set")
+    held = EVALUATION_ROWS[folder.name]
+    first = 0 if held is None else len(rows) - held
+    return rows[:first] if split == "train" else rows[first:]
+
+
+def _read_image(path: Path) -> Image:
+    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if decoded is None:
+        raise FileNotFoundError(f"no readable image at {path}")
+    return np.ascontiguousarray(decoded[:, :, ::-1])
+
+
+def _cut(page: Image, line: dict[str, Any], margin: float) -> Image | None:
+    try:
+        return cut_crop(page, _quad(line), margin=margin)
+    except DegenerateQuad:
+        return None
+
+
+def _quad(line: dict[str, Any]) -> Points:
+    polygon = line.get("polygon")
+    if polygon and len(polygon) == 4:
+        return np.asarray(polygon, np.float32)
+    x, y, width, height = line["bbox"]
+    return quad_from_box((x, y, width, height))

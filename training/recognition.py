@@ -1,0 +1,139 @@
+"""Recognisers from lines to shipped weights: ``python -m training.recognition train|real|evaluate|export``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from deployments.precision import select_device
+from training.lines_data import BatchPlan, Source
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout
+    )
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    return int(options.verb(options) or 0)
+
+
+def train(options: argparse.Namespace) -> None:
+    from training.recognition_models import trainable
+    from training.recognition_training import Recipe, Training
+
+    recipe = Recipe(
+        sources=tuple(options.source),
+        valid=tuple(options.valid),
+        minutes=options.minutes,
+        steps=options.steps,
+        rate=options.rate,
+        plan=BatchPlan(columns=options.columns, short_first=options.short_first),
+        seed=options.seed,
+        workers=options.workers,
+    )
+    reader = trainable(options.engine)
+    Training(reader, recipe, options.run, select_device(options.device)).run()
+
+
+def real(options: argparse.Namespace) -> None:
+    from training.recognition_real import write_real_lines
+
+    for folder in options.sets:
+        count = write_real_lines(folder, options.out / folder.name, "all" if options.all else "train")
+        print(f"{folder.name}: {count} lines")
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    from deployments.recognition.config import RecognitionArgs
+    from deployments.recognition.engines import build_engine
+    from training.recognition_evaluation import as_table, evaluate_real, evaluate_rendered, write_results
+
+    args = RecognitionArgs(engine=options.engine, weights=options.weights, device=options.device)
+    engine = build_engine(args)
+    engine.warm_up()
+    results = evaluate_rendered(engine, options.valid) if options.valid else []
+    if options.data is not None:
+        results += evaluate_real(engine, options.data)
+    print(as_table(results))
+    if options.out is not None:
+        write_results(results, options.out)
+
+
+def export(options: argparse.Namespace) -> None:
+    from training.recognition_export import Provenance, export_run
+
+    provenance = Provenance(tuple(options.data), tuple(options.licence))
+    metadata = export_run(options.run, options.out, provenance)
+    print(f"{options.out}: {metadata['engine']} of {metadata['training']['samples']} lines")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.recognition", description=__doc__)
+    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: one per core")
+    verbs = parser.add_subparsers(required=True)
+    _add_train(verbs.add_parser("train", help="train, or go on with an interrupted run"))
+    _add_real(verbs.add_parser("real", help="write labelled sets as shards to train on"))
+    _add_evaluate(verbs.add_parser("evaluate", help="score a weight through the serving engine"))
+    _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
+    return parser
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verb=train)
+    parser.add_argument("--engine", choices=("crnn", "trocr"), default="crnn")
+    parser.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
+    parser.add_argument(
+        "--source", type=Source.parse, action="append", required=True, metavar="PATTERN[=WEIGHT]",
+        help="shard folders to train on; repeatable, looked up again while training runs",
+    )  # fmt: skip
+    parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
+    parser.add_argument(
+        "--minutes", type=float, help="training time, pauses between resumed runs not counted"
+    )
+    parser.add_argument("--steps", type=int, help="optimiser steps")
+    parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
+    parser.add_argument("--columns", type=int, default=16_000, help="pixels of width in a batch")
+    parser.add_argument("--short-first", type=int, default=0, help="lines at the start that are short")
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--workers", type=int, default=0, help="processes that prepare lines")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_real(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verb=real)
+    parser.add_argument("sets", type=Path, nargs="+", help="folders with labels.jsonl")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="a folder of shards is made in it for each set"
+    )
+    parser.add_argument(
+        "--all", action="store_true", help="a set of one's own: no row is kept for evaluation"
+    )
+
+
+def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verb=evaluate)
+    parser.add_argument("--engine", choices=("crnn", "trocr"), default="crnn")
+    parser.add_argument("--weights", default="", help="shipped name, path or hub id; empty: the engine's own")
+    parser.add_argument("--data", type=Path, help="folder of labelled sets; their evaluation rows are read")
+    parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
+    parser.add_argument("--out", type=Path, help="JSON of scores; readings go beside it as .tsv")
+    parser.add_argument("--device", default="auto")
+
+
+def _add_export(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verb=export)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="folder to write, named as the weight")
+    parser.add_argument("--data", action="append", default=[], help="a source of the lines; repeatable")
+    parser.add_argument("--licence", action="append", default=[], help="licence of a source; repeatable")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

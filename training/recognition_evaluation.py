@@ -1,0 +1,107 @@
+"""Scores of a recogniser on real and rendered lines, read through the engine that serves."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from deployments.engine import Prepared
+from deployments.errors import OcrError
+from deployments.recognition.engines import RecognitionEngine
+from deployments.types import Image, Reading
+from training.labelled_lines import EVALUATION_ROWS, LabelledLine, read_lines
+from training.lines_data import Source
+from training.metrics import ReadingScore, score_readings
+from training.synth.shards import LineShards
+
+logger = logging.getLogger(__name__)
+BATCH_LINES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class SetResult:
+    """Score of one set (one kind of it, where it mixes kinds); seconds are of the whole engine."""
+
+    name: str
+    score: ReadingScore
+    s_per_line: float
+    pairs: tuple[tuple[str, str], ...]
+
+
+def read_all(engine: RecognitionEngine, crops: Sequence[Image]) -> list[Reading]:
+    """Readings of crops in their order; batched by width, an unreadable crop reads as empty."""
+    readings = [Reading("", 0.0)] * len(crops)
+    prepared: list[tuple[int, Prepared[object]]] = []
+    for i, outcome in enumerate(engine.prepare(crops)):
+        if not isinstance(outcome, OcrError):
+            prepared.append((i, outcome))
+    prepared.sort(key=lambda item: item[1].width)
+    for start in range(0, len(prepared), BATCH_LINES):
+        part = prepared[start : start + BATCH_LINES]
+        outcomes = engine.finish(engine.forward([item for _, item in part]))
+        for (i, _), outcome in zip(part, outcomes, strict=True):
+            if not isinstance(outcome, OcrError):
+                readings[i] = outcome
+    return readings
+
+
+def evaluate_real(engine: RecognitionEngine, data: Path) -> list[SetResult]:
+    """Scores on the evaluation rows of every known set under ``data``, by kind."""
+    results = []
+    for name in EVALUATION_ROWS:
+        if (data / name / "labels.jsonl").is_file():
+            lines = sorted(read_lines(data / name, "evaluate"), key=lambda line: line.kind)
+            for kind, part in groupby(lines, key=lambda line: line.kind):
+                results.append(_evaluate(engine, f"{name}, {kind}", list(part)))
+    return results
+
+
+def evaluate_rendered(
+    engine: RecognitionEngine, sources: Iterable[Source], limit: int = 1000
+) -> list[SetResult]:
+    """Scores on the first lines of shard folders, by kind."""
+    results = []
+    for source in sources:
+        for folder in source.folders():
+            shards = LineShards(folder)
+            rows = [shards[i] for i in range(min(limit, len(shards)))]
+            lines = [LabelledLine(np.ascontiguousarray(r.image), r.text, r.kind) for r in rows]
+            lines.sort(key=lambda line: line.kind)
+            for kind, part in groupby(lines, key=lambda line: line.kind):
+                results.append(_evaluate(engine, f"{folder.name}, {kind}", list(part)))
+    return results
+
+
+def as_table(results: Sequence[SetResult]) -> str:
+    """Markdown table of results."""
+    head = "| set | lines | CER | WER | exact lines | s per line |\n|---|---|---|---|---|---|\n"
+    return head + "\n".join(
+        f"| {r.name} | {r.score.n} | {r.score.cer:.1%} | {r.score.wer:.1%} | {r.score.exact:.1%} "
+        f"| {r.s_per_line:.4f} |"
+        for r in results
+    )
+
+
+def write_results(results: Sequence[SetResult], path: Path) -> None:
+    """JSON of the scores, and every reading beside it as tab-separated text."""
+    rows = {r.name: r.score.as_dict() | {"s_per_line": round(r.s_per_line, 5)} for r in results}
+    path.write_text(json.dumps(rows, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    lines = [f"{r.name}\t{reference}\t{reading}" for r in results for reading, reference in r.pairs]
+    path.with_suffix(".tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _evaluate(engine: RecognitionEngine, name: str, lines: Sequence[LabelledLine]) -> SetResult:
+    started_s = time.perf_counter()
+    readings = read_all(engine, [line.image for line in lines])
+    seconds = time.perf_counter() - started_s
+    pairs = tuple((reading.text, line.text) for reading, line in zip(readings, lines, strict=True))
+    result = SetResult(name, score_readings(pairs), seconds / len(lines), pairs)
+    logger.info("%s: CER %.4f over %d lines", name, result.score.cer, result.score.n)
+    return result

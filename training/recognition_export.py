@@ -1,0 +1,116 @@
+"""From a training run to a shipped weight: tensors, metadata, model card."""
+
+from __future__ import annotations
+
+import json
+import platform
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from deployments.weights import FORMAT, METADATA, sha256
+from training.checkpoints import LAST, load
+
+TENSORS = "model.safetensors"
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """What the model card must say of the data a weight was made from."""
+
+    data: tuple[str, ...] = ()
+    licences: tuple[str, ...] = ()
+
+
+def export_run(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
+    """Export a run of either engine; see :func:`export_crnn`."""
+    if load_run(run_dir)["engine"] == "trocr":
+        from training.trocr_model import export_trocr
+
+        return export_trocr(run_dir, target, provenance)
+    return export_crnn(run_dir, target, provenance)
+
+
+def export_crnn(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
+    """Write the averaged weights of a CRNN run as a folder that ``deployments.weights`` resolves.
+
+    Matrices and kernels are stored in bf16, in which they were multiplied while training; biases
+    and normalisation statistics stay f32.
+
+    Returns:
+        The metadata written.
+
+    Raises:
+        FileNotFoundError: the run has no checkpoint.
+    """
+    state = load_run(run_dir)
+    target.mkdir(parents=True, exist_ok=True)
+    tensors = {name: _compact(value) for name, value in state["average"]["values"].items()}
+    save_file(tensors, target / TENSORS)
+    metadata = {
+        "name": target.name,
+        "engine": state["engine"],
+        "format": FORMAT,
+        "sha256": {TENSORS: sha256(target / TENSORS)},
+        **state["description"],
+        "training": training_facts(state, provenance or Provenance()),
+        "results": {},
+    }
+    write_metadata(target, metadata)
+    return metadata
+
+
+def load_run(run_dir: Path) -> dict[str, Any]:
+    """Checkpoint of a run.
+
+    Raises:
+        FileNotFoundError: the run has no checkpoint.
+    """
+    state = load(run_dir / LAST)
+    if state is None:
+        raise FileNotFoundError(f"{run_dir} holds no {LAST}: train first")
+    return state
+
+
+def training_facts(state: Mapping[str, Any], provenance: Provenance) -> dict[str, Any]:
+    """The metadata section ``training``."""
+    return {
+        "data": list(provenance.data),
+        "licences": list(provenance.licences),
+        "steps": state["step"],
+        "samples": state["lines"],
+        "seed": state["seed"],
+        "hours": round(state["spent_s"] / 3600, 2),
+        "hardware": state.get("hardware") or hardware(),
+        "commit": _commit(),
+    }
+
+
+def hardware() -> str:
+    """The processor that trains here."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    return f"{torch.get_num_threads()} CPU threads, {platform.machine()}"
+
+
+def write_metadata(target: Path, metadata: Mapping[str, Any]) -> None:
+    text = json.dumps(metadata, ensure_ascii=False, indent=1)
+    (target / METADATA).write_text(text + "\n", encoding="utf-8")
+
+
+def _compact(value: Tensor) -> Tensor:
+    value = value.contiguous()
+    return value.to(torch.bfloat16) if value.is_floating_point() and value.ndim > 1 else value
+
+
+def _commit() -> str:
+    answer = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return answer.stdout.strip()

@@ -1,0 +1,89 @@
+"""What training needs of a recogniser: a loss over a batch of lines, and readings to score."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from deployments.recognition.charset import BLANK, Charset
+from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
+from deployments.recognition.decode import read_greedily
+from deployments.recognition.preprocess import LineFormat
+from training.lines_data import LineBatch
+
+
+class TrainableReader(Protocol):
+    """A network with its charset and its input format."""
+
+    engine: str
+    module: nn.Module
+    charset: Charset
+    line_format: LineFormat
+    steps_per_px: float
+
+    def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
+        """Mean loss per character."""
+        ...
+
+    def read(self, images: Tensor) -> list[str]:
+        """Texts of ``(N, 1, H, W)`` float32 ink."""
+        ...
+
+    def description(self) -> dict[str, Any]:
+        """The metadata sections ``input`` and ``architecture``."""
+        ...
+
+
+class TrainableCrnn:
+    """The CRNN with CTC loss."""
+
+    engine = "crnn"
+    steps_per_px = 1 / STRIDE_PX
+
+    def __init__(self, architecture: CrnnArchitecture | None = None, charset: Charset | None = None) -> None:
+        self.charset = charset or Charset()
+        self.architecture = architecture or CrnnArchitecture(symbols=len(self.charset))
+        self.line_format = LineFormat(height_px=self.architecture.height_px)
+        self.module: CrnnNetwork = CrnnNetwork(self.architecture).to(memory_format=torch.channels_last)
+
+    def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
+        images = batch.images.to(device, memory_format=torch.channels_last)
+        indices, lengths = self.charset.encode_batch(batch.texts)
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = self.module(images)
+        n, steps, _ = logits.shape
+        summed = functional.ctc_loss(
+            logits.log_softmax(-1).transpose(0, 1),
+            torch.tensor(indices, device=device),
+            torch.full((n,), steps),
+            torch.tensor(lengths),
+            blank=BLANK,
+            reduction="sum",
+            zero_infinity=True,
+        )
+        return summed / sum(lengths)
+
+    def read(self, images: Tensor) -> list[str]:
+        with torch.autocast(images.device.type, torch.bfloat16):
+            posteriors = self.module(images).softmax(-1)
+        return [read_greedily(row, self.charset).text for row in posteriors.cpu().numpy().astype(np.float32)]
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "input": asdict(self.line_format) | {"charset": self.charset.symbols},
+            "architecture": asdict(self.architecture),
+        }
+
+
+def trainable(engine: str) -> TrainableReader:
+    """A fresh network of an engine, of the size that the project ships."""
+    if engine == "trocr":
+        from training.trocr_model import TrainableTrocr
+
+        return TrainableTrocr()
+    return TrainableCrnn()
