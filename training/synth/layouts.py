@@ -66,7 +66,7 @@ class Span:
 
     text: str
     face: FontFace
-    size_px: float
+    size_px: int
     x_px: float
 
 

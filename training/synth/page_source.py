@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -43,8 +44,12 @@ class Desk:
         return float(self.rng.uniform(low, high))
 
     def face(self, group: str) -> FontFace:
-        """A face of a group of :class:`FaceBook` that can set the page's language."""
-        return self.source.faces.choose(self.rng, getattr(self.source.faces, group), self.language)
+        """A face of a group of :class:`FaceBook` for the page's language, else a nearby group's."""
+        book = self.source.faces
+        for faces in (getattr(book, group), book.mono if group != "hand" else (), book.text):
+            if fitting := book.fitting(faces, self.language):
+                return fitting[int(self.rng.integers(len(fitting)))]
+        raise LookupError(f"no face of the catalogue sets {self.language!r}")
 
     def words(self, count: int) -> list[str]:
         return self.source.text.words(self.rng, self.language, count)
@@ -64,3 +69,27 @@ class Desk:
 def new_layout(kind: str, width_mm: float, height_mm: float, dpi: float) -> Layout:
     per_mm = dpi / 25.4
     return Layout(kind, round(width_mm * per_mm), round(height_mm * per_mm), dpi)
+
+
+@dataclass(frozen=True)
+class Paragraphs:
+    """Running text: whole paragraphs of the fetched texts, one a line of ``ru.txt`` and ``en.txt``."""
+
+    by_language: dict[str, tuple[str, ...]]
+
+    @classmethod
+    def read(cls, directory: Path) -> Paragraphs:
+        texts = {}
+        for language in ("ru", "en"):
+            path = directory / f"{language}.txt"
+            if not path.is_file():
+                raise FileNotFoundError(f"{path} is missing: run `python -m training.synth texts`")
+            texts[language] = tuple(line for line in path.read_text(encoding="utf-8").split("\n") if line)
+        return cls(texts)
+
+    def words(self, rng: np.random.Generator, language: str, count: int) -> list[str]:
+        paragraphs = self.by_language[language]
+        words: list[str] = []
+        while len(words) < count:
+            words += paragraphs[int(rng.integers(len(paragraphs)))].split()
+        return words[:count]

@@ -36,13 +36,10 @@ class FaceBook:
         return cls(text, mono, typewriter, receipt, display, hand)
 
     @staticmethod
-    def choose(rng: np.random.Generator, faces: Sequence[FontFace], language: str) -> FontFace:
-        """A face that can set the language; Russian needs Cyrillic, everything needs Latin digits."""
+    def fitting(faces: Sequence[FontFace], language: str) -> list[FontFace]:
+        """The faces that can set the language; English needs Latin, Russian Cyrillic."""
         need = "cyrillic" if language == "ru" else "latin"
-        fitting = [f for f in faces if need in f.scripts]
-        if not fitting:
-            raise LookupError(f"no face among {len(faces)} can set {need}")
-        return fitting[int(rng.integers(len(fitting)))]
+        return [face for face in faces if need in face.scripts]
 
 
 def print_ink(rng: np.random.Generator, coloured: float = 0.1) -> Ink:
@@ -56,7 +53,7 @@ def print_ink(rng: np.random.Generator, coloured: float = 0.1) -> Ink:
         colour,
         opacity=float(rng.uniform(0.75, 1.0)),
         spread_px=float(rng.choice([0.0, rng.uniform(0.3, 0.8)])),
-        gain=float(rng.uniform(0.8, 1.7)),
+        gain=float(rng.uniform(0.9, 1.8)),
         fade=float(rng.choice([0.0, rng.uniform(0, 0.5)], p=[0.7, 0.3])),
         grain=float(rng.choice([0.0, rng.uniform(0, 0.5)], p=[0.6, 0.4])),
     )

@@ -128,7 +128,7 @@ def _fill(
     if not cell.value or desk.chance(0.12):
         return
     value = vocabulary.value(desk.rng, cell.value, desk.language)
-    start = x0 + pad + (0.0 if tall else inline + layout.mm(2))
+    start = x0 + pad + (0.0 if tall else inline + max(layout.mm(2), 0.8 * answer.size_px))
     text, style = fit(value, answer, x1 - start - pad)
     y = y0 + pad + 0.85 * style.size_px
     put(layout, text, style, (start, y if tall else max(y, y1 - pad - 0.2 * style.size_px)))

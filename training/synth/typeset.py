@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import numpy as np
-from PIL import ImageFont
 
 from training.synth.alphabet import normalise
 from training.synth.fonts import FontFace
+from training.synth.ink import glyph
 from training.synth.layouts import Box, Hand, Layout, Line, Span
 
 PRINTED = "printed"
@@ -18,15 +17,13 @@ HANDWRITTEN = "handwritten"
 
 # Room a line claims around its baseline, in font sizes: accents above, descenders below.
 _ABOVE, _BELOW = 0.78, 0.24
-
-
-@lru_cache(maxsize=512)
-def load_font(path: str, size_px: float) -> ImageFont.FreeTypeFont:
-    return ImageFont.truetype(path, size_px, layout_engine=ImageFont.Layout.BASIC)
+_LEAST_GAP = 0.5
 
 
 def text_width(text: str, face: FontFace, size_px: float) -> float:
-    return float(load_font(str(face.path), round(size_px, 1)).getlength(text))
+    """Sum of the advances: letters are set one by one, without kerning, as :mod:`ink` draws them."""
+    size = max(4, round(size_px))
+    return sum(glyph(face.path, size, character).advance for character in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +50,7 @@ class Style:
 
 def make_line(text: str, style: Style, x_px: float, baseline_px: float, seed: int = 0) -> Line:
     """A line starting at ``x_px``. Handwriting becomes one span a word, so that words can wander."""
-    size = round(style.size_px, 1)
+    size = max(4, round(style.size_px))
     text = style.clean(text)
     if style.hand is None:
         spans: tuple[Span, ...] = (Span(text, style.face, size, x_px),)
@@ -103,6 +100,11 @@ def put(
     if shift:
         line = replace(line, spans=tuple(replace(s, x_px=s.x_px + shift) for s in line.spans))
     box = line_box(line, 0.3, 0.0) if tight else line_box(line)
+    # Lines closer than half a letter on one row would be read as one.
+    gap = _LEAST_GAP * style.size_px
+    apart = (max(0.0, box[0] - gap), box[1], min(layout.width_px, box[2] + gap), box[3])
+    if not layout.is_free(apart if not tight else box):
+        return 0.0
     return x1 - x0 if layout.place(line, box) else 0.0
 
 
@@ -145,7 +147,7 @@ def justified(words: Sequence[str], style: Style, x_px: float, baseline_px: floa
     gap = (width_px - sum(widths)) / max(1, len(words) - 1)
     spans, x = [], x_px
     for word, width in zip(words, widths, strict=True):
-        spans.append(Span(word, style.face, round(style.size_px, 1), x))
+        spans.append(Span(word, style.face, max(4, round(style.size_px)), x))
         x += width + gap
     return Line(" ".join(words), tuple(spans), baseline_px, style.kind, style.ink)
 
@@ -155,7 +157,7 @@ def mixed(parts: Sequence[tuple[str, Style]], x_px: float, baseline_px: float) -
     parts = [(cleaned, style) for word, style in parts if (cleaned := style.clean(word))]
     spans, x = [], x_px
     for word, style in parts:
-        spans.append(Span(word, style.face, round(style.size_px, 1), x))
+        spans.append(Span(word, style.face, max(4, round(style.size_px)), x))
         x += style.width(word + " ")
     first = parts[0][1]
     return Line(" ".join(word for word, _ in parts), tuple(spans), baseline_px, first.kind, first.ink)
