@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from deployments.errors import Outcome
 
@@ -61,6 +61,6 @@ class Engine(Protocol[ItemT, PayloadT, RawT, ResultT]):
         """Run the largest shape once, and choose the fastest numeric format on a CPU."""
         ...
 
-    def configure(self, tuning: object) -> None:
+    def configure(self, tuning: Any) -> None:
         """Take new thresholds (the stage's ``*Tuning`` model) between two batches."""
         ...

@@ -18,7 +18,7 @@ one value or one of these per item. ``public`` is what a client may read: no pat
 
 from __future__ import annotations
 
-from typing import ClassVar, TypeVar
+from typing import ClassVar, TypeAlias, TypeVar
 
 
 class OcrError(Exception):
@@ -86,5 +86,5 @@ class DeadlineExceeded(ServiceError):
 
 
 T = TypeVar("T")
-Outcome = T | OcrError
+Outcome: TypeAlias = T | OcrError
 """One item's result: its value, or the error that befell it alone."""
