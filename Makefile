@@ -1,0 +1,130 @@
+# Environment and everyday commands. `make` alone lists them.
+#
+# One environment, .venv, in three layers, each pinned completely in a lock:
+#   requirements.lock         what the service runs on
+#   requirements-train.lock   and what training and synthesis need
+#   requirements-test.lock    and what tests and checks need
+# A layer is installed again only when its lock is newer than its stamp in .venv.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+CONFIG ?= serve_config.yaml
+PORT   ?=
+HUB    ?=
+URL    ?=
+SETS   ?=
+JOBS   ?=
+ARGS   ?=
+
+UV_VERSION := 0.13.8
+# Python 3.11 under either of its usual names.
+PYTHON ?= $(shell for name in python3.11 python3 python; do \
+	"$$name" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+
+# Checks and tests never reach for the network either.
+OFFLINE := HF_HUB_OFFLINE=1 TRANSFORMERS_OFFLINE=1 YOLO_OFFLINE=1 YOLO_AUTOINSTALL=0 RAY_USAGE_STATS_ENABLED=0
+
+.PHONY: help
+help: ## list the commands
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
+
+##### Environment
+
+# uv installs in parallel; pip, which honours every setting of this machine, is there if uv cannot.
+# The locks are complete, so --no-deps is exact; it also keeps out opencv-python, which ultralytics
+# asks for and which needs libGL. uv reads no pip configuration: the index settings are handed over.
+define install
+	pip_setting() { "$(PY)" -m pip config get "global.$$1" 2>/dev/null || true; }
+	index="$${PIP_INDEX_URL:-$$(pip_setting index-url)}"
+	certificates="$${SSL_CERT_FILE:-$${PIP_CERT:-$$(pip_setting cert)}}"
+	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"
+	[ -z "$$certificates" ] || export SSL_CERT_FILE="$$certificates"
+	export UV_HTTP_TIMEOUT="$${UV_HTTP_TIMEOUT:-120}" PIP_DISABLE_PIP_VERSION_CHECK=1
+	echo "Installing $(1) into $(VENV)"
+	"$(PY)" -m uv pip install --quiet --python "$(PY)" --no-deps --requirements $(1) || {
+		echo "uv could not install; trying pip" >&2
+		"$(PY)" -m pip install --quiet --no-deps --requirement $(1)
+	}
+	touch $@
+endef
+
+.ONESHELL:
+
+$(VENV)/bin/uv:
+	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 is needed; name one with make PYTHON=/path/to/python3.11" >&2; exit 1; fi
+	[ -x "$(PY)" ] || "$(PYTHON)" -m venv $(VENV)
+	"$(PY)" -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo "uv is not to be had; pip will do" >&2
+
+$(VENV)/.serve: requirements.lock | $(VENV)/bin/uv
+	@$(call install,requirements.lock)
+
+$(VENV)/.train: requirements-train.lock | $(VENV)/bin/uv
+	@$(call install,requirements-train.lock)
+
+$(VENV)/.test: requirements-test.lock | $(VENV)/bin/uv
+	@$(call install,requirements-test.lock)
+
+.PHONY: env lock
+env: $(VENV)/.test ## create the environment with everything in it
+
+lock: | $(VENV)/bin/uv ## resolve the locks again; versions in them are kept where pyproject.toml allows
+	@compile() {
+		"$(PY)" -m uv pip compile pyproject.toml --quiet --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+			--custom-compile-command "make lock" --output-file "$$@"
+	}
+	compile requirements.lock
+	compile requirements-train.lock --extra train
+	compile requirements-test.lock --extra train --extra test
+
+##### Service
+
+.PHONY: serve
+serve: $(VENV)/.serve ## run the service: CONFIG=file PORT=number HUB=1 (allow weights from hubs)
+	@exec "$(PY)" -m serve_app.launch "$(CONFIG)" $(if $(PORT),--port $(PORT)) $(if $(HUB),--hub)
+
+##### Checks and tests
+
+.PHONY: test check check-config lint types test-unit test-models test-serve test-browser
+test: check ## all checks and tests
+	@$(OFFLINE) "$(PY)" -m pytest $(ARGS)
+
+check: check-config lint types
+
+check-config: $(VENV)/.test ## every Serve config in the repository, key by key
+	@"$(PY)" -m serve_app.check_config
+
+lint: $(VENV)/.test ## ruff
+	@"$(PY)" -m ruff check .
+
+types: $(VENV)/.test ## mypy --strict
+	@"$(PY)" -m mypy
+
+test-unit: $(VENV)/.test ## no Ray, no sockets: seconds
+	@$(OFFLINE) "$(PY)" -m pytest tests/unit $(ARGS)
+
+test-models: $(VENV)/.test ## real networks and weights
+	@$(OFFLINE) "$(PY)" -m pytest tests/models $(ARGS)
+
+test-serve: $(VENV)/.test ## one real Ray
+	@$(OFFLINE) "$(PY)" -m pytest tests/serve $(ARGS)
+
+test-browser: $(VENV)/.test ## the page, in a headless Chromium
+	@$(OFFLINE) "$(PY)" -m pytest tests/browser $(ARGS)
+
+##### Measurements
+
+.PHONY: accuracy rest
+accuracy: $(VENV)/.test ## score the labelled sets over HTTP: URL=address SETS=name,name JOBS=number
+	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(if $(SETS),--sets "$(SETS)") $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
+
+rest: $(VENV)/.serve ## memory and processor time of a running service at rest
+	@"$(PY)" -m benchmarks.rest $(ARGS)
+
+.PHONY: clean
+clean: ## remove the environment and caches; data, weights and training runs stay
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

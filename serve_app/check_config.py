@@ -1,0 +1,262 @@
+"""Check Serve configurations key by key: what Serve ignores silently is an error here.
+
+    python -m serve_app.check_config [FILE ...]      default: every YAML file of the repository
+
+One line a problem, ``file: path.to.key: message``; exit code 1 if there is any. Serve drops keys
+it does not know at every level and fills in defaults for blocks that are left half-written, so a
+misspelt ``max_ongoing_requests`` would quietly run with 5.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+import typing
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import UnionType
+from typing import Any, NamedTuple
+
+from pydantic import BaseModel, ValidationError
+from ray.runtime_env import RuntimeEnv
+from ray.serve.config import AutoscalingConfig
+from ray.serve.schema import ServeDeploySchema
+
+from deployments.detection.config import DetectionTuning
+from deployments.stage import StageTuning
+from serve_app.app import deployment_names
+from serve_app.config import AppConfig
+from serve_app.yaml_files import YamlError, mentions_serve, read, yaml_files
+
+ROOT = Path(__file__).resolve().parents[1]
+IMPORT_PATH = "serve_app.app:build"
+DEPLOYMENT_KEYS = ("max_ongoing_requests", "ray_actor_options")
+AUTOSCALING_KEYS = (
+    "min_replicas",
+    "max_replicas",
+    "target_ongoing_requests",
+    "upscale_delay_s",
+    "downscale_delay_s",
+)
+
+
+class Problem(NamedTuple):
+    """What is wrong with one key, addressed by its path inside the configuration."""
+
+    path: str
+    message: str
+
+
+def check(config: Any) -> list[Problem]:
+    """All problems of one Serve configuration, in the order of the file's sections."""
+    if not isinstance(config, dict):
+        return [Problem("", "must be a mapping with a list of applications")]
+    problems = [*_unknown_keys(ServeDeploySchema, config, ""), *_invalid(ServeDeploySchema, config, "")]
+    applications = config.get("applications")
+    for index, application in enumerate(applications if isinstance(applications, list) else []):
+        if isinstance(application, dict):
+            problems += _check_application(application, f"applications[{index}]")
+    return list(dict.fromkeys(problems))
+
+
+def check_file(path: Path) -> list[Problem]:
+    """All problems of the Serve configurations in a file; a file without any is a problem too."""
+    try:
+        configs = read(path)
+    except YamlError as error:
+        return [Problem("", str(error))]
+    if not configs:
+        return [Problem("", "holds no Serve configuration: no applications, no serveConfigV2")]
+    return [
+        Problem(_join(config.key, problem.path), problem.message)
+        for config in configs
+        for problem in check(config.content)
+    ]
+
+
+def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    listed = application.get("deployments")
+    deployments = {
+        str(deployment.get("name")): (deployment, f"{path}.deployments[{index}]")
+        for index, deployment in enumerate(listed if isinstance(listed, list) else [])
+        if isinstance(deployment, dict)
+    }
+    for deployment, where in deployments.values():
+        yield from _check_deployment(deployment, where)
+    if application.get("import_path") != IMPORT_PATH:
+        return
+    args = application.get("args") or {}
+    problems = [
+        *_unknown_keys(AppConfig, args, f"{path}.args"),
+        *_invalid(AppConfig, args, f"{path}.args"),
+    ]
+    yield from problems
+    if problems:
+        return
+    bound = deployment_names(AppConfig.model_validate(args))
+    for name in bound.keys() - deployments.keys():
+        yield Problem(f"{path}.deployments", f"{name} has no block, but these args bind it")
+    for name, (deployment, where) in deployments.items():
+        if name not in bound:
+            yield Problem(f"{where}.name", f"these args bind no {name!r}{_did_you_mean(name, bound)}")
+        else:
+            yield from _check_tuning(deployment, bound[name], where)
+
+
+def _check_deployment(deployment: Mapping[str, Any], path: str) -> Iterator[Problem]:
+    """Blocks must be complete: Serve replaces a block as a whole and fills in its own defaults."""
+    for key in DEPLOYMENT_KEYS:
+        if key not in deployment:
+            yield Problem(f"{path}.{key}", "missing; Serve would take a default that fits nobody")
+    options = deployment.get("ray_actor_options")
+    if isinstance(options, dict) and "num_cpus" not in options:
+        yield Problem(f"{path}.ray_actor_options.num_cpus", "missing; Serve would reserve one whole CPU")
+    autoscaling, replicas = deployment.get("autoscaling_config"), deployment.get("num_replicas")
+    if (autoscaling is None) == (replicas is None) or replicas == "auto":
+        yield Problem(path, "needs either num_replicas as a number or a whole autoscaling_config")
+    if isinstance(autoscaling, dict):
+        yield from _check_autoscaling(deployment, autoscaling, f"{path}.autoscaling_config")
+
+
+def _check_autoscaling(
+    deployment: Mapping[str, Any], autoscaling: Mapping[str, Any], path: str
+) -> Iterator[Problem]:
+    # The schema takes a bare mapping here, so Serve looks at its values only when it deploys.
+    yield from _invalid(AutoscalingConfig, autoscaling, path)
+    for key in AUTOSCALING_KEYS:
+        if key not in autoscaling:
+            yield Problem(f"{path}.{key}", "missing; Serve would take a default that fits nobody")
+    target, limit = autoscaling.get("target_ongoing_requests"), deployment.get("max_ongoing_requests")
+    if isinstance(target, int | float) and isinstance(limit, int) and target > limit:
+        yield Problem(
+            f"{path}.target_ongoing_requests",
+            f"{target} is above max_ongoing_requests ({limit}), so load could never ask for a replica",
+        )
+
+
+def _check_tuning(
+    deployment: Mapping[str, Any], tuning: type[StageTuning] | None, path: str
+) -> Iterator[Problem]:
+    user_config = deployment.get("user_config")
+    if tuning is None:
+        if user_config is not None:
+            yield Problem(f"{path}.user_config", f"{deployment['name']} takes none")
+        return
+    where = f"{path}.user_config"
+    problems = [
+        *_unknown_keys(tuning, user_config or {}, where),
+        *_invalid(tuning, user_config or {}, where),
+    ]
+    yield from problems
+    limit = deployment.get("max_ongoing_requests")
+    if problems or not isinstance(limit, int):
+        return
+    # A detection call carries one page, so a batch is as many calls; the other stages get a page's
+    # crops in one call. One batch must be able to wait while another runs.
+    batch = tuning.model_validate(user_config or {}).batch
+    calls = batch.max_items if issubclass(tuning, DetectionTuning) else 1
+    if limit < 2 * calls:
+        message = f"{limit} is too small: {calls} calls make a batch and the next one must be able to wait"
+        yield Problem(f"{path}.max_ongoing_requests", f"{message}, {2 * calls} at least")
+
+
+def _unknown_keys(expected: Any, value: Any, path: str) -> Iterator[Problem]:
+    """Keys that no model knows, at every level of ``value``; ``expected`` is a type annotation."""
+    if isinstance(value, dict):
+        if model := _model_in(expected):
+            known = {name: field for name, field in model.model_fields.items()}
+            for key, below in value.items():
+                if key in known:
+                    yield from _unknown_keys(_annotation(key, known[key].annotation), below, _join(path, key))
+                else:
+                    yield Problem(_join(path, key), f"unknown key{_did_you_mean(str(key), known)}")
+        elif expected is RuntimeEnv:
+            for key in value.keys() - RuntimeEnv.known_fields:
+                suggestion = _did_you_mean(str(key), RuntimeEnv.known_fields)
+                yield Problem(_join(path, key), f"unknown key{suggestion}")
+        else:
+            (*_, inner) = typing.get_args(expected) or (None,)
+            for key, below in value.items():
+                yield from _unknown_keys(inner, below, _join(path, key))
+    elif isinstance(value, list):
+        (inner, *_) = [a for a in typing.get_args(_without_none(expected)) if a is not type(None)] or [None]
+        for index, below in enumerate(value):
+            yield from _unknown_keys(inner, below, f"{path}[{index}]")
+
+
+def _annotation(key: str, annotation: Any) -> Any:
+    return RuntimeEnv if key == "runtime_env" else annotation
+
+
+def _without_none(annotation: Any) -> Any:
+    """``list[X]`` out of ``list[X] | None``; other annotations as they are."""
+    if typing.get_origin(annotation) in (typing.Union, UnionType):
+        members = [member for member in typing.get_args(annotation) if member is not type(None)]
+        return members[0] if len(members) == 1 else annotation
+    return annotation
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model of an annotation such as ``Model``, ``Model | None`` or ``dict | Model``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if typing.get_origin(annotation) in (typing.Union, UnionType):
+        return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
+    return None
+
+
+def _invalid(model: type[BaseModel], value: Any, path: str) -> Iterator[Problem]:
+    """Values that the model refuses; unknown keys are left to ``_unknown_keys``."""
+    try:
+        model.model_validate(value)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            if detail["type"] != "extra_forbidden":
+                yield Problem(_location(path, detail["loc"]), detail["msg"].removeprefix("Value error, "))
+    except (TypeError, ValueError) as error:
+        yield Problem(path, str(error))
+
+
+def _location(path: str, steps: Sequence[int | str]) -> str:
+    for step in steps:
+        path = f"{path}[{step}]" if isinstance(step, int) else _join(path, step)
+    return path
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path and key else f"{path}{key}"
+
+
+def _did_you_mean(word: str, known: Any) -> str:
+    close = difflib.get_close_matches(word, [str(name) for name in known], n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _default_files() -> list[Path]:
+    found = []
+    for path in yaml_files(ROOT):
+        try:
+            if read(path):
+                found.append(path)
+        except YamlError:
+            if mentions_serve(path):
+                found.append(path)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE")
+    files = parser.parse_args(arguments).files or _default_files()
+    number = 0
+    for path in files:
+        for problem in check_file(path):
+            number += 1
+            print(f"{path}: {problem.path}: {problem.message}" if problem.path else f"{path}: {problem.message}")
+    print(f"{len(files)} files checked, {number or 'no'} problems", file=sys.stderr)
+    return 1 if number else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,249 @@
+"""Start ``serve run`` on this machine, say where the service answers, stop it on a signal.
+
+    python -m serve_app.launch [CONFIG] [--port PORT] [--hub]
+
+``serve run`` runs as a child in a session of its own, so that Ctrl-C reaches it once, from here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+POLL_S = 0.5
+STOP_TIMEOUT_S = 60.0
+STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
+KEPT_LINES = 30
+FAILED, NOT_STARTED = 1, 2
+_DASHBOARD = re.compile(r"dashboard at (?:\x1b\[\d+m)*(?P<url>(?:http://)?[\w.-]+:\d+)")
+
+# Ray is tuned for clusters of thousands of tasks a second; one machine at rest need not wake that
+# often (docs/decisions/0005-idle-cost.md has what each costs). A variable that is already set wins.
+QUIET_RAY = {
+    # A cluster of its own, not one that happens to run on this machine.
+    "RAY_ADDRESS": "local",
+    # No usage report leaves the machine.
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # The controller compares wanted and running replicas once a second instead of ten times.
+    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
+    # Serve's processes hand over their cached metrics every 5 s; Prometheus scrapes every 10 s or more.
+    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
+    # The node reports its free resources every second instead of every 100 ms: one node, few actors.
+    "RAY_raylet_report_resources_period_milliseconds": "1000",
+    # The dashboard samples its own processes every minute and the workers' every 15 s.
+    "METRICS_RECORD_INTERVAL_S": "60",
+    "REPORTER_UPDATE_INTERVAL_MS": "15000",
+    # Look for new log files every half second instead of at every turn of the log monitor.
+    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
+}
+
+# Weights are in the repository: nothing may be fetched while serving, nor tried and waited for.
+OFFLINE = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "YOLO_OFFLINE": "1",
+}
+
+# ultralytics installs what it misses with pip at run time; the environment is complete without it.
+ALWAYS = {"YOLO_AUTOINSTALL": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
+
+
+def environment(base: Mapping[str, str], *, hub: bool = False) -> dict[str, str]:
+    """Environment of ``serve run``: ``base`` wins over all defaults; ``hub`` allows downloads."""
+    path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
+    return {**QUIET_RAY, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}
+
+
+def http_address(config: Mapping[str, Any], port: int | None) -> tuple[str, int]:
+    """Host and port that the service will listen on, Serve's defaults included."""
+    options = config.get("http_options") or {}
+    return str(options.get("host", "127.0.0.1")), int(port or options.get("port", 8000))
+
+
+def port_is_free(host: str, port: int) -> bool:
+    """Whether a server could listen there now."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError:
+            return False
+    return True
+
+
+def is_ready(url: str) -> bool:
+    """Whether every stage is warm."""
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+class ServeProcess:
+    """``serve run`` as a child: its output is passed on, its last lines are kept."""
+
+    def __init__(self, config: Path, env: Mapping[str, str]) -> None:
+        self.dashboard_url: str | None = None
+        self.last_lines: collections.deque[str] = collections.deque(maxlen=KEPT_LINES)
+        self._child = subprocess.Popen(
+            [sys.executable, "-u", "-m", "ray.serve.scripts", "run", str(config)],
+            cwd=ROOT,
+            env=dict(env),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._pass_on, daemon=True)
+        self._reader.start()
+
+    def poll(self) -> int | None:
+        """The exit code, once it has ended."""
+        return self._child.poll()
+
+    def stop(self) -> int:
+        """Ask it to shut Serve and Ray down, insist after a while; answers the exit code."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            if self._child.poll() is None:
+                self._child.send_signal(number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._child.wait(STOP_TIMEOUT_S)
+        self._reader.join(5)
+        return self._child.wait()
+
+    def _pass_on(self) -> None:
+        assert self._child.stdout is not None
+        for line in self._child.stdout:
+            self.last_lines.append(line.rstrip())
+            if found := _DASHBOARD.search(line):
+                self.dashboard_url = "http://" + found["url"].removeprefix("http://")
+            print(line, end="", flush=True)
+
+
+class _Stop(Exception):
+    """A signal asked to stop."""
+
+
+def _raise_stop(number: int, _frame: object) -> None:
+    raise _Stop(signal.Signals(number).name)
+
+
+@contextlib.contextmanager
+def config_on_port(path: Path, config: dict[str, Any], port: int | None) -> Iterator[Path]:
+    """The config file itself, or a passing copy of it with another port."""
+    if port is None:
+        yield path
+        return
+    options = {**(config.get("http_options") or {}), "port": port}
+    with tempfile.NamedTemporaryFile("w", prefix="serve_config.", suffix=".yaml", encoding="utf-8") as copy:
+        yaml.safe_dump({**config, "http_options": options}, copy, allow_unicode=True, sort_keys=False)
+        copy.flush()
+        yield Path(copy.name)
+
+
+def wait_until_ready(serve: ServeProcess, url: str) -> bool:
+    """Wait for ``/readyz``; false if ``serve run`` ended before, or gave the application up.
+
+    ``serve run`` stays alive when an application fails to deploy, so after a while its status is
+    asked for as well.
+    """
+    next_status_s = time.monotonic() + STATUS_FIRST_S
+    while serve.poll() is None:
+        if is_ready(url):
+            return True
+        if time.monotonic() > next_status_s and serve.dashboard_url:
+            if "DEPLOY_FAILED" in serve_status(serve.dashboard_url):
+                return False
+            next_status_s = time.monotonic() + STATUS_EVERY_S
+        time.sleep(POLL_S)
+    return False
+
+
+def serve_status(dashboard_url: str) -> str:
+    """What ``serve status`` prints; empty if it cannot be had."""
+    command = [sys.executable, "-m", "ray.serve.scripts", "status", "--address", dashboard_url]
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment(os.environ)).stdout
+    return ""
+
+
+def summary(url: str, dashboard_url: str | None, seconds: float) -> str:
+    """What to open and what to call."""
+    rows = {
+        "Read a page": f"curl -F image=@page.png {url}/ocr",
+        "In a browser": f"{url}/",
+        "API reference": f"{url}/docs",
+        "Ray dashboard": dashboard_url or "not running",
+        # Ray asks for a token that it makes for every user, unless RAY_AUTH_MODE=disabled.
+        "Its token": f"{sys.executable} -m ray.scripts.scripts get-auth-token",
+        "Stop": "Ctrl-C",
+    }
+    lines = [f"  {name:<14} {value}" for name, value in rows.items()]
+    return "\n".join(["", f"Scriptorium is ready after {seconds:.0f} s at {url}", *lines, ""])
+
+
+def run(path: Path, port: int | None, *, hub: bool) -> int:
+    """Serve until a signal or until ``serve run`` ends; answers the exit code."""
+    started_s = time.monotonic()
+    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    host, port_number = http_address(config, port)
+    if not port_is_free(host, port_number):
+        message = f"port {port_number} of {host} is in use; stop what listens there or choose another:"
+        print(f"{message} make serve PORT={port_number + 1}", file=sys.stderr)
+        return NOT_STARTED
+    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port_number}"
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _raise_stop)
+    with config_on_port(path, config, port) as effective:
+        serve = ServeProcess(effective, environment(os.environ, hub=hub))
+        try:
+            if wait_until_ready(serve, url):
+                print(summary(url, serve.dashboard_url, time.monotonic() - started_s), flush=True)
+                while serve.poll() is None:
+                    time.sleep(POLL_S)
+            ended = "The application could not be deployed" if serve.poll() is None else "serve run ended by itself"
+        except _Stop as stop:
+            print(f"\n{stop}: stopping", flush=True)
+            serve.stop()
+            return 0
+        ending = "\n  ".join(serve.last_lines)
+        code = serve.stop()
+    print(f"\n{ended} (exit code {code}). Its last lines:\n  {ending}", file=sys.stderr)
+    return code or FAILED
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("config", type=Path, nargs="?", default=ROOT / "serve_config.yaml")
+    parser.add_argument("--port", type=int, help="port of the service instead of the one in CONFIG")
+    parser.add_argument("--hub", action="store_true", help="allow weights to be fetched from hubs")
+    options = parser.parse_args()
+    if not options.config.is_file():
+        print(f"no such file: {options.config}", file=sys.stderr)
+        return NOT_STARTED
+    return run(options.config.resolve(), options.port, hub=options.hub)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,17 @@
+"""What every tier shares: processes that tests start must never reach for the network."""
+
+from __future__ import annotations
+
+import os
+
+# Before any test module imports a library that reads these once. The shell may override them.
+for name, value in {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "YOLO_OFFLINE": "1",
+    "YOLO_AUTOINSTALL": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    # The throw-away Ray of the serve tests listens on this machine only; its REST is used bare.
+    "RAY_AUTH_MODE": "disabled",
+}.items():
+    os.environ.setdefault(name, value)
