@@ -48,8 +48,11 @@ class ApiConfig(Protocol):
     def limits(self) -> ApiLimits: ...
 
 
-def create_api(reader: Reader, config: ApiConfig) -> FastAPI:
-    """The ASGI application that answers for ``reader``."""
+def create_api(reader: Reader, config: ApiConfig, *, echo_request_id: bool = True) -> FastAPI:
+    """The ASGI application that answers for ``reader``.
+
+    ``echo_request_id`` is off behind a server that writes X-Request-ID itself.
+    """
     service = _Service(reader, config.limits)
 
     @asynccontextmanager
@@ -65,7 +68,7 @@ def create_api(reader: Reader, config: ApiConfig) -> FastAPI:
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.add_middleware(RequestIds)
+    app.add_middleware(RequestIds, echo=echo_request_id)
     install_handlers(app)
     _add_reading_routes(app, service)
     _add_state_routes(app, reader)

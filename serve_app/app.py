@@ -5,8 +5,7 @@
                └─> Recognition<Engine>      one deployment per recognition engine in use
 """
 
-from __future__ import annotations
-
+# No postponed annotations here: Serve validates ``args`` by the class that ``build`` is annotated with.
 from ray.serve import Application
 
 from deployments.classification.config import ClassificationTuning

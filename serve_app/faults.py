@@ -48,10 +48,14 @@ def problem_response(problem: Problem, headers: Mapping[str, str] | None = None)
 
 
 class RequestIds:
-    """ASGI middleware: ids in and out, and an answer for exceptions that nothing else expected."""
+    """ASGI middleware: ids in and out, and an answer for exceptions that nothing else expected.
 
-    def __init__(self, app: ASGIApp) -> None:
+    ``echo`` off leaves the id's way out to the server in front: Serve's writes it by itself.
+    """
+
+    def __init__(self, app: ASGIApp, echo: bool = True) -> None:
         self._app = app
+        self._echo = echo
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -67,7 +71,8 @@ class RequestIds:
             if message["type"] == "http.response.start":
                 started = True
                 headers = MutableHeaders(scope=message)
-                headers[REQUEST_ID_HEADER] = identity
+                if self._echo:
+                    headers[REQUEST_ID_HEADER] = identity
                 for name, value in _SAFETY_HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

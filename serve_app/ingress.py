@@ -129,7 +129,7 @@ class OcrIngress:
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The HTTP application; Serve calls this in the replica, after the constructor."""
-        return create_api(self, self._config)
+        return create_api(self, self._config, echo_request_id=False)
 
     async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
         """Read decoded pages; see ``OcrPipeline.read``."""

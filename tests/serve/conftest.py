@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import os
+import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -11,9 +13,14 @@ from typing import Any
 
 import httpx
 import pytest
-import ray
 import yaml
-from ray import serve
+
+# Ray asks for a token; this Ray gets one of its own, set before Ray is imported.
+TOKEN = secrets.token_hex(32)
+os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
+
+import ray  # noqa: E402
+from ray import serve  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "scriptorium"
@@ -26,7 +33,9 @@ class Cluster:
     """A local Ray with Serve on a port of its own."""
 
     def __init__(self, dashboard_url: str) -> None:
-        self._dashboard = httpx.Client(base_url=dashboard_url, timeout=60)
+        self._dashboard = httpx.Client(
+            base_url=dashboard_url, timeout=60, headers={"Authorization": f"Bearer {TOKEN}"}
+        )
         self.port = free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
 
@@ -38,7 +47,8 @@ class Cluster:
 
     def deploy(self, config: Config) -> str:
         """Apply a configuration; answers the application's final status."""
-        self._dashboard.put("/api/serve/applications/", json=config).raise_for_status()
+        answer = self._dashboard.put("/api/serve/applications/", json=config)
+        assert answer.is_success, answer.text
         deadline_s = time.monotonic() + DEPLOY_TIMEOUT_S
         while time.monotonic() < deadline_s:
             status = str(self.application().get("status"))
@@ -97,6 +107,9 @@ def with_fakes(config: Config, **behaviour: Config) -> Config:
     for deployment in application["deployments"]:
         if deployment["name"].startswith("Recognition"):
             deployment["name"] = "RecognitionFake"
+        if "user_config" in deployment:
+            # Bounds in pixels are made for the real engines' inputs.
+            deployment["user_config"]["batch"] = {"max_items": 32, "max_pixels": 10**8}
     return config
 
 

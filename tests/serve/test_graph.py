@@ -22,7 +22,7 @@ POISON = 13
 
 @pytest.fixture(scope="module")
 def graph(cluster: Cluster) -> Cluster:
-    assert cluster.deploy(config(cluster)) == "RUNNING", cluster.application()
+    assert cluster.deploy(config(cluster)) == "RUNNING", cluster.application()["message"]
     return cluster
 
 
@@ -118,7 +118,7 @@ def test_threshold_changes_live(graph: Cluster) -> None:
     (application,) = changed["applications"]
     for deployment in application["deployments"]:
         if deployment["name"] == "Detection":
-            deployment["user_config"] = {"confidence": 0.9}
+            deployment["user_config"]["confidence"] = 0.9
     (before,) = graph.replicas("Detection")
     assert graph.deploy(changed) == "RUNNING"
     assert texts(post(graph, full, light)) == [str(full)]
