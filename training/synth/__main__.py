@@ -1,4 +1,4 @@
-"""Command line: ``python -m training.synth fonts|texts|lines|preview``."""
+"""Command line: ``python -m training.synth fonts|texts|lines|real|preview``."""
 
 from __future__ import annotations
 
@@ -23,6 +23,14 @@ def _parser() -> argparse.ArgumentParser:
     lines.add_argument("--number", type=int, required=True)
     lines.add_argument("--out", type=Path, required=True)
     lines.add_argument("--workers", type=int, default=1)
+    real = verbs.add_parser("real", help="cut labelled real lines and write them as shards")
+    source = real.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, help="folder of the known labelled sets (training rows only)")
+    source.add_argument("--folder", type=Path, help="one folder with labels.jsonl, all rows")
+    source.add_argument("--csv", type=Path, help="a CSV with the columns File name, Text, Class")
+    real.add_argument("--out", type=Path, required=True)
+    real.add_argument("--cuts", type=int, default=4, help="crops a line: one as labelled, the rest jittered")
+    real.add_argument("--seed", type=int, default=1)
     preview = verbs.add_parser("preview", help="write a contact sheet of rendered lines")
     preview.add_argument("--out", type=Path, required=True)
     preview.add_argument("--number", type=int, default=200)
@@ -53,6 +61,16 @@ def _lines(options: argparse.Namespace) -> str:
     return f"{write_lines(job, options.out, options.workers)} lines in {options.out}"
 
 
+def _real(options: argparse.Namespace) -> str:
+    from training.real import csv_lines, folder_lines, training_lines, write_real
+
+    if options.data:
+        lines = training_lines(options.data)
+    else:
+        lines = folder_lines(options.folder) if options.folder else csv_lines(options.csv)
+    return f"{write_real(lines, options.out, options.cuts, options.seed)} lines in {options.out}"
+
+
 def _preview(options: argparse.Namespace) -> str:
     from training.synth.preview import contact_sheet
     from training.synth.shards import LineJob, line_at
@@ -63,7 +81,7 @@ def _preview(options: argparse.Namespace) -> str:
 
 
 _VERBS: dict[str, Callable[[argparse.Namespace], str]] = {
-    "fonts": _fonts, "texts": _texts, "lines": _lines, "preview": _preview,
+    "fonts": _fonts, "texts": _texts, "lines": _lines, "real": _real, "preview": _preview,
 }  # fmt: skip
 
 

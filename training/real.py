@@ -1,0 +1,198 @@
+"""Real lines for training: labelled folders and CSV lists, cut as a detector would and written as shards.
+
+Only the training rows of the known sets are ever read; everything else in them is evaluation.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deployments.recognition.charset import normalise as canonical
+from deployments.types import Kind
+from training.synth.alphabet import CYRILLIC, normalise
+from training.synth.lines import HEIGHT_PX, MAX_WIDTH_PX, LineSample
+from training.synth.shards import LINES_PER_SHARD, write_shard
+
+Rng = np.random.Generator
+
+TRAINING_ROWS = {
+    "receipts_en": 60,
+    "typewritten_en": 22,
+    "letters_en_mixed": 22,
+    "letters_en_cursive": 50,
+    "lines_ru_historic": 300,
+}
+"""How many leading rows of each set's labels.jsonl may train. A set not named here never does."""
+
+UPPER_CASED = frozenset({"receipts_en"})
+"""Sets transcribed in capitals whatever the paper says: only lines that look like capitals train."""
+
+_KINDS = {"handwritten": Kind.HANDWRITTEN, "printed": Kind.PRINTED}
+
+
+class LabelError(ValueError):
+    """A label file that cannot be used, with the place of the fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class RealLine:
+    """A labelled line: ``box`` is x, y, width, height in pixels of the image, None for all of it."""
+
+    image: Path
+    box: tuple[float, float, float, float] | None
+    text: str
+    kind: Kind
+    upper_cased: bool = False
+
+
+def training_lines(data: Path) -> Iterator[RealLine]:
+    """Training lines of every known set under ``data``; a set that is not there is passed over."""
+    for name, rows in TRAINING_ROWS.items():
+        if (data / name / "labels.jsonl").is_file():
+            yield from folder_lines(data / name, rows, name in UPPER_CASED)
+
+
+def folder_lines(folder: Path, rows: int | None = None, upper_cased: bool = False) -> Iterator[RealLine]:
+    """Lines of the first ``rows`` rows of a folder with ``labels.jsonl``: pages or crops.
+
+    ``upper_cased``: the transcripts are in capitals even where the image is not.
+    """
+    with (folder / "labels.jsonl").open(encoding="utf-8") as labels:
+        for number, label in enumerate(labels):
+            if rows is not None and number >= rows:
+                return
+            row = json.loads(label)
+            path = folder / row["image"]
+            if "lines" not in row:
+                yield RealLine(path, None, row["text"], _KINDS[row["kind"]], upper_cased)
+                continue
+            for line in row["lines"]:
+                x, y, width, height = line["bbox"]
+                box = (x, y, width, height)
+                yield RealLine(path, box, line["text"], _KINDS[line["kind"]], upper_cased)
+
+
+def csv_lines(path: Path, default_kind: Kind = Kind.HANDWRITTEN) -> Iterator[RealLine]:
+    """Lines of a CSV with the columns ``File name,Text,Class``; images lie beside it.
+
+    ``Class`` is ``handwritten``, ``printed`` or empty for ``default_kind``.
+    Raises :class:`LabelError` with the row's number for a missing column, image or unknown class.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        missing = {"File name", "Text"} - set(reader.fieldnames or ())
+        if missing:
+            raise LabelError(f"{path}: no column {', '.join(sorted(missing))}")
+        for number, row in enumerate(reader, start=2):
+            name, kind = row["File name"] or "", (row.get("Class") or "").strip().lower()
+            if kind and kind not in _KINDS:
+                raise LabelError(f"{path}, line {number}: class {kind!r} is neither handwritten nor printed")
+            if not (path.parent / name).is_file():
+                raise LabelError(f"{path}, line {number}: no image {name!r}")
+            yield RealLine(path.parent / name, None, row["Text"] or "", _KINDS.get(kind, default_kind))
+
+
+def usable_text(text: str) -> str | None:
+    """The label to train on, or None when the line holds letters that the charset has no symbol for.
+
+    Dropping such letters would teach the reader to skip ink.
+    """
+    kept = normalise(text)
+    same = sum(map(str.isalnum, kept)) == sum(map(str.isalnum, canonical(text)))
+    latin_i_in_cyrillic = bool(CYRILLIC & set(kept)) and "i" in kept
+    return kept if kept and same and not latin_i_in_cyrillic else None
+
+
+def looks_upper_case(crop: npt.NDArray[np.uint8]) -> bool:
+    """Whether the letters of a grey crop are all of one height, as capitals and digits are.
+
+    Small letters without ascenders reach about 70 % of a capital, and a line of them has many.
+    """
+    _, ink = cv2.threshold(crop, 0, 255, cv2.THRESH_BINARY_INV | cv2.THRESH_OTSU)
+    joined = cv2.morphologyEx(ink, cv2.MORPH_CLOSE, np.ones((3, 1), np.uint8))
+    _, _, parts, _ = cv2.connectedComponentsWithStats(joined)
+    heights = parts[1:, cv2.CC_STAT_HEIGHT]
+    letters = heights[heights > 0.24 * crop.shape[0]]
+    return letters.size > 0 and bool((letters > 0.85 * np.quantile(letters, 0.9)).mean() > 0.97)
+
+
+@lru_cache(maxsize=2)
+def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
+    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if image is None:
+        raise LabelError(f"{path}: not an image that can be read")
+    return image
+
+
+def cut(line: RealLine, text: str, rng: Rng | None = None) -> LineSample | None:
+    """The line's crop scaled to 48 px height; ``rng`` moves the box's edges and the tone a little.
+
+    None when the crop has no area or is far wider than any line.
+    """
+    page = _read_grey(line.image)
+    x, y, width, height = line.box or (0.0, 0.0, float(page.shape[1]), float(page.shape[0]))
+    left, top, right, bottom = x, y, x + width, y + height
+    if rng is not None:
+        left, right = left + rng.normal(0, 0.1) * height, right + rng.normal(0, 0.1) * height
+        top, bottom = top - rng.uniform(-0.06, 0.12) * height, bottom + rng.uniform(-0.06, 0.12) * height
+    columns = np.clip(np.rint([left, right]), 0, page.shape[1]).astype(int)
+    rows = np.clip(np.rint([top, bottom]), 0, page.shape[0]).astype(int)
+    crop = page[rows[0] : rows[1], columns[0] : columns[1]]
+    if min(crop.shape) < 4:
+        return None
+    out_width = max(8, round(crop.shape[1] * HEIGHT_PX / crop.shape[0]))
+    if out_width > MAX_WIDTH_PX:
+        return None
+    shrinks = crop.shape[0] > HEIGHT_PX
+    scaled = cv2.resize(
+        crop, (out_width, HEIGHT_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    )
+    if rng is not None:
+        scaled = _retouch(scaled, rng)
+    return LineSample(scaled, text, line.kind, "ru" if CYRILLIC & set(text) else "en")
+
+
+def _retouch(image: npt.NDArray[np.uint8], rng: Rng) -> npt.NDArray[np.uint8]:
+    """Small changes of slant, width, contrast and sharpness: another cut of the same line."""
+    height, width = image.shape
+    lean, stretch = rng.normal(0, 0.08), float(np.exp(rng.normal(0, 0.06)))
+    matrix = np.float64([[stretch, lean, -lean * height / 2], [0, 1, 0]])
+    size = (max(8, round(width * stretch)), height)
+    image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if rng.random() < 0.3:
+        image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.9)))
+    toned = image.astype(np.float32) * rng.uniform(0.75, 1.1) + rng.uniform(-10, 30)
+    return np.clip(toned, 0, 255).astype(np.uint8)
+
+
+def write_real(lines: Iterable[RealLine], directory: Path, cuts: int, seed: int) -> int:
+    """Write every usable line ``cuts`` times, first as labelled and then jittered; return the number."""
+    directory.mkdir(parents=True, exist_ok=True)
+    samples, shard, number = _cuts(lines, cuts, seed), 0, 0
+    while group := list(islice(samples, LINES_PER_SHARD)):
+        write_shard(directory, shard, group)
+        shard, number = shard + 1, number + len(group)
+    return number
+
+
+def _cuts(lines: Iterable[RealLine], cuts: int, seed: int) -> Iterator[LineSample]:
+    for index, line in enumerate(lines):
+        text = usable_text(line.text)
+        if text and line.upper_cased and text.lower() != text:
+            plain = cut(line, text)
+            text = text if plain is not None and looks_upper_case(plain.image) else None
+        for number in range(cuts if text else 0):
+            rng = np.random.default_rng(np.random.SeedSequence([seed, index, number])) if number else None
+            sample = cut(line, text or "", rng)
+            if sample is not None:
+                yield sample
