@@ -18,10 +18,13 @@ from deployments.types import Image
 LONG_SIDE_PX = 800
 STRIP_PX = 4
 COARSE_STEP_DEG = 0.5
-FINE_STEP_DEG = 0.05
+FINE_STEP_DEG = 0.1
 MIN_INK = 400
+MIN_STRIPS = 8
 MIN_PEAK = 1.25
 SNAP_DEG = 0.1
+SMOOTH_SLOPE = np.convolve([1, 2, 1], [1, 0, -1]) / 4
+GOLDEN = 0.618034
 
 Profile = npt.NDArray[np.float32]
 
@@ -35,12 +38,12 @@ def estimate_skew(page: Image, max_skew_deg: float = 15.0) -> float:
     if max_skew_deg <= 0:
         return 0.0
     strips = ink_strips(page)
-    if strips.sum() < MIN_INK:
+    if strips.sum() < MIN_INK or strips.shape[1] < MIN_STRIPS:
         return 0.0
     # A little beyond the limit, so that a peak at the limit has two neighbours.
     reach = max_skew_deg + COARSE_STEP_DEG
     coarse = np.arange(-reach, reach + 1e-9, COARSE_STEP_DEG)
-    scores = _sharpness(strips, coarse)
+    scores = _sharpness(_halved(strips), coarse)
     best = int(scores.argmax())
     if best in (0, len(coarse) - 1) or scores[best] < MIN_PEAK * float(np.median(scores)):
         return 0.0
@@ -62,9 +65,17 @@ def ink_strips(page: Image) -> Profile:
     grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
     threshold = max(18.0, 0.35 * float(np.percentile(hat, 98)))
-    ink = (hat > threshold).astype(np.float32)
+    # Soft edges: with hard ones every line jumps from row to row, and 0 degrees always wins.
+    ink = np.clip(hat / threshold - 0.5, 0, 1, dtype=np.float32)
     used = size[0] // STRIP_PX * STRIP_PX
     return np.asarray(ink[:, :used].reshape(size[1], -1, STRIP_PX).sum(axis=2), dtype=np.float32)
+
+
+def _halved(strips: Profile) -> Profile:
+    """Half the rows and half the strips: the same angles, at a quarter of the cost."""
+    height, count = strips.shape[0] // 2 * 2, strips.shape[1] // 2 * 2
+    blocks = strips[:height, :count].reshape(height // 2, 2, count // 2, 2)
+    return np.asarray(blocks.sum(axis=(1, 3)), dtype=np.float32)
 
 
 def _sharpness(strips: Profile, angles_deg: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -72,18 +83,21 @@ def _sharpness(strips: Profile, angles_deg: npt.NDArray[np.float64]) -> npt.NDAr
     height, count = strips.shape
     middles = (np.arange(count) - (count - 1) / 2) * STRIP_PX
     slopes = np.array([math.tan(math.radians(angle)) for angle in angles_deg])
-    margin = math.ceil(float(np.abs(slopes).max()) * abs(middles[0])) + 2
+    # Strips begin at scattered fractions of a row, so that interpolation blurs every angle alike;
+    # else 0 degrees, where nothing falls between two rows, stands out.
+    starts = np.arange(count) * GOLDEN % 1.0
+    margin = math.ceil(float(np.abs(slopes).max()) * abs(middles[0])) + 3
     rows, columns = np.nonzero(strips)
     ink = strips[rows, columns]
     scores = np.empty(len(slopes))
     for index, slope in enumerate(slopes):
         # A line that rises to the right lies lower on the left: shift each strip down by its x.
-        position = rows + slope * middles[columns] + margin
+        position = rows + (slope * middles + starts)[columns] + margin
         low = position.astype(np.int64)
         share = (position - low).astype(np.float32)
         length = height + 2 * margin
         profile = np.bincount(low, ink * (1 - share), length) + np.bincount(low + 1, ink * share, length)
-        scores[index] = float(np.square(np.diff(profile)).sum())
+        scores[index] = float(np.square(np.convolve(profile, SMOOTH_SLOPE)).sum())
     return scores
 
 

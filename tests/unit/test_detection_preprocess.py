@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deployments import geometry
+from deployments.detection.preprocess import PAD_LEVEL, InputSpec, fit_page, page_quad
+from deployments.errors import StageFailed
+
+SPEC = InputSpec(long_side_px=1280, squeeze=0.5, multiple_px=32)
+
+
+def test_a_large_page_is_reduced_squeezed_and_padded() -> None:
+    fitted = fit_page(np.full((2000, 1400, 3), 250, np.uint8), SPEC)
+    # 2000 -> 1280; 1400 * 0.64 * 0.5 = 448: both multiples of 32.
+    assert fitted.pixels.shape == (1280, 448, 3)
+    assert (fitted.pixels == 250).all()
+    assert fitted.page_size_px == (1400, 2000)
+
+
+def test_a_small_page_is_not_enlarged() -> None:
+    fitted = fit_page(np.full((100, 100, 3), 250, np.uint8), SPEC)
+    assert fitted.pixels.shape == (128, 64, 3)
+    assert (fitted.pixels[:100, :50] == 250).all()
+    assert (fitted.pixels[100:] == PAD_LEVEL).all() and (fitted.pixels[:, 50:] == PAD_LEVEL).all()
+
+
+def test_boxes_map_back_to_the_page() -> None:
+    fitted = fit_page(np.zeros((2560, 1024, 3), np.uint8), SPEC)  # scale 1/2, then half the width
+    quad = page_quad(np.array([25, 100, 50, 120], np.float32), fitted)
+    np.testing.assert_allclose(quad, geometry.quad_from_box((100, 200, 100, 40)), atol=1e-3)
+
+
+@pytest.mark.parametrize("skew_deg", [-12.0, -0.7, 3.0, 12.0])
+def test_a_mark_on_a_skewed_page_is_found_again(skew_deg: float) -> None:
+    """Draw a straight bar, turn the page, straighten it: the bar is upright and maps back."""
+    straight = np.full((1600, 1200, 3), 255, np.uint8)
+    straight[700:740, 300:900] = 0
+    bar = geometry.quad_from_box((300, 700, 600, 40))
+    affine, size = geometry.rotation(skew_deg, 1200, 1600)
+    page = geometry.warp(straight, affine, size, fill=255)
+    fitted = fit_page(page, SPEC, skew_deg)
+    rows, columns = np.nonzero(fitted.pixels[..., 0] < 60)
+    box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+    quad = page_quad(box, fitted)
+    expected = geometry.transform_points(bar, affine)
+    assert np.abs(quad - expected).max() < 4
+    assert geometry.quad_iou(quad, expected) > 0.9
+
+
+def test_quads_stay_on_the_page() -> None:
+    fitted = fit_page(np.zeros((90, 90, 3), np.uint8), SPEC)
+    quad = page_quad(np.array([-10, -10, 400, 400], np.float32), fitted)
+    assert geometry.quad_bounds(quad) == (0, 0, 90, 90)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 1), (5000, 30)])
+def test_extreme_shapes_fit(shape: tuple[int, int]) -> None:
+    height, width, _ = fit_page(np.zeros((*shape, 3), np.uint8), SPEC).pixels.shape
+    assert height % 32 == 0 and width % 32 == 0 and max(height, width) <= 1280
+
+
+@pytest.mark.parametrize(
+    "page", [np.zeros((0, 5, 3), np.uint8), np.zeros((5, 5), np.uint8), np.zeros((5, 5, 3), np.float32)]
+)
+def test_what_is_no_page_is_refused(page: np.ndarray) -> None:
+    with pytest.raises(StageFailed, match="a page is"):
+        fit_page(page, SPEC)
+
+
+def test_metadata_is_checked() -> None:
+    assert InputSpec.from_metadata({"long_side_px": 960}).long_side_px == 960
+    with pytest.raises(ValueError, match="input"):
+        InputSpec.from_metadata({"long_side": 960})
+    with pytest.raises(ValueError, match="positive"):
+        InputSpec.from_metadata({"squeeze": 0})

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from deployments import geometry
+from deployments.detection.skew import estimate_skew
+from deployments.types import Image
+
+WORDS = "Northern lights over an old harbour town in winter"
+
+
+def text_page(height: int = 1100, width: int = 800, lines: int = 30, level: int = 245) -> Image:
+    page = np.full((height, width, 3), level, np.uint8)
+    for row in range(lines):
+        where = (60, 60 + row * (height - 120) // max(lines, 1))
+        cv2.putText(page, WORDS[: 20 + row * 7 % 30], where, cv2.FONT_HERSHEY_SIMPLEX, 0.7, (30, 30, 40), 2)
+    return page
+
+
+def turned(page: Image, angle_deg: float, fill: int | None = None) -> Image:
+    affine, size = geometry.rotation(angle_deg, page.shape[1], page.shape[0])
+    return geometry.warp(page, affine, size, fill=fill)
+
+
+@pytest.mark.parametrize("angle_deg", [-14.5, -7.3, -1.0, -0.3, 0.3, 0.8, 2.5, 9.0, 14.0])
+def test_the_angle_of_a_turned_page_is_found(angle_deg: float) -> None:
+    assert estimate_skew(turned(text_page(), angle_deg)) == pytest.approx(angle_deg, abs=0.15)
+
+
+def test_a_straight_page_has_none() -> None:
+    assert estimate_skew(text_page()) == 0
+
+
+def test_a_page_photographed_on_a_dark_table_is_judged_by_its_text() -> None:
+    framed = cv2.copyMakeBorder(text_page(), 80, 120, 150, 60, cv2.BORDER_CONSTANT, value=(20, 15, 10))
+    assert estimate_skew(turned(framed, 4.0, fill=15)) == pytest.approx(4.0, abs=0.15)
+
+
+def test_uneven_light_does_not_matter() -> None:
+    page = turned(text_page(), -3.0)
+    light = np.linspace(0.35, 1.0, page.shape[1])[None, :, None]
+    assert estimate_skew((page * light).astype(np.uint8)) == pytest.approx(-3.0, abs=0.15)
+
+
+def test_rules_of_a_table_agree_with_its_text() -> None:
+    page = text_page(lines=12)
+    for y in range(40, 1060, 85):
+        cv2.line(page, (40, y), (760, y), (0, 0, 0), 2)
+    for x in (40, 300, 520, 760):
+        cv2.line(page, (x, 40), (x, 1060), (0, 0, 0), 2)
+    assert estimate_skew(turned(page, 5.0)) == pytest.approx(5.0, abs=0.15)
+
+
+def test_a_nearly_empty_page_is_left_alone() -> None:
+    page = np.full((1000, 700, 3), 255, np.uint8)
+    assert estimate_skew(page) == 0
+    page[500:503, 300:306] = 0
+    assert estimate_skew(page) == 0
+
+
+def test_noise_has_no_direction() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (600, 500, 3), dtype=np.uint8)
+    assert estimate_skew(noise) == 0
+
+
+def test_an_angle_beyond_the_limit_is_not_half_corrected() -> None:
+    page = turned(text_page(), 9.0)
+    assert estimate_skew(page, max_skew_deg=5.0) == 0
+    assert estimate_skew(page, max_skew_deg=0.0) == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (7, 3), (3000, 20)])
+def test_tiny_images_have_none(shape: tuple[int, int]) -> None:
+    stripes = np.zeros((*shape, 3), np.uint8)
+    stripes[::3] = 255
+    assert estimate_skew(stripes) == 0
