@@ -1,0 +1,113 @@
+"""The translation between Serve's handles and our pipeline; needs Ray's classes, not a cluster."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Generator
+from typing import Any
+
+import pytest
+from ray.exceptions import ActorDiedError, RayTaskError
+from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
+
+from deployments.errors import Overloaded, StageFailed, StageUnavailable, UnreadableDocument
+from serve_app.ingress import StageClient
+
+
+class Response(Awaitable[Any]):
+    """A response that answers, raises, or waits for ever; remembers its cancellation."""
+
+    def __init__(self, outcome: Any) -> None:
+        self.outcome = outcome
+        self.cancelled = False
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return self._answer().__await__()
+
+    async def _answer(self) -> Any:
+        if self.outcome is None:
+            await asyncio.Event().wait()
+        if isinstance(self.outcome, Exception):
+            raise self.outcome
+        return self.outcome
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class Handle:
+    """Gives the responses it was made with, one a call; ``status`` gives them too."""
+
+    def __init__(self, *outcomes: Any) -> None:
+        self.responses = [Response(outcome) for outcome in outcomes]
+        self.calls: list[Any] = []
+
+    @property
+    def status(self) -> Handle:
+        return self
+
+    def remote(self, *args: Any) -> Response:
+        self.calls.append(args)
+        return self.responses[len(self.calls) - 1]
+
+
+def client(*outcomes: Any) -> tuple[StageClient, Handle]:
+    handle = Handle(*outcomes)
+    return StageClient("recognition", handle), handle  # type: ignore[arg-type]
+
+
+def task_error(cause: Exception) -> RayTaskError:
+    return RayTaskError("f", "trace", cause).as_instanceof_cause()
+
+
+async def test_answer_passes() -> None:
+    stage, handle = client([1, 2])
+    assert await stage(["a", "b"]) == [1, 2] and handle.calls == [(["a", "b"],)]
+
+
+async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
+    stage, handle = client(ActorDiedError(), ["ok"])
+    assert await stage(["a"]) == ["ok"] and len(handle.calls) == 2
+    stage, _ = client(ActorDiedError(), ActorDiedError())
+    with pytest.raises(StageUnavailable, match="recognition stage is restarting") as caught:
+        await stage(["a"])
+    assert caught.value.retry_after_s == 5
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (BackPressureError(num_queued_requests=9, max_queued_requests=8), Overloaded),
+        (DeploymentUnavailableError("Detection"), StageUnavailable),
+        (task_error(UnreadableDocument("bad page")), UnreadableDocument),
+        (task_error(StageUnavailable("down", 3.0)), StageUnavailable),
+        (task_error(ZeroDivisionError()), StageFailed),
+    ],
+    ids=["full", "undeployed", "our-error", "our-error-with-arguments", "any-error"],
+)
+async def test_failures_become_ours(raised: Exception, expected: type[Exception]) -> None:
+    stage, _ = client(raised)
+    with pytest.raises(expected) as caught:
+        await stage(["a"])
+    assert type(caught.value) is expected
+
+
+async def test_cancelled_call_is_withdrawn_from_the_replica() -> None:
+    stage, handle = client(None)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.01):
+            await stage(["a"])
+    assert handle.responses[0].cancelled
+
+
+async def test_ready_asks_once_and_trusts_a_recent_answer() -> None:
+    stage, handle = client("warm")
+    assert await stage.ready() and await stage.ready()
+    assert len(handle.calls) == 1
+
+
+async def test_not_ready_while_nobody_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.ingress.READY_TIMEOUT_S", 0.01)
+    stage, handle = client(None, ActorDiedError())
+    assert not await stage.ready() and handle.responses[0].cancelled
+    assert not await stage.ready()
