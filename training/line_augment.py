@@ -97,4 +97,4 @@ def _exposed(grey: Grey, v: Variation) -> Grey:
     if v.noise > 0:
         rng = np.random.default_rng(v.noise_seed)
         varied += rng.standard_normal(grey.shape, dtype=np.float32) * np.float32(v.noise)
-    return np.clip(varied, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(varied, 0, 255), np.uint8)

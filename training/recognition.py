@@ -1,4 +1,4 @@
-"""Recognisers from lines to shipped weights: ``python -m training.recognition train|real|evaluate|export``."""
+"""Recognisers from lines to weights: ``python -m training.recognition real|train|evaluate|export``."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,17 +39,17 @@ class SetResult:
 def read_all(engine: RecognitionEngine, crops: Sequence[Image]) -> list[Reading]:
     """Readings of crops in their order; batched by width, an unreadable crop reads as empty."""
     readings = [Reading("", 0.0)] * len(crops)
-    prepared: list[tuple[int, Prepared[object]]] = []
+    prepared: list[tuple[int, Prepared[Any]]] = []
     for i, outcome in enumerate(engine.prepare(crops)):
         if not isinstance(outcome, OcrError):
             prepared.append((i, outcome))
     prepared.sort(key=lambda item: item[1].width)
     for start in range(0, len(prepared), BATCH_LINES):
         part = prepared[start : start + BATCH_LINES]
-        outcomes = engine.finish(engine.forward([item for _, item in part]))
-        for (i, _), outcome in zip(part, outcomes, strict=True):
-            if not isinstance(outcome, OcrError):
-                readings[i] = outcome
+        read = engine.finish(engine.forward([item for _, item in part]))
+        for (i, _), reading in zip(part, read, strict=True):
+            if not isinstance(reading, OcrError):
+                readings[i] = reading
     return readings
 
 

@@ -49,7 +49,7 @@ class TrainableCrnn:
         self.charset = charset or Charset()
         self.architecture = architecture or CrnnArchitecture(symbols=len(self.charset))
         self.line_format = LineFormat(height_px=self.architecture.height_px)
-        self.module: CrnnNetwork = CrnnNetwork(self.architecture).to(memory_format=torch.channels_last)
+        self.module: nn.Module = CrnnNetwork(self.architecture).to(memory_format=torch.channels_last)
 
     def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
         images = batch.images.to(device, memory_format=torch.channels_last)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deployments.recognition.preprocess import resize_to_height, to_grey
 from training.labelled_lines import Split, read_lines
+from training.synth.corpora import Language
 from training.synth.lines import HEIGHT_PX, MAX_WIDTH_PX, LineSample
 from training.synth.shards import write_shard
 
@@ -37,5 +38,5 @@ def _samples(folder: Path, split: Split) -> Iterator[LineSample]:
     for margin in MARGINS:
         for line in read_lines(folder, split, margin):
             grey = resize_to_height(to_grey(line.image), HEIGHT_PX, MAX_WIDTH_PX)
-            language = "ru" if _CYRILLIC.search(line.text) else "en"
+            language: Language = "ru" if _CYRILLIC.search(line.text) else "en"
             yield LineSample(grey, line.text, line.kind, language)

@@ -97,7 +97,7 @@ class Training:
         held = {name: value.clone() for name, value in self.module.state_dict().items()}
         self.module.load_state_dict(self.average.values)
         self.module.eval()
-        pairs = []
+        pairs: list[tuple[str, str]] = []
         with torch.inference_mode():
             for batch in self._validation():
                 pairs += zip(self.reader.read(batch.images.to(self.device)), batch.texts, strict=True)
@@ -148,7 +148,7 @@ class Training:
             group["lr"] = rate
         loss = self.reader.loss(batch, self.device)
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         norm = nn.utils.clip_grad_norm_(self.module.parameters(), recipe.clip)
         # One broken batch must not poison the averages for good.
         if torch.isfinite(norm):

@@ -37,7 +37,8 @@ class CrnnEngine:
         weights = resolve(args.reference, self.name)
         self._precision = Precision(select_device(args.device))
         network, self.charset, self.line_format = load_crnn(weights)
-        self._network = network.fuse().to(self._precision.device, memory_format=torch.channels_last)
+        network = network.fuse().to(self._precision.device)
+        self._network = network.to(memory_format=torch.channels_last)
         self._tuning = RecognitionTuning()
 
     def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Ink]]]:
@@ -89,10 +90,9 @@ def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"weights {weights.reference!r} do not fit the CRNN: {error}") from error
-    if network.architecture.symbols != len(charset):
-        raise WeightsError(
-            f"weights {weights.reference!r}: {network.architecture.symbols} outputs for {len(charset)} symbols"
-        )
+    outputs = network.architecture.symbols
+    if outputs != len(charset):
+        raise WeightsError(f"weights {weights.reference!r}: {outputs} outputs for {len(charset)} symbols")
     return network.eval(), charset, line_format
 
 

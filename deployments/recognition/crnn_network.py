@@ -111,7 +111,8 @@ class CrnnNetwork(nn.Module):
         reversal = None if widths is None else _reversal(widths // STRIDE_PX, steps)
         for layer in self.rnn:
             x = layer(x, reversal)
-        return self.head(x).float().transpose(0, 1)
+        logits: Tensor = self.head(x)
+        return logits.float().transpose(0, 1)
 
     def fuse(self) -> CrnnNetwork:
         """Fold batch normalisation into the convolutions; for inference only. Returns itself."""
@@ -122,8 +123,8 @@ class CrnnNetwork(nn.Module):
 
     def _convolve(self, x: Tensor, widths: Tensor | None) -> Tensor:
         full = x.shape[-1]
-        for blocks, pool in zip(self.stages, self.pools, strict=True):
-            for block in blocks:
+        for stage, pool in zip(self.stages, self.pools, strict=True):
+            for block in stage.children():
                 x = _blank_beyond(block(x), widths, full)
             x = pool(x)
         return x

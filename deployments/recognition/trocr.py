@@ -136,7 +136,7 @@ class InkPixels:
 
     def __call__(self, image: Image) -> Pixels:
         ink = prepare_line(image, self.line_format)
-        return stack([ink], self.line_format.max_width_px)[0]
+        return np.asarray(stack([ink], self.line_format.max_width_px)[0])
 
 
 class ProcessorPixels:

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deployments.recognition.charset import BLANK, Charset
+from deployments.recognition.decode import read_greedily, reading_of
+
+CHARSET = Charset()
+
+
+def posteriors(*steps: dict[str, float]) -> np.ndarray:
+    """(T, V) from the likely symbols of each step; "" is the blank, the rest is spread evenly."""
+    rows = np.zeros((len(steps), len(CHARSET)), np.float32)
+    for row, step in zip(rows, steps, strict=True):
+        row += (1 - sum(step.values())) / len(CHARSET)
+        for symbol, probability in step.items():
+            row[CHARSET.index(symbol) if symbol else BLANK] += probability
+    return rows
+
+
+def sure(text: str) -> list[dict[str, float]]:
+    """One step a character, a blank between, each nearly certain."""
+    return [step for symbol in text for step in ({symbol: 0.99}, {"": 0.99})]
+
+
+def test_repeats_merge_unless_a_blank_parts_them() -> None:
+    steps = [{"a": 0.9}, {"a": 0.8}, {"": 0.9}, {"a": 0.9}, {"b": 0.9}, {"b": 0.9}]
+    assert read_greedily(posteriors(*steps), CHARSET).text == "aab"
+
+
+def test_a_character_is_as_sure_as_its_surest_step() -> None:
+    reading = read_greedily(posteriors({"a": 0.5}, {"a": 0.8}, {"": 0.9}, {"b": 0.6}), CHARSET)
+    assert reading.char_confidences == pytest.approx((0.8, 0.6), abs=0.01)
+    assert reading.confidence == pytest.approx((0.8 * 0.6) ** 0.5, abs=0.01)
+
+
+def test_spaces_within_are_kept_once_and_outer_ones_dropped() -> None:
+    reading = read_greedily(posteriors(*sure("  ab  c ")), CHARSET)
+    assert reading.text == "ab c"
+    assert len(reading.char_confidences) == 4
+
+
+@pytest.mark.parametrize("steps", [[], [{"": 0.9}] * 3, [{" ": 0.9}]])
+def test_nothing_to_read_is_an_empty_text_without_confidence(steps: list[dict[str, float]]) -> None:
+    rows = posteriors(*steps)
+    reading = read_greedily(rows.reshape(len(steps), len(CHARSET)), CHARSET)
+    assert (reading.text, reading.confidence) == ("", 0.0)
+
+
+def test_a_latin_twin_in_a_cyrillic_word_is_rewritten() -> None:
+    steps = [*sure("г"), {"o": 0.6, "о": 0.35}, {"": 0.9}, *sure("д")]
+    latin_o = read_greedily(posteriors(*steps), CHARSET, script_consistency=False).text
+    assert latin_o == "г" + "o" + "д"
+    reading = read_greedily(posteriors(*steps), CHARSET)
+    assert reading.text == "год"
+    # The shape was never in doubt, only its script.
+    assert reading.char_confidences[1] == pytest.approx(0.95, abs=0.01)
+
+
+def test_a_cyrillic_twin_in_a_latin_word_is_rewritten() -> None:
+    steps = [*sure("t"), {"о": 0.6, "o": 0.35}, {"": 0.9}, *sure("tal")]
+    assert read_greedily(posteriors(*steps), CHARSET).text == "total"
+
+
+def test_a_word_of_twins_alone_follows_its_larger_sum() -> None:
+    # Two letters lean to Cyrillic a little, one to Latin strongly.
+    steps = [{"С": 0.55, "C": 0.42}, {"": 0.9}, {"O": 0.97, "О": 0.001}, {"": 0.9}, {"М": 0.55, "M": 0.42}]
+    assert read_greedily(posteriors(*steps), CHARSET).text == "COM"
+
+
+def test_a_truly_mixed_word_keeps_the_letters_without_twins() -> None:
+    steps = [*sure("Wи"), {"о": 0.5, "o": 0.45}]
+    text = read_greedily(posteriors(*steps), CHARSET).text
+    assert text[:2] == "Wи"
+
+
+def test_hyphens_and_digits_part_words_of_two_scripts() -> None:
+    steps = sure("USB-порт COM1 о")
+    assert read_greedily(posteriors(*steps), CHARSET).text == "USB-порт COM1 о"
+
+
+def test_confidences_never_leave_the_unit_interval() -> None:
+    reading = reading_of([("a", 1.2), ("b", -0.1)])
+    assert reading.char_confidences == (1.0, 0.0)
+    assert 0 < reading.confidence < 0.01
