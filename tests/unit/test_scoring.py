@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.scoring import (
+    Line,
+    normalize,
+    score_crop,
+    score_page,
+    summarize,
+    total,
+    unread_crop,
+    unread_page,
+    words,
+)
+from deployments.types import Kind, Points
+
+
+def box(x: float, y: float, width: float, height: float) -> Points:
+    return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)
+
+
+def line(text: str, y: float = 0, kind: Kind = Kind.PRINTED) -> Line:
+    return Line(box(0, y, 100, 20), text, kind)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  Ещё\tОДИН\n раз ", "еще один раз"),
+        ("«ёлки» – “x” — ‘y’", '"елки" - "x" - \'y\''),
+        ("ﬁn\u00ad\u00a0№", "fin no"),
+        ("5−3", "5-3"),
+    ],
+)
+def test_normalize(text: str, expected: str) -> None:
+    assert normalize(text) == expected
+
+
+def test_words_are_counted_without_order_or_punctuation() -> None:
+    assert words("Да, да! Нет_да 5") == {"да": 2, "нет_да": 1, "5": 1}
+
+
+def test_word_scores_of_a_page() -> None:
+    counts = score_page([line("one two two extra")], [line("one two three")], by_quad=False)
+    scores = summarize(counts)
+    assert scores["word_precision"] == pytest.approx(2 / 4)
+    assert scores["word_recall"] == pytest.approx(2 / 3, abs=1e-4)
+    assert scores["word_f1"] == pytest.approx(2 * 2 / 7, abs=1e-4)
+
+
+def test_kinds_are_compared_on_matching_lines_only() -> None:
+    found = [line("a", 0, Kind.PRINTED), line("b", 50, Kind.PRINTED), line("c", 500, Kind.PRINTED)]
+    labelled = [line("a", 0, Kind.PRINTED), line("b", 50, Kind.HANDWRITTEN), line("d", 900, Kind.PRINTED)]
+    scores = summarize(score_page(found, labelled, by_quad=False))
+    assert scores["kind_accuracy"] == 0.5
+    assert scores["line_f1"] == pytest.approx(2 / 3, abs=1e-4)
+    assert scores["line_iou"] == 1.0
+
+
+def test_pages_add_up_by_their_words() -> None:
+    good = score_page([line("a b c")], [line("a b c")], by_quad=False)
+    bad = unread_page([line("x")])
+    scores = summarize(total([good, bad]))
+    assert scores["word_f1"] == pytest.approx(2 * 3 / 7, abs=1e-4)
+    assert (scores["n"], scores["failed"]) == (2, 1)
+
+
+def test_crops_are_scored_by_characters_and_kind() -> None:
+    right = score_crop("Привёт", Kind.HANDWRITTEN, line("привет", kind=Kind.HANDWRITTEN))
+    wrong = score_crop("кот", Kind.PRINTED, line("код", kind=Kind.HANDWRITTEN))
+    scores = summarize(total([right, wrong]))
+    assert scores["cer"] == pytest.approx(1 / 9, abs=1e-4)
+    assert scores["kind_accuracy"] == 0.5
+
+
+def test_a_failed_crop_counts_as_all_wrong() -> None:
+    assert summarize(unread_crop(line("абв"))) == {"n": 1, "failed": 1, "cer": 1.0, "kind_accuracy": 0.0}
+
+
+def test_an_empty_set_has_no_scores() -> None:
+    assert summarize(total([])) == {"n": 0, "failed": 0}
