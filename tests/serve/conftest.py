@@ -39,6 +39,11 @@ class Cluster:
         self.port = free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
 
+    def close(self) -> None:
+        """Close the connections; Ray goes on."""
+        self._dashboard.close()
+        self.http.close()
+
     def config(self) -> Config:
         """The repository's serve_config.yaml, on this cluster's port."""
         config: Config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
@@ -85,7 +90,9 @@ def cluster() -> Iterator[Cluster]:
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
     )
-    yield Cluster(f"http://{context.dashboard_url}")
+    cluster = Cluster(f"http://{context.dashboard_url}")
+    yield cluster
+    cluster.close()
     serve.shutdown()
     ray.shutdown()
 
