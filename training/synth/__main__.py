@@ -6,6 +6,10 @@ import argparse
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from training.synth.shards import LineJob
 
 from training.synth.corpora import DEFAULT_DIRECTORY as TEXTS
 from training.synth.fonts import DEFAULT_DIRECTORY as FONTS
@@ -39,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
         verb.add_argument("--handwritten", type=float, default=0.35, metavar="SHARE", help="0 to 1")
         verb.add_argument("--fonts", type=Path, default=FONTS)
         verb.add_argument("--texts", type=Path, default=TEXTS)
+        verb.add_argument("--tracks", type=Path, help="folder with pen tracks (strokes.jsonl) of letters")
     return parser
 
 
@@ -54,10 +59,18 @@ def _texts(options: argparse.Namespace) -> str:
     return ", ".join(f"{name}: {size} characters" for name, size in fetch_texts(options.out).items())
 
 
-def _lines(options: argparse.Namespace) -> str:
-    from training.synth.shards import LineJob, write_lines
+def _job(options: argparse.Namespace) -> LineJob:
+    from training.synth.shards import LineJob
 
-    job = LineJob(options.number, options.seed, options.fonts, options.texts, options.handwritten)
+    return LineJob(
+        options.number, options.seed, options.fonts, options.texts, options.handwritten, options.tracks
+    )
+
+
+def _lines(options: argparse.Namespace) -> str:
+    from training.synth.shards import write_lines
+
+    job = _job(options)
     return f"{write_lines(job, options.out, options.workers)} lines in {options.out}"
 
 
@@ -73,9 +86,9 @@ def _real(options: argparse.Namespace) -> str:
 
 def _preview(options: argparse.Namespace) -> str:
     from training.synth.preview import contact_sheet
-    from training.synth.shards import LineJob, line_at
+    from training.synth.shards import line_at
 
-    job = LineJob(options.number, options.seed, options.fonts, options.texts, options.handwritten)
+    job = _job(options)
     shown = contact_sheet((line_at(job, index) for index in range(options.number)), options.out)
     return f"{shown} lines in {options.out}"
 

@@ -40,7 +40,7 @@ class Degradation:
 def sample_degradation(rng: Rng, rough: float) -> Degradation:
     """Draw a scan; ``rough`` in ``[0, 1]`` shifts all of it from a clean scan to a bad one."""
     paper = rng.uniform(232, 255) if rng.random() < 0.6 else rng.uniform(110 + 60 * (1 - rough), 240)
-    contrast = rng.uniform(0.55, 1.0) if rng.random() < 0.75 else rng.uniform(0.3, 0.6)
+    contrast = rng.uniform(0.55, 1.0) if rng.random() < 0.75 else rng.uniform(0.35, 0.6)
     low = rng.random() < 0.2 + 0.25 * rough
     return Degradation(
         paper=paper,

@@ -71,8 +71,8 @@ def sample_framing(rng: Rng, handwritten: bool) -> Framing:
     )
 
 
-def frame(ink: TextInk, x_height_px: float, how: Framing, height_px: int, rng: Rng) -> Mask:
-    """The crop of ``ink``, uint8 ``(height_px, W)``, 255 full ink."""
+def frame(ink: TextInk, x_height_px: float, how: Framing, height_px: int, rng: Rng) -> tuple[Mask, float]:
+    """The crop of ``ink``, uint8 ``(height_px, W)``, 255 full ink, and the scale it was made with."""
     rows, columns = _extent(ink, x_height_px, how.tight)
     top = rows[0] - how.top * x_height_px
     bottom = rows[1] + how.bottom * x_height_px
@@ -91,7 +91,7 @@ def frame(ink: TextInk, x_height_px: float, how: Framing, height_px: int, rng: R
     )
     if scale < 0.6:
         page = cv2.GaussianBlur(page, (0, 0), 0.35 / scale)
-    return cv2.warpAffine(page, matrix, (width_px, height_px), flags=cv2.INTER_LINEAR)
+    return cv2.warpAffine(page, matrix, (width_px, height_px), flags=cv2.INTER_LINEAR), scale
 
 
 def _extent(ink: TextInk, x_height_px: float, tight: bool) -> tuple[tuple[float, float], tuple[float, float]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,8 +17,10 @@ from deployments.types import Kind
 from training.synth.alphabet import normalise
 from training.synth.corpora import HANDWRITTEN_MIX, PRINTED_MIX, Corpus, Language, draw_kind
 from training.synth.degrade import Degradation, sample_degradation, scan
-from training.synth.fonts import FontFace
+from training.synth.fonts import FontFace, catalogue
 from training.synth.framing import Framing, frame, sample_framing
+from training.synth.hands import block_faces, cursive_faces, sample_pen
+from training.synth.handwriting import PenStyle, TrackSet, load_tracks, write
 from training.synth.ink import InkStyle, TextInk, glyph, join, render_text
 from training.synth.noise import elastic, padded
 from training.synth.processes import Process, develop
@@ -26,6 +29,8 @@ Rng = np.random.Generator
 
 HEIGHT_PX = 48
 MAX_WIDTH_PX = 2600
+_PEN_SHARE = 0.55
+_LEGIBLE_X_HEIGHT_PX = {Kind.PRINTED: 5.0, Kind.HANDWRITTEN: 7.0}
 _SIZES_PX = (30, 36, 44, 52)
 _TYPEWRITER = re.compile(
     r"NimbusMono|Courier|courier|cmuntt|cmunvt|cmunst|FreeMono|GNUTypewriter|elite|cutive|xanh|monou|Compagnon|"
@@ -71,10 +76,20 @@ class Wobble:
 
 
 @dataclass(frozen=True, slots=True)
+class PenRun:
+    """A line written with recorded pen tracks."""
+
+    text: str
+    style: PenStyle
+    tracks: TrackSet
+
+
+@dataclass(frozen=True, slots=True)
 class LineSpec:
-    """Everything that decides the pixels of one line."""
+    """Everything that decides the pixels of one line: set in type (``runs``) or written (``pen``)."""
 
     runs: tuple[Run, ...]
+    pen: PenRun | None
     kind: Kind
     language: Language
     style: InkStyle
@@ -87,7 +102,7 @@ class LineSpec:
 
     @property
     def text(self) -> str:
-        return "".join(run.text for run in self.runs)
+        return self.pen.text if self.pen else "".join(run.text for run in self.runs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +118,20 @@ class LineSample:
 class LineSampler:
     """Draws line recipes from a corpus and a font catalogue.
 
-    ``handwritten_share`` is the share of handwriting, the rest is print.
+    ``handwritten_share`` is the share of handwriting, the rest is print. ``tracks`` are pen tracks
+    of Cyrillic letters; without them all handwriting is set in script faces.
     """
 
-    def __init__(self, corpus: Corpus, faces: Sequence[FontFace], handwritten_share: float = 0.35) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        faces: Sequence[FontFace],
+        handwritten_share: float = 0.35,
+        tracks: TrackSet | None = None,
+    ) -> None:
         self._corpus = corpus
+        self._tracks = tracks
+        self._cursive, self._block = cursive_faces(faces), block_faces(faces)
         self._handwritten_share = handwritten_share
         self._families = {
             (style, script): _by_family(faces, style, script)
@@ -138,17 +162,20 @@ class LineSampler:
         size_px = int(rng.choice(_SIZES_PX))
         typed = process in ("typewriter", "carbon")
         spacing = (
-            float(np.clip(rng.normal(0, 0.015), -0.04, 0.3))
+            float(np.clip(rng.normal(0, 0.015), -0.035, 0.3))
             if rng.random() < 0.9
             else float(rng.uniform(0.1, 0.5))
         )
         return LineSpec(
             runs=self._runs(rng, text, face, size_px, mixed=process in ("laser", "book")),
+            pen=None,
             kind=Kind.PRINTED,
             language=language,
             style=InkStyle(
                 letter_spacing_px=spacing * size_px,
-                word_spacing_px=float(rng.normal(0, 0.06)) * size_px if rng.random() < 0.5 else 0.0,
+                word_spacing_px=float(max(rng.normal(0.02, 0.08), -0.06)) * size_px
+                if rng.random() < 0.5
+                else 0.0,
                 slant_deg=float(rng.normal(0, 4)) if rng.random() < 0.08 else 0.0,
                 weight_px=float(np.clip(rng.normal(0.15, 0.6), -0.9, 2.0)) * size_px / 40,
             ),
@@ -157,39 +184,65 @@ class LineSampler:
             else Wobble(wave=0.01 if rng.random() < 0.2 else 0),
             process=process,
             process_strength=strength,
-            framing=sample_framing(rng, handwritten=False),
+            framing=self._print_framing(rng, process),
             degradation=sample_degradation(rng, rough=float(rng.beta(1.2, 2.2))),
             seed=int(rng.integers(2**62)),
         )
 
+    def _print_framing(self, rng: Rng, process: Process) -> Framing:
+        """Till printers set letters narrow and tall, or at double width."""
+        framing = sample_framing(rng, handwritten=False)
+        if process in ("dots", "bitmap", "thermal") and rng.random() < 0.5:
+            return replace(framing, stretch=float(np.clip(np.exp(rng.normal(-0.15, 0.25)), 0.55, 1.6)))
+        return framing
+
     def _handwritten(self, rng: Rng, language: Language) -> LineSpec:
         text = self._corpus.text(rng, language, draw_kind(rng, HANDWRITTEN_MIX), max_chars=70)
-        face = self._face(rng, "handwritten", text, "pen")
         size_px = int(rng.choice(_SIZES_PX))
         level = float(rng.gamma(2.0, 0.5))
+        text = _hand_case(rng, text)
+        pen, face = None, None
+        if self._tracks is not None and language == "ru" and rng.random() < _PEN_SHARE:
+            pen = PenRun(
+                normalise(text, self._tracks.characters) or "0", sample_pen(rng, self._tracks), self._tracks
+            )
+            level = min(level, 1.0)
+        else:
+            face = self._hand(rng, text)
+            if face.style == "printed":
+                level = max(level, 1.2)
+        process = _draw(rng, _HAND_PROCESSES)
         return LineSpec(
-            runs=(_run(text, face, size_px),),
+            runs=() if face is None else (_run(text, face, size_px),),
+            pen=pen,
             kind=Kind.HANDWRITTEN,
             language=language,
             style=InkStyle(
                 letter_spacing_px=float(np.clip(rng.normal(0, 0.03), -0.05, 0.12)) * size_px,
                 word_spacing_px=float(rng.uniform(-0.05, 0.5)) * size_px,
                 slant_deg=float(np.clip(rng.normal(5, 12), -25, 40)),
-                weight_px=float(np.clip(rng.normal(0.1, 0.9), -1.0, 2.6)) * size_px / 40,
+                weight_px=float(np.clip(rng.normal(0.4, 0.8), -0.4, 2.6)) * size_px / 40,
             ),
             wobble=Wobble(
                 0.008 * level, 0.025 * level, 2.5 * level, 0.045 * level, 0.05, 0.028 * level, 0.02 * level
             ),
-            process=_draw(rng, _HAND_PROCESSES),
-            process_strength=float(rng.beta(1.5, 1.5)),
+            process=process,
+            process_strength=float(rng.beta(1.5, 1.5)) * (0.35 if process == "fax" else 1.0),
             framing=sample_framing(rng, handwritten=True),
             degradation=sample_degradation(rng, rough=float(rng.beta(1.2, 2.6))),
             seed=int(rng.integers(2**62)),
         )
 
+    def _hand(self, rng: Rng, text: str) -> FontFace:
+        """A script face, or now and then an italic or a thin plain face to be bent like a hand."""
+        roll = rng.random()
+        script = _script(text)
+        pool = self._cursive if roll < 0.14 else self._block if roll < 0.22 else []
+        pool = [face for face in pool if script in face.scripts]
+        return pool[int(rng.integers(len(pool)))] if pool else self._face(rng, "handwritten", text, "pen")
+
     def _face(self, rng: Rng, style: str, text: str, process: Process) -> FontFace:
-        script = "cyrillic" if re.search("[А-Яа-яЁё]", text) else "latin"
-        families = self._families[(style, script)]
+        families = self._families[(style, _script(text))]
         if process in ("typewriter", "carbon"):
             families = [
                 kept for family in families if (kept := [f for f in family if _TYPEWRITER.search(f.name)])
@@ -230,10 +283,15 @@ class LineSampler:
 def apply(spec: LineSpec) -> LineSample:
     """The image and label of ``spec``; the same spec gives the same bytes."""
     rng = np.random.default_rng(spec.seed)
-    size_px = max(run.size_px for run in spec.runs)
-    inks = [_ink(run, spec, rng) for run in spec.runs]
-    ink = inks[0] if len(inks) == 1 else join(inks, [run.raise_px for run in spec.runs])
-    x_height_px = float(max(6, glyph(spec.runs[-1].face.path, spec.runs[-1].size_px, "x").mask.shape[0]))
+    if spec.pen is not None:
+        ink = write(spec.pen.text, spec.pen.tracks, spec.pen.style, rng)
+        x_height_px = spec.pen.style.x_height_px
+        size_px = 2 * x_height_px
+    else:
+        size_px = max(run.size_px for run in spec.runs)
+        inks = [_ink(run, spec, rng) for run in spec.runs]
+        ink = inks[0] if len(inks) == 1 else join(inks, [run.raise_px for run in spec.runs])
+        x_height_px = float(max(6, glyph(spec.runs[-1].face.path, spec.runs[-1].size_px, "x").mask.shape[0]))
     margin = round(size_px * 0.3)
     mask = padded(ink.mask, margin)
     if spec.wobble.bend or spec.wobble.wave:
@@ -242,11 +300,19 @@ def apply(spec: LineSpec) -> LineSample:
         mask = elastic(mask, rng, cell_px, bend, bend, spec.wobble.wave * size_px)
     mask = develop(mask, spec.process, spec.process_strength, x_height_px, rng)
     printed = TextInk(mask, ink.char_boxes + margin, ink.baseline_y + margin, ink.text)
-    coverage = frame(printed, x_height_px, spec.framing, HEIGHT_PX, rng)
-    image = scan(coverage, spec.degradation, rng)
+    coverage, scale = frame(printed, x_height_px, spec.framing, HEIGHT_PX, rng)
+    image = scan(coverage, _still_legible(spec, x_height_px * scale), rng)
     if image.shape[1] > MAX_WIDTH_PX:
         raise ValueError(f"line of {image.shape[1]} px: {spec.text!r}")
     return LineSample(image, spec.text.strip(), spec.kind, spec.language)
+
+
+def _still_legible(spec: LineSpec, x_height_px: float) -> Degradation:
+    """The scan, at a resolution that leaves the letters enough pixels for a person to read them."""
+    needed = _LEGIBLE_X_HEIGHT_PX[spec.kind]
+    lowest = math.ceil(HEIGHT_PX * needed / max(x_height_px, 1.0))
+    low = spec.degradation.low_height_px
+    return replace(spec.degradation, low_height_px=max(low, lowest)) if 0 < low < lowest else spec.degradation
 
 
 def _ink(run: Run, spec: LineSpec, rng: Rng) -> TextInk:
@@ -274,6 +340,17 @@ def _ink(run: Run, spec: LineSpec, rng: Rng) -> TextInk:
     )
 
 
+def _hand_case(rng: Rng, text: str) -> str:
+    """People rarely write whole lines in joined capitals."""
+    if len(text) > 4 and text.isupper() and rng.random() < 0.7:
+        return text.capitalize() if rng.random() < 0.5 else text.lower()
+    return text
+
+
+def _script(text: str) -> str:
+    return "cyrillic" if re.search("[А-Яа-яЁё]", text) else "latin"
+
+
 def _run(text: str, face: FontFace, size_px: int) -> Run:
     return Run(normalise(text, face.characters) or "0", face, size_px)
 
@@ -293,8 +370,7 @@ def _by_family(faces: Sequence[FontFace], style: str, script: str) -> list[list[
 
 
 @lru_cache(maxsize=4)
-def shared_sampler(fonts: Path, texts: Path, handwritten_share: float) -> LineSampler:
+def shared_sampler(fonts: Path, texts: Path, handwritten_share: float, tracks: Path | None) -> LineSampler:
     """One sampler a process: loading fonts and texts takes longer than thousands of lines."""
-    from training.synth.fonts import catalogue
-
-    return LineSampler(Corpus(texts), catalogue(fonts), handwritten_share)
+    hands = load_tracks(tracks) if tracks is not None else None
+    return LineSampler(Corpus(texts), catalogue(fonts), handwritten_share, hands)

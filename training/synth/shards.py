@@ -33,11 +33,12 @@ class LineJob:
     fonts: Path
     texts: Path
     handwritten_share: float = 0.35
+    tracks: Path | None = None
 
 
 def line_at(job: LineJob, index: int) -> LineSample:
     """Line ``index`` of a job. A recipe that cannot be cooked (too wide) is drawn anew."""
-    sampler = shared_sampler(job.fonts, job.texts, job.handwritten_share)
+    sampler = shared_sampler(job.fonts, job.texts, job.handwritten_share, job.tracks)
     rng = np.random.default_rng(np.random.SeedSequence([job.seed, index]))
     for attempt in range(_ATTEMPTS):
         try:

@@ -1,0 +1,253 @@
+"""Handwriting composed from pen tracks of single letters: varied, joined and drawn with a pen.
+
+Tracks come from a folder with ``strokes.jsonl`` (writer, session, char, strokes as [x, y] lists,
+y down). They are stored scaled to an x-height of 1 with the baseline at y = 0.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from training.synth.ink import Boxes, Mask, TextInk
+from training.synth.signs import SIGNS
+
+Track = npt.NDArray[np.float32]
+Letter = tuple[Track, ...]
+Rng = np.random.Generator
+
+_X_HEIGHT_LETTERS = "аеоисмнкпгтхчьыэю"
+_HANGING = frozenset("урдзщц")
+_HANGING_CAPITALS = frozenset("ЩЦД")
+_OVERSAMPLING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PenStyle:
+    """One person's hand on one line. Lengths without a unit are shares of the x-height.
+
+    ``polygonal`` is the tolerance to which tracks are simplified to straight pieces before
+    ``smoothing`` rounds of corner cutting. ``joined`` is the share of letter pairs in a word that
+    the pen connects, ``borrowed`` the share of letters taken from another writer.
+    """
+
+    writer: int
+    x_height_px: float
+    pen_px: float
+    slant_deg: float = 0.0
+    width: float = 1.0
+    ascent: float = 1.0
+    gap: float = 0.2
+    word_gap: float = 0.9
+    joined: float = 0.5
+    borrowed: float = 0.1
+    shake: float = 0.06
+    turn_deg: float = 3.0
+    wander: float = 0.06
+    polygonal: float = 0.04
+    smoothing: int = 1
+    nib: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrackSet:
+    """Letters by writer and character, several variants each."""
+
+    letters: dict[int, dict[str, list[Letter]]]
+    source: Path = field(compare=False, default=Path())
+
+    @property
+    def writers(self) -> list[int]:
+        return sorted(self.letters)
+
+    @property
+    def characters(self) -> frozenset[str]:
+        """What every writer can write, with the signs drawn by rule and the space."""
+        return frozenset.intersection(*(frozenset(known) for known in self.letters.values())) | {" ", *SIGNS}
+
+
+@lru_cache(maxsize=2)
+def load_tracks(folder: Path) -> TrackSet:
+    """Read ``folder/strokes.jsonl`` and put every letter on its baseline.
+
+    Raises ``FileNotFoundError`` when the folder has no tracks.
+    """
+    sessions: dict[tuple[int, int], dict[str, list[Track]]] = defaultdict(dict)
+    with (folder / "strokes.jsonl").open(encoding="utf-8") as rows:
+        for line in rows:
+            row = json.loads(line)
+            strokes = [np.float32(stroke) for stroke in row["strokes"] if len(stroke) > 1]
+            if strokes:
+                sessions[row["writer"], row["session"]][row["char"]] = strokes
+    letters: dict[int, dict[str, list[Letter]]] = defaultdict(lambda: defaultdict(list))
+    for (writer, _), drawn in sessions.items():
+        sizes = [np.ptp(np.concatenate(drawn[c])[:, 1]) for c in _X_HEIGHT_LETTERS if c in drawn]
+        capital = float(
+            np.median([np.ptp(np.concatenate(drawn[c])[:, 1]) for c in "АВКМНОПРС" if c in drawn])
+        )
+        x_height = float(np.median(sizes))
+        for character, strokes in drawn.items():
+            letters[writer][character].append(_on_baseline(character, strokes, x_height, capital))
+    return TrackSet({writer: dict(known) for writer, known in letters.items()}, folder)
+
+
+def _on_baseline(character: str, strokes: Sequence[Track], x_height: float, capital: float) -> Letter:
+    """Scale to x-height 1 and put the letter where it belongs: tablets kept no common baseline."""
+    points = np.concatenate(strokes)
+    top, bottom = points[:, 1].min(), points[:, 1].max()
+    shift = -bottom
+    if character in _HANGING:
+        shift = -x_height - top
+    elif character in _HANGING_CAPITALS:
+        shift = -min(capital, bottom - top) - top
+    elif character == "ф":
+        shift = -(top + bottom) / 2 - x_height / 2
+    offset = np.float32([-points[:, 0].min(), shift])
+    return tuple(((stroke + offset) / x_height).astype(np.float32) for stroke in strokes)
+
+
+def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
+    """Ink of ``text`` in the given hand.
+
+    Raises ``ValueError`` for characters outside ``tracks.characters``.
+    """
+    if unknown := set(text) - tracks.characters:
+        raise ValueError(f"no pen tracks for {sorted(unknown)}")
+    strokes: list[Track] = []
+    spans: list[tuple[float, float, float, float]] = []
+    pen_x, previous = 0.0, None
+    for character in text:
+        if character == " ":
+            gap = style.word_gap * float(rng.uniform(0.7, 1.4))
+            spans.append((pen_x, 0.0, pen_x + gap, 0.0))
+            pen_x, previous = pen_x + gap, None
+            continue
+        letter = _vary(_choose(character, tracks, style, rng), style, rng)
+        left, right = _body(letter)
+        start = pen_x + style.gap * float(rng.uniform(0.3, 1.7)) - left
+        placed = tuple(track + np.float32([start, 0]) for track in letter)
+        if previous is not None and character not in SIGNS and rng.random() < style.joined:
+            strokes.extend(_joint(previous[-1], placed[0]))
+        strokes.extend(placed)
+        extent = np.concatenate(placed)
+        spans.append((*extent.min(0).tolist(), *extent.max(0).tolist()))
+        pen_x = start + right
+        previous = None if character in SIGNS else placed
+    return _draw(text, strokes, np.float32(spans), style, rng)
+
+
+def _choose(character: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> Letter:
+    if character in SIGNS:
+        return tuple(np.float32(track) for track in SIGNS[character])
+    writer = style.writer
+    if rng.random() < style.borrowed:
+        writer = tracks.writers[int(rng.integers(len(tracks.writers)))]
+    variants = tracks.letters[writer][character]
+    return variants[int(rng.integers(len(variants)))]
+
+
+def _vary(letter: Letter, style: PenStyle, rng: Rng) -> Letter:
+    """A new shape of the letter: size, turn and slow bends of its tracks."""
+    turn = math.radians(float(rng.normal(0, style.turn_deg)))
+    scale_x = style.width * float(np.exp(rng.normal(0, 0.08)))
+    scale_y = float(np.exp(rng.normal(0, 0.07)))
+    phases, waves = rng.uniform(0, 2 * math.pi, 4), rng.uniform(1.5, 4.5, 4)
+    lift = float(rng.normal(0, style.wander))
+    varied = []
+    for track in letter:
+        x, y = track[:, 0] * scale_x, track[:, 1] * scale_y
+        y = np.where(y < -1, -1 + (y + 1) * style.ascent, np.where(y > 0, y * style.ascent, y))
+        bend_x = np.sin(waves[0] * y + phases[0]) + np.sin(waves[1] * x + phases[1])
+        bend_y = np.sin(waves[2] * x + phases[2]) + np.sin(waves[3] * y + phases[3])
+        x, y = x + style.shake * bend_x, y + style.shake * bend_y
+        turned = np.stack(
+            [x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn) + lift], 1
+        )
+        varied.append(turned.astype(np.float32))
+    return tuple(varied)
+
+
+def _body(letter: Letter) -> tuple[float, float]:
+    """Left and right end of what stands between baseline and x-height: tails may pass under neighbours."""
+    points = np.concatenate(letter)
+    body = points[(points[:, 1] > -1.15) & (points[:, 1] < 0.15)]
+    used = body if len(body) > 1 else points
+    return float(used[:, 0].min()), float(used[:, 0].max())
+
+
+def _joint(before: Track, after: Track) -> list[Track]:
+    """A cubic Hermite curve from the end of one letter to the start of the next, if a pen would go there."""
+    start, end = before[-1], after[0]
+    reach = float(np.hypot(*(end - start)))
+    if end[0] < start[0] - 0.25 or not 0.03 < reach < 1.5:
+        return []
+    leave, arrive = _direction(before[-4:]), _direction(after[:4])
+    t = np.linspace(0, 1, 8, dtype=np.float32)[:, None]
+    curve = (
+        (2 * t**3 - 3 * t**2 + 1) * start
+        + (t**3 - 2 * t**2 + t) * leave * reach
+        + (3 * t**2 - 2 * t**3) * end
+        + (t**3 - t**2) * arrive * reach
+    )
+    return [curve.astype(np.float32)]
+
+
+def _direction(track: Track) -> Track:
+    step = track[-1] - track[0]
+    return np.asarray(step / max(float(np.hypot(*step)), 1e-3), np.float32)
+
+
+def _round_corners(track: Track, style: PenStyle) -> Track:
+    """Douglas-Peucker down to straight pieces, then Chaikin's corner cutting."""
+    if style.polygonal > 0 and len(track) > 2:
+        track = cv2.approxPolyDP(track[:, None], style.polygonal, False)[:, 0]
+    for _ in range(style.smoothing if len(track) > 2 else 0):
+        near, far = track[:-1] * 0.75 + track[1:] * 0.25, track[:-1] * 0.25 + track[1:] * 0.75
+        inner = np.stack([near, far], 1).reshape(-1, 2)
+        track = np.concatenate([track[:1], inner, track[-1:]])
+    return track
+
+
+def _draw(text: str, strokes: Sequence[Track], spans: Boxes, style: PenStyle, rng: Rng) -> TextInk:
+    unit = style.x_height_px
+    lean = np.float32([[unit, 0], [-unit * math.tan(math.radians(style.slant_deg)), unit]])
+    lines = [_round_corners(track, style) @ lean for track in strokes] or [np.zeros((1, 2), np.float32)]
+    margin = style.pen_px + 2
+    extent = np.concatenate(lines)
+    low = extent.min(0) - margin
+    low[1] = min(low[1], -1.5 * unit)
+    high = np.maximum(extent.max(0) + margin, [float(spans[:, 2].max()) * unit, 0.45 * unit])
+    width, height = (int(v) for v in np.ceil(high - low))
+    canvas = np.zeros((height * _OVERSAMPLING, width * _OVERSAMPLING), np.uint8)
+    for line in lines:
+        _stroke(canvas, (line - low) * _OVERSAMPLING, style, rng)
+    mask: Mask = cv2.resize(canvas, (width, height), interpolation=cv2.INTER_AREA)
+    boxes = spans * unit - np.concatenate([low, low]).astype(np.float32)
+    middle = (spans[:, 1] + spans[:, 3]) / 2 * -math.tan(math.radians(style.slant_deg)) * unit
+    boxes[:, 0] += middle
+    boxes[:, 2] += middle
+    return TextInk(mask, boxes.astype(np.float32), float(-low[1]), text)
+
+
+def _stroke(canvas: Mask, line: Track, style: PenStyle, rng: Rng) -> None:
+    """A pen of even width, or, with ``nib``, one that thickens on the way down."""
+    shift = 4
+    points = np.rint(line * (1 << shift)).astype(np.int32)
+    thickness = style.pen_px * _OVERSAMPLING * float(rng.uniform(0.9, 1.1))
+    if style.nib <= 0.05 or len(points) < 2:
+        cv2.polylines(canvas, [points[:, None]], False, 255, max(1, round(thickness)), cv2.LINE_AA, shift)
+        return
+    steps = np.diff(line, axis=0)
+    down = steps[:, 1] / np.maximum(np.hypot(steps[:, 0], steps[:, 1]), 1e-3)
+    widths = np.maximum(1, np.rint(thickness * (1 + style.nib * down))).astype(int).tolist()
+    for start, end, wide in zip(points[:-1].tolist(), points[1:].tolist(), widths, strict=True):
+        cv2.line(canvas, start, end, 255, wide, cv2.LINE_AA, shift)
