@@ -21,7 +21,7 @@ from serve_app.results import Region
 # Shares of the height of a usual line of the page.
 _GUTTER_MIN = 0.8
 _BAND_GAP_MAX = 2.5
-_WORD_GAP_MAX = 1.6
+_WORD_GAP_MAX = 1.0
 _PARAGRAPH_GAP_MIN = 0.75
 
 # What makes running text of the lines on one side of a gutter.
@@ -71,23 +71,26 @@ def page_text(regions: Sequence[Region], skew_deg: float = 0.0) -> str:
         upright([region], skew_deg + 90.0 * turn)[0] for (region, _), turn in zip(read, turns, strict=True)
     ]
     height_px = usual_height(boxes)
-    pitch_px = _usual_pitch(boxes, height_px)
+    pitch_px = usual_step_px = _usual_pitch(boxes, height_px)
     pieces = [read[0][1]]
     for i in range(1, len(read)):
-        turned = turns[i] != turns[i - 1]
-        pieces.append("\n\n" if turned else _joint(boxes[i - 1], boxes[i], height_px, pitch_px))
-        pieces.append(read[i][1])
+        before, after = boxes[i - 1], boxes[i]
+        if turns[i] != turns[i - 1]:
+            joint = "\n\n"
+        elif same_row(before, after, height_px) and after.left > before.left:
+            joint = "\t" if after.left - before.right > _WORD_GAP_MAX * height_px else " "
+        else:
+            step_px = after.centre_y - before.centre_y
+            joint = "\n\n" if _is_break(step_px, pitch_px, height_px) else "\n"
+            # Forms are set wider than the paragraphs between them: the last step counts as well.
+            pitch_px = min(step_px, usual_step_px) if step_px > 0.5 * height_px else usual_step_px
+        pieces += [joint, read[i][1]]
     return "".join(pieces)
 
 
-def _joint(before: Box, after: Box, height_px: float, pitch_px: float) -> str:
-    """What stands between two neighbours in reading order."""
-    if same_row(before, after, height_px) and after.left > before.left:
-        return "\t" if after.left - before.right > _WORD_GAP_MAX * height_px else " "
-    step_px = after.centre_y - before.centre_y
-    starts_column = step_px < -0.5 * height_px
-    is_paragraph = step_px > pitch_px + _PARAGRAPH_GAP_MIN * height_px
-    return "\n\n" if starts_column or is_paragraph else "\n"
+def _is_break(step_px: float, pitch_px: float, height_px: float) -> bool:
+    """Whether a step down to the next row starts a paragraph, or a step up a column."""
+    return step_px > pitch_px + _PARAGRAPH_GAP_MIN * height_px or step_px < -0.5 * height_px
 
 
 def _text_length(regions: Sequence[Region], members: Sequence[int]) -> float:

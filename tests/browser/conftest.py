@@ -1,0 +1,93 @@
+"""The API on a real socket, and a real Chromium, both once a session."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import uvicorn
+
+from deployments.geometry import quad_from_box
+from deployments.types import Image, Kind
+from serve_app.api import create_api
+from serve_app.config import AppConfig
+from serve_app.results import PageResult, Region
+from tests.readers import InkReader
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+
+HERE = Path(__file__).parent
+SAMPLE_SIZE_PX = (1320, 1000)
+# What a container without a display or a GPU needs, and no traffic of the browser's own.
+CHROMIUM_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(slots=True)
+class SampleReader(InkReader):
+    """Knows the sample form by heart, and is unsure of its signature; reads rows of ink elsewhere."""
+
+    def _page(self, index: int, page: Image, whole_line: bool) -> PageResult:
+        if page.shape[:2] != SAMPLE_SIZE_PX or whole_line:
+            return InkReader._page(self, index, page, whole_line)
+        truth = json.loads((HERE / "sample_form.json").read_text(encoding="utf-8"))
+        regions = [
+            Region(
+                quad_from_box(tuple(entry["bbox"])),
+                0.97,
+                Kind(entry["kind"]),
+                0.98,
+                entry["text"],
+                0.99 - 0.013 * (number % 9),
+                "crnn",
+            )
+            for number, entry in enumerate(truth)
+        ]
+        signature = regions[-1]
+        regions[-1] = Region(signature.quad, 0.83, signature.kind, 0.91, signature.text, 0.52, "crnn")
+        return PageResult(index, 1000, 1320, regions=tuple(regions))
+
+
+@dataclass(slots=True)
+class Service:
+    """A served API: its address and the reader behind it."""
+
+    url: str
+    reader: SampleReader = field(default_factory=SampleReader)
+
+
+@pytest.fixture(scope="session")
+def service() -> Iterator[Service]:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        served = Service(f"http://127.0.0.1:{listening.getsockname()[1]}")
+        server = uvicorn.Server(uvicorn.Config(create_api(served.reader, AppConfig()), log_level="error"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+        thread.start()
+        yield served
+        server.should_exit = True
+        thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[playwright.Browser]:
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    with playwright.sync_playwright() as driver:
+        launched = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+        yield launched
+        launched.close()
