@@ -19,7 +19,7 @@ Rng = np.random.Generator
 
 MIN_SIDE_PX = 4
 MAX_HEIGHT_PX = 64
-MIN_HEIGHT_PX = 13
+MIN_HEIGHT_PX = 15
 
 
 def augment(grey: Grey, margin_px: int, scrap: Grey, rng: Rng) -> Grey:
@@ -125,7 +125,7 @@ def _rule(line: Grey, rng: Rng) -> Grey:
     """Rulings of forms and tables: underlines, frames, dotted lines."""
     line = line.copy()
     height, width = line.shape
-    tone = int(np.percentile(line, 2) * rng.uniform(0.8, 1.2) + rng.uniform(0, 60))
+    tone = min(255, int(np.percentile(line, 2) * rng.uniform(0.8, 1.2) + rng.uniform(0, 60)))
     thickness = int(rng.integers(1, max(2, height // 16) + 1))
     for _ in range(int(rng.integers(1, 3))):
         if rng.random() < 0.75:

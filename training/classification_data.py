@@ -19,7 +19,7 @@ import numpy.typing as npt
 from deployments.classification.scores import KINDS
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
 from deployments.types import Image, Kind, Points
-from training.classification_lines import set_lines, stroke_lines
+from training.classification_lines import printed_shards, set_lines, written_lines
 
 Grey = npt.NDArray[np.uint8]
 Part = Literal["training", "calibration", "evaluation"]
@@ -54,7 +54,13 @@ SHARES: Mapping[Kind, Mapping[str, float]] = {
         "strokes": 0.2,
         "faces": 0.3,
     },
-    Kind.PRINTED: {"receipts_en": 0.22, "typewritten_en": 0.12, "letters_en_mixed": 0.14, "faces": 0.52},
+    Kind.PRINTED: {
+        "receipts_en": 0.22,
+        "typewritten_en": 0.12,
+        "letters_en_mixed": 0.14,
+        "faces": 0.3,
+        "shards": 0.22,
+    },
 }
 
 
@@ -84,7 +90,9 @@ def _rows(root: Path, name: str, part: Part) -> list[dict[str, Any]]:
     if part == "evaluation":
         return rows[count:]
     held = part == "calibration"
-    return [row for i, row in enumerate(rows[:count]) if (i % CALIBRATION_EVERY == CALIBRATION_EVERY - 1) == held]
+    return [
+        row for i, row in enumerate(rows[:count]) if (i % CALIBRATION_EVERY == CALIBRATION_EVERY - 1) == held
+    ]
 
 
 def _read(path: Path) -> Image:
@@ -123,9 +131,9 @@ def _limited(crop: Image, height_px: int = 64) -> Image:
     return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def real_lines(root: Path, name: str) -> Iterator[SourceLine]:
-    """Training lines of a set with a quarter of their height around them."""
-    for row in _rows(root, name, "training"):
+def real_lines(root: Path, name: str, part: Part = "training") -> Iterator[SourceLine]:
+    """Lines of a set to learn from, with a quarter of their height around them."""
+    for row in _rows(root, name, part):
         page = _read(root / name / row["image"])
         if "lines" not in row:
             yield SourceLine(_grey(_limited(page)), 0, Kind(row["kind"]), name)
@@ -143,27 +151,39 @@ def _grey(image: Image) -> Grey:
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def training_lines(root: Path, made: int, seed: int, without: Sequence[str] = ()) -> list[SourceLine]:
-    """All lines to learn from.
+@dataclass(frozen=True, slots=True)
+class LinePlan:
+    """What to learn from.
 
-    Args:
-        root: folder of the labelled sets.
-        made: number of lines to set in type; half as many again in script faces and in strokes.
-        without: sources to leave out, for leave-one-set-out experiments.
+    ``made`` lines are set in type, half as many in script faces and half as many written with
+    pen tracks, and as many taken from ``shards``. ``without`` names sources to leave out, for
+    leave-one-set-out experiments.
     """
-    rng = np.random.default_rng(seed)
+
+    root: Path
+    made: int = 6000
+    shards: tuple[Path, ...] = ()
+    without: tuple[str, ...] = ()
+    seed: int = 0
+
+
+def training_lines(plan: LinePlan) -> list[SourceLine]:
+    """All lines to learn from."""
+    rng = np.random.default_rng(plan.seed)
     lines = [
         line
         for name, rows in TRAINING_ROWS.items()
-        if rows and name not in without
-        for line in real_lines(root, name)
+        if rows and name not in plan.without
+        for line in real_lines(plan.root, name)
     ]
-    if "faces" not in without:
-        lines += _made("faces", Kind.PRINTED, set_lines("printed", made, rng))
-        lines += _made("faces", Kind.HANDWRITTEN, set_lines("handwritten", made // 2, rng))
-    if "strokes" not in without:
-        words = stroke_lines(root / "strokes_ru" / "strokes.jsonl", made // 2, rng)
-        lines += _made("strokes", Kind.HANDWRITTEN, words)
+    if "faces" not in plan.without:
+        lines += _made("faces", Kind.PRINTED, set_lines("printed", plan.made, rng))
+        lines += _made("faces", Kind.HANDWRITTEN, set_lines("handwritten", plan.made // 2, rng))
+    if "strokes" not in plan.without:
+        written = written_lines(plan.root / "strokes_ru", plan.made // 2, rng)
+        lines += _made("strokes", Kind.HANDWRITTEN, written)
+    if plan.shards and "shards" not in plan.without:
+        lines += _made("shards", Kind.PRINTED, printed_shards(plan.shards, plan.made, rng))
     return lines
 
 
@@ -172,6 +192,8 @@ def _made(source: str, kind: Kind, greys: Sequence[Grey]) -> list[SourceLine]:
 
 
 def _shrunk(grey: Grey, height_px: int = 64) -> Grey:
+    if grey.shape[0] <= height_px:
+        return grey
     size = (max(1, round(grey.shape[1] * height_px / grey.shape[0])), height_px)
     return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 

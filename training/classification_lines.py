@@ -1,10 +1,7 @@
-"""Made lines for the kind classifier: every face of the catalogue, and words of real pen strokes."""
+"""Made lines for the kind classifiers: every face of the catalogue, and hands after real pen tracks."""
 
 from __future__ import annotations
 
-import json
-import math
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,16 +9,18 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.types import Kind
 from training.synth.corpora import HANDWRITTEN_MIX, Corpus, Language, draw_kind
 from training.synth.fonts import FontFace, Style, catalogue
+from training.synth.hands import sample_pen
+from training.synth.handwriting import load_tracks, write
 from training.synth.ink import InkStyle, render_text
+from training.synth.shards import LineShards
 
 Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
-Strokes = list[npt.NDArray[np.float32]]
 
 FONT_PX = 52
-PEN_UNIT_PX = 0.8
 # Script in name, print in looks: comics and brush logotypes would teach neither kind.
 AMBIGUOUS = ("ComicNeue", "balsamiq", "pacifico", "mr-dafoe", "neucha", "playpen", "femkeklaver")
 
@@ -62,9 +61,11 @@ def _style(style: Style, length: int, rng: Rng) -> InkStyle:
     """Print with the small faults of type; script with letters that dance."""
     spread = 1.0 if style == "handwritten" else 0.12 * float(rng.random() < 0.4)
     jitter = np.tile(np.float32([0, 0, 0, 1, 1]), (length, 1))
-    jitter += rng.standard_normal((length, 5), dtype=np.float32) * np.float32(
-        [0.025 * FONT_PX, 0.035 * FONT_PX, 2.5, 0.05, 0.1]
-    ) * np.float32(spread)
+    jitter += (
+        rng.standard_normal((length, 5), dtype=np.float32)
+        * np.float32([0.025 * FONT_PX, 0.035 * FONT_PX, 2.5, 0.05, 0.1])
+        * np.float32(spread)
+    )
     jitter[:, 3:] = jitter[:, 3:].clip([0.7, 0.5], [1.3, 1])
     return InkStyle(
         letter_spacing_px=float(rng.normal(0, 0.03) * FONT_PX),
@@ -88,83 +89,35 @@ def trim(line: Grey, rng: Rng) -> Grey | None:
     )
 
 
-def stroke_lines(source: Path, number: int, rng: Rng) -> list[Grey]:
-    """Words and short lines joined from single letters that people drew, one hand a line.
-
-    Args:
-        source: ``strokes.jsonl``: rows of ``{"writer", "char", "strokes": [[[x, y], ...], ...]}``.
+def written_lines(folder: Path, number: int, rng: Rng) -> list[Grey]:
+    """Words and short lines in varied hands after recorded pen tracks (``folder/strokes.jsonl``).
 
     Returns:
         Dark ink on white, ``uint8 (h, w)``.
     """
-    hands: dict[int, dict[str, list[Strokes]]] = defaultdict(lambda: defaultdict(list))
-    for row in source.read_text(encoding="utf-8").splitlines():
-        letter = json.loads(row)
-        strokes = [np.array(stroke, np.float32) for stroke in letter["strokes"] if stroke]
-        hands[letter["writer"]][letter["char"]].append(strokes)
-    corpus, lines = Corpus(), []
-    writers = list(hands.values())
+    tracks, corpus = load_tracks(folder), Corpus()
+    lines: list[Grey] = []
     while len(lines) < number:
         text = corpus.text(rng, "ru", "words" if rng.random() < 0.7 else "form", max_chars=30)
-        drawn = _draw(text, writers[len(lines) % len(writers)], rng)
-        line = trim(drawn, rng) if drawn is not None else None
-        if line is not None:
-            lines.append(line)
+        text = "".join(character for character in text if character in tracks.characters).strip()
+        if text:
+            line = trim(255 - write(text, tracks, sample_pen(rng, tracks), rng).mask, rng)
+            lines += [] if line is None else [line]
     return lines
 
 
-def _draw(text: str, hand: dict[str, list[Strokes]], rng: Rng) -> Grey | None:
-    scale = PEN_UNIT_PX * math.exp(rng.normal(0, 0.2))
-    gap = rng.uniform(-1, 9)
-    pen, paths = 0.0, []
-    for character in text:
-        if character not in hand:
-            pen += rng.uniform(12, 30)
-            continue
-        choices = hand[character]
-        strokes = choices[int(rng.integers(len(choices)))]
-        size, turn = math.exp(rng.normal(0, 0.08)), rng.normal(0, 0.05)
-        matrix = size * np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-        turned = [stroke @ matrix.astype(np.float32) for stroke in strokes]
-        height = max(float(stroke[:, 1].max()) for stroke in turned)
-        width = max(float(stroke[:, 0].max()) for stroke in turned)
-        shift = np.array([pen, _baseline(character) - height + rng.normal(0, 2.5)], np.float32)
-        paths += [stroke + shift for stroke in turned]
-        pen += width + gap + rng.normal(0, 1.5)
-    if not paths:
-        return None
-    return _ink(_joined(paths, rng), scale, rng)
+def printed_shards(directories: Sequence[Path], number: int, rng: Rng) -> list[Grey]:
+    """Printed lines of synthetic shards, with the looks of type, dots, faxes and carbon copies.
 
-
-def _baseline(character: str) -> float:
-    """How far below the top guide the letter ends, in tablet units: tails hang lower."""
-    return 122.0 if character in "уруфдцщзДЦЩ" else 100.0
-
-
-def _joined(paths: Sequence[npt.NDArray[np.float32]], rng: Rng) -> list[npt.NDArray[np.float32]]:
-    """Some hands lift the pen between letters, others connect them."""
-    if rng.random() < 0.5:
-        return list(paths)
-    joined = [paths[0]]
-    for path in paths[1:]:
-        step = path[0] - joined[-1][-1]
-        if 0 < step[0] < 30 and abs(step[1]) < 60 and rng.random() < 0.8:
-            joined[-1] = np.concatenate([joined[-1], path])
-        else:
-            joined.append(path)
-    return joined
-
-
-def _ink(paths: Sequence[npt.NDArray[np.float32]], scale: float, rng: Rng) -> Grey:
-    slant = rng.normal(0.1, 0.15)
-    placed = [
-        np.stack([(path[:, 0] - slant * path[:, 1]) * scale, path[:, 1] * scale], axis=1) for path in paths
-    ]
-    low = np.min([path.min(axis=0) for path in placed], axis=0) - 8
-    size = np.max([path.max(axis=0) for path in placed], axis=0) - low + 8
-    canvas = np.full((max(8, int(size[1])), max(8, int(size[0]))), 255, np.uint8)
-    thickness = int(rng.integers(2, 7))
-    for path in placed:
-        points = np.round((path - low) * 8).astype(np.int32)
-        cv2.polylines(canvas, [points], False, int(rng.integers(0, 70)), thickness, cv2.LINE_AA, shift=3)
-    return canvas
+    Their handwritten lines are left out: some are text faces bent until they pass for a hand,
+    good for reading, but they would teach that print is handwriting.
+    """
+    shards = LineShards(*directories)
+    lines: list[Grey] = []
+    for index in rng.permutation(len(shards)):
+        if len(lines) == number:
+            break
+        sample = shards[int(index)]
+        if sample.kind is Kind.PRINTED:
+            lines.append(np.array(sample.image))
+    return lines

@@ -97,7 +97,9 @@ class ClassificationTuning(StageTuning):
         0.5, gt=0, lt=1, description="a line is handwritten from this probability of handwriting upwards"
     )
     temperature: float | None = Field(
-        None, gt=0, description="divides the scores before the softmax; null takes the weight's own calibration"
+        None,
+        gt=0,
+        description="divides the scores before the softmax; null takes the weight's own calibration",
     )
     prompts: Prompts | None = Field(
         None, description="clip only; null takes the prompts the weight was trained with, or general ones"

@@ -16,7 +16,9 @@ Scores = npt.NDArray[np.float32]
 KINDS = (Kind.HANDWRITTEN, Kind.PRINTED)
 
 
-def handwritten_probability(scores: npt.NDArray[np.float32], temperature: float = 1.0) -> npt.NDArray[np.float64]:
+def handwritten_probability(
+    scores: npt.NDArray[np.float32], temperature: float = 1.0
+) -> npt.NDArray[np.float64]:
     """Softmax over the last axis, of size 2 and in the order of ``KINDS``, at a temperature.
 
     Args:

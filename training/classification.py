@@ -1,0 +1,171 @@
+"""Kind classifiers, from lines to shipped weights: ``python -m training.classification VERB``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import torch
+
+from deployments.classification.config import SHIPPED_WEIGHTS, ClassificationArgs
+from deployments.classification.engines import build_engine
+from deployments.precision import select_device
+from deployments.weights import FORMAT, METADATA, SHIPPED, sha256
+
+RESULTS = "results.json"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stdout
+    )
+    if options.threads:
+        torch.set_num_threads(options.threads)
+        cv2.setNumThreads(options.threads)
+    options.verb(options)
+    return 0
+
+
+def train(options: argparse.Namespace) -> None:
+    from training.classification_data import LinePlan, training_lines
+    from training.classification_models import trainable
+    from training.classification_training import Recipe, Training
+
+    torch.manual_seed(options.seed)
+    plan = LinePlan(options.data, options.made, tuple(options.shards), tuple(options.without), options.seed)
+    recipe = Recipe(
+        minutes=options.minutes,
+        steps=options.steps,
+        batch=options.batch,
+        renditions=options.renditions,
+        rate=options.rate,
+        seed=options.seed,
+        workers=options.workers,
+    )
+    device = select_device(options.device)
+    Training(trainable(options.engine), training_lines(plan), recipe, options.run, device).run()
+
+
+def export(options: argparse.Namespace) -> None:
+    """Averaged weights of a run as a folder the service loads, with its calibration."""
+    from training.classification_data import LICENCES
+    from training.classification_evaluation import calibrate
+    from training.classification_models import trainable
+    from training.classification_training import averaged
+
+    classifier = trainable(options.engine)
+    known = averaged(classifier, options.run)
+    directory = options.to or SHIPPED / SHIPPED_WEIGHTS[options.engine]
+    directory.mkdir(parents=True, exist_ok=True)
+    metadata: dict[str, Any] = {
+        "name": directory.name,
+        "engine": options.engine,
+        "format": FORMAT,
+        **classifier.write(directory),
+        "training": {
+            "data": [*LICENCES, "lines set in the faces of training/synth/fonts.json"],
+            "licences": [f"{name}: {licence}" for name, licence in LICENCES.items()],
+            **known,
+            "hardware": options.hardware,
+            "commit": _commit(),
+        },
+    }
+    metadata["sha256"] = {path.name: sha256(path) for path in sorted(directory.glob("*.safetensors"))}
+    _write(directory / METADATA, metadata)
+    engine = build_engine(ClassificationArgs(engine=options.engine, weights=str(directory), device="cpu"))
+    temperature, error = calibrate(engine, options.data)
+    metadata["calibration"] = {"temperature": round(temperature, 4), "ece_held_out": round(error, 4)}
+    _write(directory / METADATA, metadata)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Print accuracy and calibration of every set's evaluation rows; write them beside the weights."""
+    from training.classification_evaluation import as_json, table
+    from training.classification_evaluation import evaluate as judge
+
+    weights = options.weights or str(SHIPPED / SHIPPED_WEIGHTS[options.engine])
+    engine = build_engine(
+        ClassificationArgs(
+            engine=options.engine, weights=weights, pretrained=options.pretrained, device=options.device
+        )
+    )
+    engine.warm_up()
+    results = judge(engine, options.data)
+    print(table(results))
+    for text in results["all"].wrong:
+        print("wrong:", text)
+    directory = Path(weights)
+    if directory.is_dir():
+        _write(directory / RESULTS, as_json(results))
+        metadata = json.loads((directory / METADATA).read_text(encoding="utf-8"))
+        metadata["results"] = {
+            name: {"lines": result.n, "accuracy": round(result.accuracy, 5), "ece": round(result.ece, 5)}
+            for name, result in results.items()
+        }
+        _write(directory / METADATA, metadata)
+
+
+def _write(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip()
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m training.classification", description=__doc__)
+    parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: one per core")
+    verbs = parser.add_subparsers(required=True)
+    training = verbs.add_parser("train", help="train, or go on with an interrupted run")
+    _common(training, train)
+    _add_train(training)
+    exporting = verbs.add_parser("export", help="averaged weights of a run, calibrated, as a folder to serve")
+    _common(exporting, export)
+    exporting.add_argument("--run", type=Path, required=True)
+    exporting.add_argument("--to", type=Path, help="folder; default: the shipped weight of the engine")
+    exporting.add_argument(
+        "--hardware", default="2 CPU cores", help="what it was trained on, for the metadata"
+    )
+    judging = verbs.add_parser("evaluate", help="accuracy and calibration on the evaluation rows")
+    _common(judging, evaluate)
+    judging.add_argument("--weights", help="as in serve_config.yaml; default: the shipped weight")
+    judging.add_argument("--pretrained", help="open_clip tag, with --weights naming an open_clip model")
+    judging.add_argument("--device", default="auto")
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, verb: Any) -> None:
+    parser.set_defaults(verb=verb)
+    parser.add_argument("--engine", choices=("clip", "cnn"), required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the labelled sets")
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint and the curve")
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--steps", type=int, help="end after so many steps, if that comes first")
+    parser.add_argument("--made", type=int, default=6000, help="lines to set in type; half as many by hand")
+    parser.add_argument("--shards", type=Path, nargs="*", default=[], help="folders of synthetic lines")
+    parser.add_argument("--renditions", type=int, default=30_000, help="after so many they repeat")
+    parser.add_argument("--without", nargs="*", default=[], help="sources to leave out")
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
