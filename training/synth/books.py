@@ -10,14 +10,6 @@ from training.synth.page_source import Desk
 from training.synth.tables import lay_table_block
 from training.synth.typeset import Column, Style, break_lines, fit, line_box, mixed, paragraph, put
 
-_CODE = (
-    "#!/usr/bin/make -f", "%:", "dh $@ --with python3", "Source: {w}", "Depends: ${{shlibs:Depends}}, {w} (>= {n}.0)",
-    "$ cd ~/{w}-{n}.1", "$ sudo apt-get install {w}", "if [ -f {w} ]; then", "    return {w}[{n}];", "fi", "for (i = 0; i < {n}; i++) {{",
-    "}}", "override_dh_{w}:", "SELECT * FROM {w} WHERE id = {n};", "print('{w}', {n})", "# {w} {w}", "export {w}={n}", "{w}_{n}.tar.gz",
-    "    'key': {n}, 'name': '{w}',", "{n} {w}: {w}", "http://www.{w}.org/doc/{n}/", "def {w}(self, {w}):",
-)  # fmt: skip
-_CODE_WORDS = "debian gentoo package rules control server data file index build config main value module lib changelog"
-
 
 @dataclass(frozen=True)
 class _Book:
@@ -55,6 +47,8 @@ def lay_book(desk: Desk) -> None:
 
 def _book(desk: Desk) -> _Book:
     body = desk.printed("text", desk.uniform(8, 12.5))
+    if desk.chance(0.3):
+        desk.develop(body, ("laser", "book", "book", "fax"))
     size, ink = body.size_px, body.ink
     leading = size * desk.uniform(1.12, 1.55)
     justify = desk.chance(0.7)
@@ -62,7 +56,9 @@ def _book(desk: Desk) -> _Book:
         body=body,
         bold=Style(desk.face("text"), size, ink),
         code=Style(desk.face("mono"), size * desk.uniform(0.85, 1.0), ink),
-        heading=Style(desk.face("text" if desk.chance(0.85) else "display"), size * desk.uniform(1.15, 1.9), ink),
+        heading=Style(
+            desk.face("text" if desk.chance(0.85) else "display"), size * desk.uniform(1.15, 1.9), ink
+        ),
         note=body.sized(desk.uniform(0.72, 0.85)),
         leading=leading,
         justify=justify,
@@ -74,13 +70,21 @@ def _book(desk: Desk) -> _Book:
 def _running_head(desk: Desk, book: _Book, left: float, right: float, y: float) -> float:
     if desk.chance(0.3):
         return y + book.body.size_px
-    text, style = fit(" ".join(desk.words(int(desk.rng.integers(2, 6)))), book.note.sized(1.1), (right - left) * 0.7)
+    text, style = fit(
+        " ".join(desk.words(int(desk.rng.integers(2, 6)))), book.note.sized(1.1), (right - left) * 0.7
+    )
     number = f"{desk.rng.integers(1, 400)}" + (" / 63" if desk.chance(0.2) else "")
     if desk.chance(0.6):
         put(desk.layout, text, style, (left, y))
         put(desk.layout, number, style, (right, y), "right")
     else:
-        put(desk.layout, text if desk.chance(0.5) else f"– {number} –", style, ((left + right) / 2, y), "center")
+        put(
+            desk.layout,
+            text if desk.chance(0.5) else f"– {number} –",
+            style,
+            ((left + right) / 2, y),
+            "center",
+        )
     if desk.chance(0.5):
         below = y + 0.5 * style.size_px
         desk.layout.rules.append(Rule(left, below, right, below, max(1, desk.layout.pt(0.5)), style.ink))
@@ -101,7 +105,9 @@ def _footnotes(desk: Desk, book: _Book, column: Column, bottom: float) -> float:
     top = bottom - count * 2.2 * book.note.size_px
     line = top - 1.1 * book.note.size_px
     thin = max(1, desk.layout.pt(0.5))
-    desk.layout.rules.append(Rule(column.x_px, line, column.x_px + 0.35 * column.width_px, line, thin, book.body.ink))
+    desk.layout.rules.append(
+        Rule(column.x_px, line, column.x_px + 0.35 * column.width_px, line, thin, book.body.ink)
+    )
     y = top
     notes = Column(column.x_px, column.width_px, book.note.size_px * 1.15, column.justify, book.note.size_px)
     for number in range(1, count + 1):
@@ -130,7 +136,9 @@ def _mixed_prose(desk: Desk, book: _Book, column: Column, y: float, bottom: floa
     for row in break_lines([w for w in words if w], book.body, column.width_px * 0.93):
         if y > bottom:
             break
-        styles = [book.body if desk.chance(0.8) else book.code if desk.chance(0.6) else book.bold for _ in row]
+        styles = [
+            book.body if desk.chance(0.8) else book.code if desk.chance(0.6) else book.bold for _ in row
+        ]
         line = mixed(list(zip(row, styles, strict=True)), column.x_px, y)
         if line.spans:
             desk.layout.place(line, line_box(line))
@@ -163,8 +171,10 @@ def _code(desk: Desk, book: _Book, column: Column, y: float, bottom: float) -> f
         desk.layout.panels.append(Panel(box, (level, level, level)))
     numbered = desk.chance(0.3)
     for number in range(1, rows + 1):
-        pattern = _CODE[int(desk.rng.integers(len(_CODE)))]
-        text = pattern.format(w=vocabulary.pick(desk.rng, _CODE_WORDS), n=int(desk.rng.integers(0, 99)))
+        pattern = vocabulary.choose(desk.rng, "code", "en")
+        text = pattern.format(
+            w=vocabulary.choose(desk.rng, "code_words", "en"), n=int(desk.rng.integers(0, 99))
+        )
         indent = (len(text) - len(text.lstrip())) * book.code.width(" ")
         text = f"{number} {text.strip()}" if numbered else text
         fitted, style = fit(text, book.code, column.width_px - indent, smallest=1.0)
@@ -186,7 +196,16 @@ def _heading(desk: Desk, book: _Book, column: Column, y: float, bottom: float) -
     text, style = fit(" ".join(words), style, column.width_px)
     centred = desk.chance(0.3)
     x = column.x_px + (column.width_px / 2 if centred else 0)
-    put(desk.layout, text, style, (x, y), "center" if centred else "left")
+    wide = put(desk.layout, text, style, (x, y), "center" if centred else "left")
+    if wide and desk.chance(0.12):
+        start = x - wide / 2 if centred else x
+        under = y + 0.18 * style.size_px
+        desk.layout.rules.append(
+            Rule(start, under, start + wide, under, max(1, desk.layout.pt(0.7)), style.ink)
+        )
+    elif wide and desk.chance(0.06):
+        box = (column.x_px - 4, y - style.size_px, column.x_px + column.width_px + 4, y + 0.4 * style.size_px)
+        desk.layout.panels.append(Panel(box, (40, 50, 70), negative=True))
     return y + style.size_px * 0.5 + column.leading_px
 
 

@@ -122,7 +122,9 @@ def _rim(plane: npt.NDArray[np.uint8], rng: Rng, centre: tuple[int, int], radius
             cv2.line(plane, start, end, 255, max(1, int(tall / 6)), cv2.LINE_AA)
 
 
-def _strokes_into(plane: npt.NDArray[np.uint8], rng: Rng, centre: tuple[int, int], half: int, thick: int) -> None:
+def _strokes_into(
+    plane: npt.NDArray[np.uint8], rng: Rng, centre: tuple[int, int], half: int, thick: int
+) -> None:
     if half < 6:
         return
     sign = _strokes(rng, (half, 2 * half), 1, thick, 0.4)
@@ -152,7 +154,9 @@ def _photo(rng: Rng, size: Size, colour: tuple[int, int, int]) -> Sheet:
     height, width = size
     if rng.random() < 0.35:
         return _chart(rng, size)
-    tone = np.stack([field(rng, height, width, max(20, width / rng.uniform(1.5, 6))) for _ in range(3)], axis=-1)
+    tone = np.stack(
+        [field(rng, height, width, max(20, width / rng.uniform(1.5, 6))) for _ in range(3)], axis=-1
+    )
     if rng.random() < 0.6:
         tone[:] = tone[..., :1]
     grain = fibre(rng, height, width)[..., None]
@@ -200,7 +204,9 @@ def _hole(rng: Rng, size: Size, colour: tuple[int, int, int]) -> Sheet:
     height, width = size
     patch = np.full((height, width, 3), 255, np.uint8)
     centre, radius = (width // 2, height // 2), min(size) // 2 - 2
-    cv2.circle(patch, (centre[0] + 1, centre[1] + 1), radius, (170, 170, 170), max(1, radius // 6), cv2.LINE_AA)
+    cv2.circle(
+        patch, (centre[0] + 1, centre[1] + 1), radius, (170, 170, 170), max(1, radius // 6), cv2.LINE_AA
+    )
     cv2.circle(patch, centre, max(1, radius - 1), colour, -1, cv2.LINE_AA)
     return patch
 
@@ -217,7 +223,7 @@ def _stain(rng: Rng, size: Size, colour: tuple[int, int, int]) -> Sheet:
 
 
 _DRAW: dict[MarkKind, Callable[[Rng, Size, tuple[int, int, int]], Sheet]] = {
-    MarkKind.STAMP: _stamp, MarkKind.SIGNATURE: _signature, MarkKind.SCRIBBLE: _scribble, MarkKind.LOGO: _logo,
-    MarkKind.PHOTO: _photo, MarkKind.BARCODE: _barcode, MarkKind.QR: _qr, MarkKind.TICK: _tick,
+    MarkKind.STAMP: _stamp, MarkKind.SIGNATURE: _signature, MarkKind.SCRIBBLE: _scribble,
+    MarkKind.LOGO: _logo, MarkKind.PHOTO: _photo, MarkKind.BARCODE: _barcode, MarkKind.QR: _qr, MarkKind.TICK: _tick,
     MarkKind.STRIKE: _strike, MarkKind.HOLE: _hole, MarkKind.STAIN: _stain,
 }  # fmt: skip

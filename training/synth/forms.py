@@ -2,48 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 from training.synth import vocabulary
 from training.synth.layouts import Hand, Line, Mark, MarkKind, Rule, Span
 from training.synth.page_source import Desk
 from training.synth.typeset import Column, Style, fit, line_box, paragraph, put
-
-_FIELDS = {
-    "ru": (
-        ("Фамилия, имя, отчество", "person"), ("Дата рождения", "date"), ("Место рождения", "city"),
-        ("Паспорт: серия, номер", "passport"), ("Кем выдан", "company"), ("Дата выдачи", "date"),
-        ("Адрес регистрации", "address"), ("Адрес проживания", "address"), ("Телефон", "phone"),
-        ("Эл. почта", "email"), ("ИНН", "inn"), ("Место работы", "company"), ("Должность", "answer"),
-        ("Ежемесячный доход, руб.", "money"), ("Семейное положение", "answer"), ("Образование", "answer"),
-        ("Номер счёта", "account"), ("Наименование банка", "bank"), ("БИК", "bik"), ("Сумма кредита", "money"),
-        ("Цель", "purpose"), ("Гражданство", "answer"), ("Контактное лицо", "person"), ("Индекс", "index"),
-        ("Являетесь ли Вы публичным должностным лицом?", "answer"), ("Представитель клиента", "person"),
-    ),
-    "en": (
-        ("Full name", "person"), ("Date of birth", "date"), ("Place of birth", "city"), ("Passport No.", "passport"),
-        ("Home address", "address"), ("Mailing address", "address"), ("Telephone", "phone"), ("E-mail", "email"),
-        ("Employer", "company"), ("Occupation", "answer"), ("Annual income", "money"), ("Marital status", "answer"),
-        ("Account number", "account"), ("Name of bank", "bank"), ("Sort code", "index"), ("Loan amount", "money"),
-        ("Purpose", "purpose"), ("To:", "person"), ("From:", "person"), ("Date:", "date"), ("Subject:", "purpose"),
-        ("Fax No.", "phone"), ("Approved by", "person"), ("Quantity", "code"), ("Brand", "company"),
-        ("Do you have other accounts with us?", "answer"), ("Reference", "number"), ("City", "city"),
-    ),
-}  # fmt: skip
-_TITLES = {
-    "ru": "АНКЕТА КЛИЕНТА – ФИЗИЧЕСКОГО ЛИЦА|ЗАЯВЛЕНИЕ на открытие счёта|Заявление-анкета на получение кредита|"
-    "Карточка с образцами подписей|СОГЛАСИЕ на обработку персональных данных|Заявление о закрытии счёта|ДОВЕРЕННОСТЬ",
-    "en": "APPLICATION FORM|Customer Questionnaire|ACCOUNT OPENING FORM|FAX TRANSMISSION|Request for Change|"
-    "LOAN APPLICATION|Sales Report|INTER-OFFICE MEMORANDUM|PURCHASE ORDER",
-}
-_SECTIONS = {
-    "ru": "1. Общие сведения|2. Документ, удостоверяющий личность|3. Адреса|4. Занятость и доход|Отметки банка|Подпись",
-    "en": "Section A. Personal details|1. Applicant|2. Employment|3. Accounts|FOR OFFICE USE ONLY|Signature",
-}
-_OPTIONS = {
-    "ru": "да|нет|лично|по почте|в рублях|в долларах США|резидент|нерезидент|ежемесячно|иное",
-    "en": "Yes|No|Single|Married|Own|Rent|Monthly|Weekly|USD|EUR|Other|By mail",
-}
 
 
 @dataclass(frozen=True)
@@ -68,7 +33,7 @@ def lay_form(desk: Desk) -> None:
     while y < bottom:
         draw = main if desk.chance(0.6) else blocks[int(desk.rng.integers(len(blocks)))]
         if desk.chance(0.2):
-            put(layout, vocabulary.pick(desk.rng, _SECTIONS[desk.language], "|"), styles.section, (left, y))
+            put(layout, vocabulary.choose(desk.rng, "sections", desk.language), styles.section, (left, y))
             y += 1.6 * styles.section.size_px
         y = draw(desk, styles, left, right, y, bottom)
     _foot(desk, styles, left, right, min(y, bottom) + layout.mm(6))
@@ -81,6 +46,10 @@ def _styles(desk: Desk) -> _Styles:
         answer = desk.written(desk.uniform(12, 18), neat=0.6)
     else:
         answer = desk.printed("typewriter" if desk.chance(0.5) else "mono", base * desk.uniform(0.95, 1.25))
+    if desk.chance(0.3):
+        desk.develop(label, ("laser", "book", "fax", "bitmap"))
+    if desk.chance(0.4):
+        desk.develop(answer, ("pen", "pencil") if answer.hand else ("typewriter", "carbon", "dots"))
     title = Style(desk.face("text"), label.size_px * desk.uniform(1.2, 2.0), label.ink)
     section = Style(desk.face("text"), label.size_px * desk.uniform(1.05, 1.3), label.ink)
     return _Styles(label, answer, title, section, label.sized(desk.uniform(0.7, 0.85)))
@@ -101,14 +70,14 @@ def _head(desk: Desk, styles: _Styles, left: float, right: float, y: float) -> f
         text, style = fit(source(rng, desk.language), styles.small, (right - left) * 0.45)
         put(layout, text, style, (right, y), "right")
         y += 1.35 * styles.small.size_px
-    text, style = fit(vocabulary.pick(rng, _TITLES[desk.language], "|"), styles.title, right - left)
+    text, style = fit(vocabulary.choose(rng, "titles", desk.language), styles.title, right - left)
     y += 1.5 * style.size_px
     put(layout, text, style, ((left + right) / 2, y), "center")
     return y + 1.3 * style.size_px + styles.label.size_px
 
 
 def _field(desk: Desk) -> tuple[str, str]:
-    fields = _FIELDS[desk.language]
+    fields = vocabulary.options("fields", desk.language)
     label, kind = fields[int(desk.rng.integers(len(fields)))]
     return label, "" if desk.chance(0.1) else vocabulary.value(desk.rng, kind, desk.language)
 
@@ -131,7 +100,9 @@ def _ruled(desk: Desk, styles: _Styles, left: float, right: float, y: float, bot
             used = put(layout, text, style, (x0, y))
             start = x0 + used + max(layout.mm(2), styles.answer.size_px)
             if ruled:
-                layout.rules.append(Rule(start, y + 2, x1, y + 2, max(1, layout.pt(0.5)), styles.label.ink, dash))
+                layout.rules.append(
+                    Rule(start, y + 2, x1, y + 2, max(1, layout.pt(0.5)), styles.label.ink, dash)
+                )
             if value:
                 text, style = fit(value, styles.answer, x1 - start)
                 put(layout, text, style, (start, y - desk.uniform(0, 0.12) * style.size_px))
@@ -149,7 +120,7 @@ def _boxed(desk: Desk, styles: _Styles, left: float, right: float, y: float, bot
         if y + height > bottom + layout.mm(8):
             break
         cuts = [0.0, *sorted(rng.uniform(0.2, 0.8, int(rng.integers(0, 3)))), 1.0]
-        for start, end in zip(cuts, cuts[1:], strict=False):
+        for start, end in itertools.pairwise(cuts):
             x0, x1 = left + start * (right - left), left + end * (right - left)
             top = y - 0.2 * height
             corners = ((x0, top), (x1, top), (x1, top + height), (x0, top + height))
@@ -189,7 +160,9 @@ def _comb(desk: Desk, styles: _Styles, left: float, right: float, y: float, bott
         if c != " "
     )
     if spans:
-        line = Line(value, spans, y, answer.kind, answer.ink, answer.hand and Hand(seed=int(x + y), jitter=0.02))
+        line = Line(
+            value, spans, y, answer.kind, answer.ink, answer.hand and Hand(seed=int(x + y), jitter=0.02)
+        )
         layout.place(line, line_box(line))
     return y + cell * 1.6
 
@@ -201,7 +174,7 @@ def _options(desk: Desk, styles: _Styles, left: float, right: float, y: float, b
     x = left + put(layout, text, style, (left, y)) + layout.mm(5)
     side = styles.label.size_px * 0.85
     for _ in range(int(rng.integers(2, 5))):
-        option = vocabulary.pick(rng, _OPTIONS[desk.language], "|")
+        option = vocabulary.choose(rng, "options", desk.language)
         width = side * 1.5 + styles.label.width(option)
         if x + width > right:
             break
@@ -210,7 +183,9 @@ def _options(desk: Desk, styles: _Styles, left: float, right: float, y: float, b
             layout.rules.append(Rule(ax, ay, bx, by, max(1, layout.pt(0.5)), styles.label.ink))
         if desk.chance(0.35):
             box = (x - side * 0.1, y - side * 1.3, x + side * 1.3, y + side * 0.1)
-            layout.marks.append(Mark(MarkKind.TICK, box, int(rng.integers(2**31)), layout.inks[styles.answer.ink].colour))
+            layout.marks.append(
+                Mark(MarkKind.TICK, box, int(rng.integers(2**31)), layout.inks[styles.answer.ink].colour)
+            )
         put(layout, option, styles.label, (x + side * 1.5, y))
         x += width + layout.mm(desk.uniform(6, 12))
     return y + 1.8 * styles.label.size_px
@@ -228,7 +203,9 @@ def _foot(desk: Desk, styles: _Styles, left: float, right: float, y: float) -> N
         return
     used = put(layout, "Подпись" if desk.language == "ru" else "Signature", styles.label, (left, y))
     start = left + used + layout.mm(2)
-    layout.rules.append(Rule(start, y + 2, start + layout.mm(45), y + 2, max(1, layout.pt(0.5)), styles.label.ink))
+    layout.rules.append(
+        Rule(start, y + 2, start + layout.mm(45), y + 2, max(1, layout.pt(0.5)), styles.label.ink)
+    )
     pen = layout.inks[styles.answer.ink].colour
     if desk.chance(0.7):
         box = (start, y - layout.mm(8), start + layout.mm(40), y + layout.mm(3))
@@ -237,4 +214,11 @@ def _foot(desk: Desk, styles: _Styles, left: float, right: float, y: float) -> N
     if desk.chance(0.4):
         size = layout.mm(desk.uniform(28, 42))
         x = left + desk.uniform(0.3, 0.7) * (right - left)
-        layout.marks.append(Mark(MarkKind.STAMP, (x, y - size * 0.7, x + size, y + size * 0.3), int(rng.integers(2**31)), (60, 70, 170)))
+        layout.marks.append(
+            Mark(
+                MarkKind.STAMP,
+                (x, y - size * 0.7, x + size, y + size * 0.3),
+                int(rng.integers(2**31)),
+                (60, 70, 170),
+            )
+        )

@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from training.synth.fonts import FontFace
+from training.synth.handwriting import PenStyle, TrackSet
+from training.synth.processes import Process
 
 Box = tuple[float, float, float, float]
 """``(x0, y0, x1, y1)`` in sheet pixels."""
@@ -30,6 +32,8 @@ class Ink:
     ``spread_px`` is the standard deviation of the bleed; ``gain`` above 1 thickens what has bled
     and below 1 thins it. ``fade`` is the share of ink lost where the coverage is worst (slow
     variation over the sheet), ``grain`` the share lost to fine speckle; both in ``[0, 1]``.
+    ``process`` names a way of :mod:`processes` in which the ink got on the paper, ``strength`` how
+    badly, ``x_height_px`` the scale of its letters.
     """
 
     colour: Rgb
@@ -38,6 +42,9 @@ class Ink:
     gain: float = 1.0
     fade: float = 0.0
     grain: float = 0.0
+    process: Process | None = None
+    strength: float = 0.0
+    x_height_px: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,8 @@ class Hand:
 
     ``slope_deg`` is positive for lines that rise; ``wave`` and ``jitter`` are baseline departures
     in units of the font size; ``shear`` slants letters to the right; ``stretch`` widens them;
-    ``size_jitter`` is the relative spread of word sizes.
+    ``size_jitter`` is the relative spread of word sizes; ``spacing`` widens the gaps of words. With
+    ``pen`` the words are drawn from recorded pen tracks and the face only keeps the measure.
     """
 
     slope_deg: float = 0.0
@@ -57,6 +65,8 @@ class Hand:
     shear: float = 0.0
     stretch: float = 1.0
     size_jitter: float = 0.0
+    spacing: float = 1.0
+    pen: PenStyle | None = None
     seed: int = 0
 
 
@@ -97,10 +107,14 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """A filled rectangle under the text (grey code block, coloured cell)."""
+    """A filled rectangle under the text (grey code block, coloured cell).
+
+    ``negative`` turns ink and paper round: light letters on the panel's colour.
+    """
 
     box: Box
     colour: Rgb
+    negative: bool = False
 
 
 class MarkKind(StrEnum):
@@ -131,12 +145,18 @@ class Mark:
 
 @dataclass(slots=True)
 class Layout:
-    """A sheet being laid out. ``kind`` names the sort of document."""
+    """A sheet being laid out. ``kind`` names the sort of document.
+
+    ``slack`` is the room that labels of such documents leave around a printed line's ink: above,
+    below and at each end, in font sizes.
+    """
 
     kind: str
     width_px: int
     height_px: int
     dpi: float
+    slack: tuple[float, float, float] = (0.03, 0.03, 0.05)
+    tracks: TrackSet | None = None
     inks: list[Ink] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
@@ -144,7 +164,7 @@ class Layout:
     marks: list[Mark] = field(default_factory=list)
     _taken: npt.NDArray[np.bool_] | None = None
 
-    CELL_PX: ClassVar[int] = 4
+    CELL_PX: ClassVar[int] = 2
 
     def mm(self, value: float) -> float:
         return value * self.dpi / MM_PER_INCH

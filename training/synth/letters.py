@@ -5,27 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 from training.synth import vocabulary
-from training.synth.layouts import Mark, MarkKind
+from training.synth.layouts import Mark, MarkKind, Rule
+from training.synth.notes import rule_notebook
 from training.synth.page_source import Desk
 from training.synth.palette import print_ink
 from training.synth.typeset import Column, Style, break_lines, fit, paragraph, put
-
-_OPENINGS = {
-    "ru": "Уважаемый Иван Петрович!|Дорогая мама!|Милостивый государь!|Здравствуйте!|Многоуважаемый коллега,",
-    "en": "My dear Sir:|Dear Mr. Clark,|Dear Sir,|My dear Dyer|Gentlemen:|Dear Mother,",
-}
-_CLOSINGS = {
-    "ru": "С уважением,|Искренне Ваш|Твой друг|Целую,|Преданный Вам",
-    "en": "Very truly yours,|Sincerely yours,|Yours truly,|Ever affectionately|Respectfully,",
-}
 
 
 def lay_letter(desk: Desk) -> None:
     """A handwritten page: letterhead or date, opening, lines that rise and touch, a closing."""
     layout = desk.layout
-    per_line = desk.uniform(14, 46)
+    per_line = desk.uniform(13, 42)
     style = _hand_for(desk, layout.width_px * desk.uniform(0.75, 0.95) / per_line)
-    pitch = style.size_px * desk.uniform(0.72, 1.35)
+    pitch = style.size_px * desk.uniform(0.85, 1.5)
     left, right = layout.width_px * desk.uniform(0.03, 0.16), layout.width_px * desk.uniform(0.88, 0.99)
     y = layout.height_px * desk.uniform(0.02, 0.1)
     if desk.chance(0.45):
@@ -33,18 +25,32 @@ def lay_letter(desk: Desk) -> None:
     y = max(y, 0.0) + style.size_px
     if desk.chance(0.7):
         y = _dateline(desk, style, left, right, y, pitch)
+    if desk.chance(0.15):
+        rule_notebook(desk, pitch, y)
     if desk.chance(0.6):
-        _scrawl(desk, style, vocabulary.pick(desk.rng, _OPENINGS[desk.language], "|"), left, y, right)
+        _scrawl(desk, style, vocabulary.choose(desk.rng, "openings", desk.language), left, y, right)
         y += pitch
     bottom = layout.height_px * (desk.uniform(0.25, 0.8) if desk.chance(0.25) else desk.uniform(0.86, 0.97))
     y = _body(desk, style, left, right, y, bottom, pitch)
     if desk.chance(0.5) and y + 2 * pitch < layout.height_px * 0.98:
         x = left + desk.uniform(0.3, 0.55) * (right - left)
-        _scrawl(desk, style, vocabulary.pick(desk.rng, _CLOSINGS[desk.language], "|"), x, y, right)
-        _scrawl(desk, style, vocabulary.person(desk.rng, desk.language), x + 0.05 * layout.width_px, y + pitch, right)
+        _scrawl(desk, style, vocabulary.choose(desk.rng, "closings", desk.language), x, y, right)
+        _scrawl(
+            desk,
+            style,
+            vocabulary.person(desk.rng, desk.language),
+            x + 0.05 * layout.width_px,
+            y + pitch,
+            right,
+        )
     if desk.chance(0.25):
         pencil = style.sized(desk.uniform(0.4, 0.8))
-        put(layout, f"[{desk.rng.integers(1, 200)}]", pencil, (right - 3 * pencil.size_px, 1.3 * pencil.size_px))
+        put(
+            layout,
+            f"[{desk.rng.integers(1, 200)}]",
+            pencil,
+            (right - 3 * pencil.size_px, 1.3 * pencil.size_px),
+        )
 
 
 def _hand_for(desk: Desk, advance_px: float) -> Style:
@@ -65,7 +71,10 @@ def _letterhead(desk: Desk, left: float, right: float, y: float) -> float:
     where = vocabulary.pick(desk.rng, "left center right")
     x = {"left": left, "center": (left + right) / 2, "right": right}[where]
     rows = [(vocabulary.company(desk.rng, desk.language), style)]
-    rows += [(part, small) for part in vocabulary.address(desk.rng, desk.language).split(", ")[: desk.rng.integers(1, 4)]]
+    rows += [
+        (part, small)
+        for part in vocabulary.address(desk.rng, desk.language).split(", ")[: desk.rng.integers(1, 4)]
+    ]
     for text, this in rows:
         text, this = fit(text.upper() if desk.chance(0.4) else text, this, (right - left) * 0.9)
         y += 1.3 * this.size_px
@@ -108,7 +117,9 @@ def _body(
 def _cross_out(desk: Desk, style: Style, left: float, right: float, y: float) -> None:
     x = desk.uniform(left, left + 0.7 * (right - left))
     box = (x, y - 0.35 * style.size_px, x + 3 * style.size_px, y - 0.1 * style.size_px)
-    desk.layout.marks.append(Mark(MarkKind.STRIKE, box, int(desk.rng.integers(2**31)), desk.layout.inks[style.ink].colour))
+    desk.layout.marks.append(
+        Mark(MarkKind.STRIKE, box, int(desk.rng.integers(2**31)), desk.layout.inks[style.ink].colour)
+    )
 
 
 def lay_typescript(desk: Desk) -> None:
@@ -118,11 +129,18 @@ def lay_typescript(desk: Desk) -> None:
     left, right = layout.width_px * desk.uniform(0.08, 0.2), layout.width_px * desk.uniform(0.86, 0.96)
     style = desk.printed("typewriter", 12, print_ink(desk.rng, coloured=0.3))
     style = style.sized((right - left) / columns * 12 / max(1.0, style.width("abcdefghij12")))
+    if desk.chance(0.7):
+        desk.develop(style, ("typewriter", "typewriter", "carbon", "fax"))
     pitch = style.size_px * float(desk.rng.choice([1.0, 1.12, 1.5, 2.0], p=[0.2, 0.25, 0.25, 0.3]))
     y = layout.height_px * desk.uniform(0.03, 0.1)
     if desk.chance(0.65):
         number = vocabulary.pick(desk.rng, "-n- n/ n. Page_n -_n_- стр._n").replace("_", " ")
-        put(layout, number.replace("n", str(desk.rng.integers(2, 40))), style, (desk.uniform(0.45, 0.8) * layout.width_px, y))
+        put(
+            layout,
+            number.replace("n", str(desk.rng.integers(2, 40))),
+            style,
+            (desk.uniform(0.45, 0.8) * layout.width_px, y),
+        )
         y += desk.uniform(2, 4) * style.size_px
     elif desk.chance(0.5):
         y = _letterhead(desk, left, right, y) + style.size_px
@@ -133,25 +151,38 @@ def lay_typescript(desk: Desk) -> None:
     while y < bottom:
         if desk.chance(0.1):
             text, this = fit(" ".join(desk.words(4)).upper(), style, right - left)
-            put(layout, text, this, ((left + right) / 2, y), "center")
+            centre, wide = (left + right) / 2, put(layout, text, this, ((left + right) / 2, y), "center")
+            if wide and desk.chance(0.5):
+                under = y + 0.2 * this.size_px
+                layout.rules.append(
+                    Rule(centre - wide / 2, under, centre + wide / 2, under, layout.pt(0.8), this.ink)
+                )
             y += pitch * 1.3
         y = paragraph(layout, desk.words(int(desk.rng.integers(20, 120))), style, column, y, bottom)
         y += pitch * desk.uniform(0, 1.0)
     if desk.chance(0.3):
-        put(layout, vocabulary.pick(desk.rng, _CLOSINGS[desk.language], "|"), style, ((left + right) / 2, y + pitch))
+        put(
+            layout,
+            vocabulary.choose(desk.rng, "closings", desk.language),
+            style,
+            ((left + right) / 2, y + pitch),
+        )
     _corrections(desk, style, left, right)
 
 
 def _typed_address(desk: Desk, style: Style, left: float, right: float, y: float, pitch: float) -> float:
     put(desk.layout, vocabulary.date(desk.rng, desk.language), style, (right, y), "right")
     y += 2 * pitch
-    rows = (vocabulary.person(desk.rng, desk.language), *vocabulary.address(desk.rng, desk.language).split(", ")[:3])
+    rows = (
+        vocabulary.person(desk.rng, desk.language),
+        *vocabulary.address(desk.rng, desk.language).split(", ")[:3],
+    )
     step = desk.uniform(0, 3) * style.size_px
     for index, text in enumerate(rows):
         put(desk.layout, text, style, (left + index * step, y))
         y += pitch
     y += pitch
-    put(desk.layout, vocabulary.pick(desk.rng, _OPENINGS[desk.language], "|"), style, (left, y))
+    put(desk.layout, vocabulary.choose(desk.rng, "openings", desk.language), style, (left, y))
     return y + 1.5 * pitch
 
 
@@ -170,4 +201,6 @@ def _corrections(desk: Desk, style: Style, left: float, right: float) -> None:
     if desk.chance(0.3):
         size = layout.mm(desk.uniform(8, 16))
         x, y = desk.uniform(0.1, 0.9) * layout.width_px, desk.uniform(0.01, 0.06) * layout.height_px
-        layout.marks.append(Mark(MarkKind.TICK, (x, y, x + size, y + size), int(desk.rng.integers(2**31)), (50, 50, 60)))
+        layout.marks.append(
+            Mark(MarkKind.TICK, (x, y, x + size, y + size), int(desk.rng.integers(2**31)), (50, 50, 60))
+        )

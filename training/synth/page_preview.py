@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from training.synth.pages import PageSample, load_source, page
+from training.synth.pages import PageRun, PageSample, load_source, page
 
 _COLOURS = {"printed": (220, 30, 30), "handwritten": (30, 60, 230)}
 
@@ -25,23 +25,25 @@ def draw_truth(drawn: PageSample) -> npt.NDArray[np.uint8]:
     return picture
 
 
-def contact_sheet(pictures: Sequence[npt.NDArray[np.uint8]], height_px: int, columns: int) -> npt.NDArray[np.uint8]:
-    """Pictures at one height, ``columns`` a row, uint8 RGB."""
-    rows = []
-    for start in range(0, len(pictures), columns):
-        scaled = [
-            cv2.resize(p, (max(1, round(p.shape[1] * height_px / p.shape[0])), height_px), interpolation=cv2.INTER_AREA)
-            for p in pictures[start : start + columns]
-        ]
-        rows.append(np.concatenate(scaled, axis=1))
-    width = max(row.shape[1] for row in rows)
-    padded = [np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows]
-    return np.concatenate(padded, axis=0).astype(np.uint8)
+def contact_sheet(
+    pictures: Sequence[npt.NDArray[np.uint8]], height_px: int, columns: int
+) -> npt.NDArray[np.uint8]:
+    """Pictures scaled into square cells of ``height_px``, ``columns`` a row, uint8 RGB."""
+    rows = -(-len(pictures) // columns)
+    sheet = np.zeros((rows * height_px, columns * height_px, 3), np.uint8)
+    for index, picture in enumerate(pictures):
+        scale = height_px / max(picture.shape[:2])
+        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        top, left = index // columns * height_px, index % columns * height_px
+        sheet[top : top + size[1], left : left + size[0]] = small
+    return sheet
 
 
-def write_preview(path: Path, number: int, seed: int, kind: str | None = None, height_px: int = 1000) -> None:
-    source = load_source()
-    pictures = [draw_truth(page(seed, index, source, kind)) for index in range(number)]
+def write_preview(path: Path, run: PageRun, height_px: int = 1000) -> None:
+    """Draws the run's pages and writes the sheet; raises ``ValueError`` for an unknown image suffix."""
+    source = load_source(tracks=run.tracks)
+    pictures = [draw_truth(page(run.seed, index, source, run.kind)) for index in range(run.number)]
     sheet = contact_sheet(pictures, height_px, columns=4)
     path.parent.mkdir(parents=True, exist_ok=True)
     if not cv2.imwrite(str(path), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR)):

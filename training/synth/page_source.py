@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from training.synth.fonts import FontFace
-from training.synth.layouts import Hand, Ink, Layout
-from training.synth.palette import FaceBook, pen_ink, print_ink
+from training.synth.hands import sample_pen
+from training.synth.handwriting import TrackSet
+from training.synth.layouts import Ink, Layout
+from training.synth.palette import FaceBook, pen_ink, print_ink, process_ink
+from training.synth.processes import Process
 from training.synth.typeset import HANDWRITTEN, Style, sample_hand
+
+# Of the hands of Russian pages, where pen tracks are at hand.
+_TRACKED_SHARE = 0.45
 
 
 class TextSource(Protocol):
@@ -26,6 +33,7 @@ class Source:
 
     faces: FaceBook
     text: TextSource
+    tracks: TrackSet | None = None
 
 
 @dataclass
@@ -47,8 +55,10 @@ class Desk:
         """A face of a group of :class:`FaceBook` for the page's language, else a nearby group's."""
         book = self.source.faces
         for faces in (getattr(book, group), book.mono if group != "hand" else (), book.text):
-            if fitting := book.fitting(faces, self.language):
-                return fitting[int(self.rng.integers(len(fitting)))]
+            if families := book.fitting(faces, self.language):
+                # Families first: a family of twenty weights must not crowd out a single face.
+                family = families[int(self.rng.integers(len(families)))]
+                return family[int(self.rng.integers(len(family)))]
         raise LookupError(f"no face of the catalogue sets {self.language!r}")
 
     def words(self, count: int) -> list[str]:
@@ -59,11 +69,23 @@ class Desk:
         index = self.layout.add_ink(ink or print_ink(self.rng))
         return Style(self.face(group), self.layout.pt(size_pt), index)
 
+    def develop(self, style: Style, processes: Sequence[Process]) -> None:
+        """Puts the style's ink on paper by one of these processes."""
+        inks = self.layout.inks
+        inks[style.ink] = process_ink(self.rng, inks[style.ink], processes, style.size_px)
+
     def written(self, size_pt: float, neat: float) -> Style:
         """A handwritten style: one face, one pen, one manner."""
         index = self.layout.add_ink(pen_ink(self.rng))
-        hand: Hand = sample_hand(self.rng, self.layout.width_px, neat)
-        return Style(self.face("hand"), self.layout.pt(size_pt), index, HANDWRITTEN, hand)
+        hand, face, tracks = (
+            sample_hand(self.rng, self.layout.width_px, neat),
+            self.face("hand"),
+            self.source.tracks,
+        )
+        if tracks is not None and self.language == "ru" and self.chance(_TRACKED_SHARE):
+            hand = replace(hand, pen=sample_pen(self.rng, tracks), shear=0.0, stretch=self.uniform(0.8, 1.1))
+            face = replace(face, characters=face.characters & tracks.characters)
+        return Style(face, self.layout.pt(size_pt), index, HANDWRITTEN, hand)
 
 
 def new_layout(kind: str, width_mm: float, height_mm: float, dpi: float) -> Layout:

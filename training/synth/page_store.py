@@ -14,7 +14,9 @@ import numpy.typing as npt
 
 def encode_jpeg(picture: npt.NDArray[np.uint8], quality: int) -> bytes:
     """RGB uint8 ``(H, W, 3)`` to JPEG; a picture without colour is stored as grey."""
-    plain = np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(picture[..., 1], picture[..., 2])
+    plain = np.array_equal(picture[..., 0], picture[..., 1]) and np.array_equal(
+        picture[..., 1], picture[..., 2]
+    )
     pixels = picture[..., 0] if plain else cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
     done, data = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not done:
@@ -34,7 +36,9 @@ class PageWriter:
         self._images = directory / "images"
         self._images.mkdir(parents=True, exist_ok=True)
         self._labels = (directory / "labels.jsonl").open("w", encoding="utf-8")
-        self._characters = (directory / "chars.jsonl").open("w", encoding="utf-8") if with_characters else None
+        self._characters = (
+            (directory / "chars.jsonl").open("w", encoding="utf-8") if with_characters else None
+        )
 
     def __enter__(self) -> PageWriter:
         return self

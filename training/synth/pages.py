@@ -10,8 +10,8 @@ import argparse
 import logging
 import multiprocessing
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -20,12 +20,15 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from training.synth.canvas import DrawnLine, oriented_quad
 from training.synth.corpora import DEFAULT_DIRECTORY as TEXTS
 from training.synth.distractors import draw_mark
-from training.synth.drawing import DrawnLine, draw, ink_on_paper, oriented_quad
+from training.synth.drawing import draw
 from training.synth.fonts import DEFAULT_DIRECTORY as FONTS
 from training.synth.fonts import catalogue
-from training.synth.layouts import Layout, MarkKind, Panel
+from training.synth.handwriting import load_tracks
+from training.synth.inking import ink_on_paper
+from training.synth.layouts import Ink, Layout, MarkKind, Panel
 from training.synth.page_kinds import KINDS, lay_out
 from training.synth.page_source import Paragraphs, Source
 from training.synth.page_store import PageWriter, encode_jpeg, rounded
@@ -37,6 +40,7 @@ log = logging.getLogger(__name__)
 
 _SEEN_SHARE = 0.6
 _LEAST_CONTRAST = 22
+_PREVIEW_PAGES = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +83,19 @@ def sample(rng: np.random.Generator, source: Source, kind: str | None = None) ->
         raise ValueError(f"unknown page kind {kind!r}: one of {', '.join(names)}")
     layout = lay_out(rng, kind, source)
     old, photographed = KINDS[kind].old, bool(rng.random() < KINDS[kind].photographed)
-    warp = make_warp(sample_pose(rng, photographed), layout.width_px, layout.height_px)
+    warp = make_warp(sample_pose(rng, photographed, KINDS[kind].condensed), layout.width_px, layout.height_px)
     capture = sample_capture(rng, photographed, old)
+    if capture.tone == "bilevel":
+        # A copier's threshold turns a fading line into nothing: what is copied is set to be read.
+        layout.inks = [_legible(ink) for ink in layout.inks]
     return PageSpec(layout, sample_paper(rng, old), capture, warp, int(rng.integers(2**31)))
+
+
+def _legible(ink: Ink) -> Ink:
+    strength = 0.5 * ink.strength
+    return replace(
+        ink, opacity=max(0.92, ink.opacity), fade=0.3 * ink.fade, grain=0.4 * ink.grain, strength=strength
+    )
 
 
 def apply(spec: PageSpec) -> PageSample:
@@ -117,8 +131,12 @@ def _fill_panel(inked: npt.NDArray[np.uint8], panel: Panel) -> None:
     x0, y0, x1, y1 = (max(0, round(v)) for v in panel.box)
     window = inked[y0:y1, x0:x1]
     if window.size:
-        tint = np.broadcast_to(np.uint8(panel.colour), window.shape)
-        window[:] = cv2.multiply(window, np.ascontiguousarray(tint), scale=1 / 255)
+        tint = np.empty_like(window)
+        tint[:] = panel.colour
+        if panel.negative:
+            window[:] = cv2.max(255 - window, tint)
+        else:
+            window[:] = cv2.multiply(window, tint, scale=1 / 255)
 
 
 def _move(line: DrawnLine, warp: Warp) -> PageLine | None:
@@ -153,8 +171,9 @@ def characters(sample_: PageSample) -> list[dict[str, Any]]:
 
 
 @lru_cache(maxsize=2)
-def load_source(fonts: Path = FONTS, texts: Path = TEXTS) -> Source:
-    return Source(FaceBook.of(catalogue(fonts)), Paragraphs.read(texts))
+def load_source(fonts: Path = FONTS, texts: Path = TEXTS, tracks: Path | None = None) -> Source:
+    pens = load_tracks(tracks) if tracks is not None else None
+    return Source(FaceBook.of(catalogue(fonts)), Paragraphs.read(texts), pens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +181,19 @@ class _Job:
     seed: int
     index: int
     kind: str | None
+    tracks: Path | None
 
 
 def _make(job: _Job) -> tuple[int, bytes, dict[str, Any], list[dict[str, Any]]]:
     cv2.setNumThreads(1)
-    drawn = page(job.seed, job.index, load_source(), job.kind)
+    drawn = page(job.seed, job.index, load_source(tracks=job.tracks), job.kind)
     quality = int(np.random.default_rng([job.seed, job.index, 7]).integers(40, 96))
     return job.index, encode_jpeg(drawn.image, quality), label(drawn), characters(drawn)
 
 
-def _results(jobs: list[_Job], workers: int) -> Iterator[tuple[int, bytes, dict[str, Any], list[dict[str, Any]]]]:
+def _results(
+    jobs: list[_Job], workers: int
+) -> Iterator[tuple[int, bytes, dict[str, Any], list[dict[str, Any]]]]:
     if workers <= 1:
         yield from map(_make, jobs)
         return
@@ -179,15 +201,27 @@ def _results(jobs: list[_Job], workers: int) -> Iterator[tuple[int, bytes, dict[
         yield from pool.imap(_make, jobs, chunksize=4)
 
 
-def write_pages(out: Path, number: int, seed: int, workers: int, with_characters: bool = False, kind: str | None = None) -> float:
-    """Writes a set of pages; returns pages a second."""
+@dataclass(frozen=True, slots=True)
+class PageRun:
+    """What to write: ``number`` pages of the master seed, of one kind or of all."""
+
+    number: int
+    seed: int = 0
+    kind: str | None = None
+    tracks: Path | None = None
+    with_characters: bool = False
+
+
+def write_pages(run_: PageRun, out: Path, workers: int = 1) -> float:
+    """Writes the set under ``out``, holding a few pages in memory; returns pages a second."""
     start = time.perf_counter()
-    with PageWriter(out, with_characters) as writer:
-        for index, jpeg, row, chars in _results([_Job(seed, i, kind) for i in range(number)], workers):
-            writer.add(f"{seed}-{index:06d}", jpeg, row, chars)
+    jobs = [_Job(run_.seed, index, run_.kind, run_.tracks) for index in range(run_.number)]
+    with PageWriter(out, run_.with_characters) as writer:
+        for index, jpeg, row, chars in _results(jobs, workers):
+            writer.add(f"{run_.seed}-{index:06d}", jpeg, row, chars)
             if (index + 1) % 200 == 0:
                 log.info("%d pages, %.2f a second", index + 1, (index + 1) / (time.perf_counter() - start))
-    return number / (time.perf_counter() - start)
+    return run_.number / (time.perf_counter() - start)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -196,6 +230,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--kind", choices=sorted(KINDS), help="one sort of document only")
+    parser.add_argument("--tracks", type=Path, help="folder with pen tracks (strokes.jsonl) for handwriting")
     parser.add_argument("--characters", action="store_true", help="also write the quads of characters")
     parser.add_argument("--preview", type=Path, help="write one sheet of pages with the truth drawn on them")
 
@@ -206,11 +241,13 @@ def run(options: argparse.Namespace) -> None:
     if options.preview is not None:
         from training.synth.page_preview import write_preview
 
-        write_preview(options.preview, min(options.number, 24), options.seed, options.kind)
+        count = min(options.number, _PREVIEW_PAGES)
+        write_preview(options.preview, PageRun(count, options.seed, options.kind, options.tracks))
         return
     if options.out is None:
         raise SystemExit("say where to write: --out DIR or --preview FILE")
-    speed = write_pages(options.out, options.number, options.seed, options.workers, options.characters, options.kind)
+    job = PageRun(options.number, options.seed, options.kind, options.tracks, options.characters)
+    speed = write_pages(job, options.out, options.workers)
     log.info("%d pages in %s, %.2f a second", options.number, options.out, speed)
 
 

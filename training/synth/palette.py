@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from training.synth.fonts import FontFace
 from training.synth.layouts import Ink, Rgb
+from training.synth.processes import Process
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,35 @@ class FaceBook:
         typewriter = tuple(f for f in printed if f.look == "typewriter") or mono
         receipt = tuple(f for f in printed if f.look == "receipt") + mono
         display = tuple(f for f in printed if f.look == "display") + text
-        hand = tuple(f for f in faces if f.style == "handwritten")
+        hand = tuple(f for f in faces if f.style == "handwritten" and not is_sign_hand(f))
+        hand = hand or tuple(f for f in faces if f.style == "handwritten")
         return cls(text, mono, typewriter, receipt, display, hand)
 
     @staticmethod
-    def fitting(faces: Sequence[FontFace], language: str) -> list[FontFace]:
-        """The faces that can set the language; English needs Latin, Russian Cyrillic."""
+    def fitting(faces: Sequence[FontFace], language: str) -> list[list[FontFace]]:
+        """Families of faces that can set the language: English needs Latin, Russian Cyrillic."""
         need = "cyrillic" if language == "ru" else "latin"
-        return [face for face in faces if need in face.scripts]
+        families: dict[str, list[FontFace]] = {}
+        for face in faces:
+            if need in face.scripts:
+                families.setdefault(family(face), []).append(face)
+        return list(families.values())
+
+
+_WEIGHTS = re.compile(
+    r"[-_ ]?(\d00|Regular|Bold|Italic|Oblique|Light|Medium|Roman|Normal|normal|italic|BI|B|I)\b.*$"
+)
+# Letters of these hands stand apart and upright, as in print.
+_SIGN_HANDS = ("balsamiq", "comicneue", "dkg", "becausewe", "playpen", "shantell", "pangolin", "pacifico")
+
+
+def family(face: FontFace) -> str:
+    """The face's name without its weight and slant."""
+    return _WEIGHTS.sub("", face.name) or face.name
+
+
+def is_sign_hand(face: FontFace) -> bool:
+    return face.name.lower().startswith(_SIGN_HANDS)
 
 
 def print_ink(rng: np.random.Generator, coloured: float = 0.1) -> Ink:
@@ -61,15 +84,25 @@ def print_ink(rng: np.random.Generator, coloured: float = 0.1) -> Ink:
 
 _PRINT_COLOURS: tuple[Rgb, ...] = ((25, 35, 120), (110, 25, 30), (20, 80, 50), (60, 60, 130), (130, 60, 120))
 _PEN_COLOURS: tuple[Rgb, ...] = (
-    (15, 15, 25), (20, 30, 110), (35, 50, 160), (60, 40, 130), (50, 40, 35), (85, 60, 40), (25, 60, 70), (120, 25, 35),
+    (15, 15, 25), (20, 30, 110), (35, 50, 160), (60, 40, 130),
+    (50, 40, 35), (85, 60, 40), (25, 60, 70), (120, 25, 35),
 )  # fmt: skip
+
+
+def process_ink(rng: np.random.Generator, ink: Ink, processes: Sequence[Process], size_px: float) -> Ink:
+    """The ink as one of these processes would put it on paper."""
+    chosen = processes[int(rng.integers(len(processes)))]
+    return replace(
+        ink, process=chosen, strength=float(rng.uniform(0.05, 0.9)), x_height_px=0.5 * size_px, spread_px=0.0,
+        gain=1.0, grain=0.0,
+    )  # fmt: skip
 
 
 def pen_ink(rng: np.random.Generator, pencil: float = 0.1) -> Ink:
     """Ballpoint, fountain pen or pencil."""
     if rng.random() < pencil:
-        level = int(rng.integers(70, 130))
-        return Ink((level, level, level), float(rng.uniform(0.6, 0.9)), grain=float(rng.uniform(0.3, 0.6)))
+        level = int(rng.integers(50, 110))
+        return Ink((level, level, level), float(rng.uniform(0.7, 0.95)), grain=float(rng.uniform(0.2, 0.5)))
     colour = _PEN_COLOURS[int(rng.integers(len(_PEN_COLOURS)))]
     return Ink(
         colour,

@@ -65,7 +65,9 @@ def sample_paper(rng: np.random.Generator, old: float) -> Paper:
         texture=float(rng.uniform(0, 7) if aged else rng.choice([0.0, rng.uniform(0, 3)])),
         mottle=float(rng.uniform(0, 10) if aged else rng.choice([0.0, rng.uniform(0, 3)])),
         bleed=float(rng.uniform(0.04, 0.3)) if rng.random() < (0.5 if aged else 0.1) else 0.0,
-        folds=tuple(float(v) for v in rng.choice([0.33, 0.5, 0.66, -0.5], int(rng.integers(0, 3)), replace=False))
+        folds=tuple(
+            float(v) for v in rng.choice([0.33, 0.5, 0.66, -0.5], int(rng.integers(0, 3)), replace=False)
+        )
         if rng.random() < 0.25
         else (),
         seed=int(rng.integers(2**31)),
@@ -74,17 +76,25 @@ def sample_paper(rng: np.random.Generator, old: float) -> Paper:
 
 def sample_capture(rng: np.random.Generator, photographed: bool, old: float) -> Capture:
     dark = int(rng.integers(0, 60))
-    desk = tuple(int(v) for v in rng.integers(30, 190, 3))
+    # Tables and floors: grey to brown, seldom bright colours.
+    desk = np.clip(rng.uniform(25, 190) + rng.normal(0, 12, 3) + (12, 0, -12), 0, 255).astype(int)
     colour = 0.75 if photographed else 0.3 + 0.5 * old
-    tone = "colour" if rng.random() < colour else "bilevel" if not photographed and rng.random() < 0.3 else "grey"
+    tone = (
+        "colour"
+        if rng.random() < colour
+        else "bilevel"
+        if not photographed and rng.random() < 0.3
+        else "grey"
+    )
     # What a copier lights unevenly comes out black: it keeps its lamp even.
     even = 0.25 if tone == "bilevel" else 1.0
-    background: Rgb = (desk[0], desk[1], desk[2]) if photographed else (dark, dark, dark)
+    background: Rgb = (int(desk[0]), int(desk[1]), int(desk[2])) if photographed else (dark, dark, dark)
     if not photographed and rng.random() < 0.4:
         background = (255, 255, 255)
     return Capture(
         background=background,
-        light=even * float(rng.uniform(0.1, 0.55) if photographed else rng.choice([0.0, rng.uniform(0, 0.2)])),
+        light=even
+        * float(rng.uniform(0.1, 0.55) if photographed else rng.choice([0.0, rng.uniform(0, 0.2)])),
         shadow=even * float(rng.uniform(0.0, 0.5)) if rng.random() < (0.5 if photographed else 0.1) else 0.0,
         blur_px=float(rng.uniform(0.3, 1.3) if photographed else rng.uniform(0.0, 0.9)),
         noise=float(rng.uniform(1, 9) if photographed else rng.choice([0.0, rng.uniform(0, 7)])),
@@ -109,7 +119,9 @@ def lay_on_paper(ink: Picture, paper: Paper) -> Picture:
         sheet = cv2.multiply(sheet, faint, scale=1 / 255)
     ground = np.full((height, width), 128, np.uint8)
     if paper.texture > 0:
-        ground = cv2.addWeighted(ground, 1 - paper.texture / 30, fibre(rng, height, width), paper.texture / 30, 0)
+        ground = cv2.addWeighted(
+            ground, 1 - paper.texture / 30, fibre(rng, height, width), paper.texture / 30, 0
+        )
     if paper.mottle > 0:
         slow = field(rng, height, width, period_px=width / float(rng.uniform(2, 9)))
         ground = cv2.addWeighted(ground, 1.0, slow, paper.mottle / 128, -paper.mottle)
@@ -178,7 +190,9 @@ def _photocopy(grey: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDA
     return out
 
 
-def _light(rng: np.random.Generator, height: int, width: int, capture: Capture) -> npt.NDArray[np.uint8] | None:
+def _light(
+    rng: np.random.Generator, height: int, width: int, capture: Capture
+) -> npt.NDArray[np.uint8] | None:
     """Multiplier of the uneven light, uint8 with 255 for full light."""
     if capture.light <= 0 and capture.shadow <= 0:
         return None

@@ -9,31 +9,16 @@ from training.synth.layouts import Mark, MarkKind, Rule
 from training.synth.page_source import Desk
 from training.synth.typeset import Style, fit, put
 
-_TOTALS = {
-    "ru": "ИТОГО|Наличными|Сдача|НДС 20%|Скидка|К ОПЛАТЕ|Безналичными|Сумма НДС 10%|ПОДЫТОГ",
-    "en": "TOTAL|SUBTOTAL|CASH|CHANGE|GST 6%|ROUNDING ADJ|Total Sales (Inclusive of GST)|DISCOUNT|VISA CARD|"
-    "TOTAL INCL. GST|Amount Due|ROUND AMT",
-}
-_HEADS = {
-    "ru": "КАССОВЫЙ ЧЕК|ТОВАРНЫЙ ЧЕК|ПРИХОД|ЧЕК № {n}|СМЕНА {n}|КАССИР: {p}|ИНН {i}|ЗН ККТ {i}",
-    "en": "TAX INVOICE|SIMPLIFIED TAX INVOICE|CASH SALE|GST ID NO: {i}|CO. REG: {n}-W|RECEIPT #{n}|CASHIER: {p}|ORDER {n}",
-}
-_FEET = {
-    "ru": "СПАСИБО ЗА ПОКУПКУ!|Приходите ещё|Сохраняйте чек|САЙТ ФНС: nalog.gov.ru|ФД {n} ФП {i}",
-    "en": "THANK YOU|PLEASE COME AGAIN|GOODS SOLD ARE NOT RETURNABLE|EXCHANGE WITHIN 3 DAYS WITH RECEIPT|"
-    "Thank you for shopping with us|THIS IS A COMPUTER GENERATED RECEIPT|TEL: {n}-{i}",
-}
-
 
 def lay_receipt(desk: Desk) -> None:
     """Heading centred, items with quantity and price, totals, a greeting at the foot."""
     layout = desk.layout
-    columns = desk.uniform(30, 46)
+    columns = desk.uniform(30, 44)
     pad = layout.width_px * desk.uniform(0.03, 0.12)
     left, right = pad, layout.width_px - pad * desk.uniform(0.6, 1.2)
     style = _body(desk, (right - left) / columns)
-    pitch = style.size_px * desk.uniform(1.0, 1.5)
-    y = layout.height_px * desk.uniform(0.02, 0.14) + style.size_px
+    pitch = style.size_px * desk.uniform(0.95, 1.35)
+    y = layout.height_px * desk.uniform(0.01, 0.12) + style.size_px
     y = _heading(desk, style, left, right, y, pitch)
     y = _items(desk, style, left, right, y, pitch)
     y = _totals(desk, style, left, right, y, pitch)
@@ -45,7 +30,10 @@ def _body(desk: Desk, advance_px: float) -> Style:
     group = "receipt" if desk.chance(0.6) else "mono" if desk.chance(0.4) else "text"
     style = desk.printed(group, 10)
     factor = advance_px * 10 / max(1.0, style.width("0123456789"))
-    return style.sized(factor * desk.uniform(0.9, 1.15))
+    style = style.sized(factor * desk.uniform(0.9, 1.15))
+    if desk.chance(0.45):
+        desk.develop(style, ("thermal", "dots", "bitmap", "thermal", "fax"))
+    return style
 
 
 def _fill(desk: Desk, pattern: str) -> str:
@@ -78,7 +66,9 @@ def _heading(desk: Desk, style: Style, left: float, right: float, y: float, pitc
         layout.marks.append(Mark(MarkKind.LOGO, box, int(rng.integers(2**31))))
         y += size * 0.6 + 2 * pitch
     lines = [vocabulary.company(rng, language), *vocabulary.address(rng, language).split(", ")]
-    lines += [_fill(desk, vocabulary.pick(rng, _HEADS[language], "|")) for _ in range(int(rng.integers(1, 5)))]
+    lines += [
+        _fill(desk, vocabulary.choose(rng, "receipt_heads", language)) for _ in range(int(rng.integers(2, 7)))
+    ]
     upper, align = desk.chance(0.6), "center" if desk.chance(0.8) else "left"
     for index, text in enumerate(lines):
         this = style.sized(desk.uniform(1.1, 1.8)) if index == 0 and desk.chance(0.6) else style
@@ -87,12 +77,20 @@ def _heading(desk: Desk, style: Style, left: float, right: float, y: float, pitc
         put(layout, text, this, (centre if align == "center" else left, y), align)
         y += pitch
     y += 0.5 * pitch
-    stamp = vocabulary.date(rng, language), f"{rng.integers(0, 24):02}:{rng.integers(0, 60):02}:{rng.integers(0, 60):02}"
+    stamp = (
+        vocabulary.date(rng, language),
+        f"{rng.integers(0, 24):02}:{rng.integers(0, 60):02}:{rng.integers(0, 60):02}",
+    )
     if desk.chance(0.5):
         _row(desk, style, ((stamp[0], left, "left"), (stamp[1], right, "right")), y)
     else:
         label = "Дата" if language == "ru" else "Date"
-        _row(desk, style, ((label, left, "left"), (f": {' '.join(stamp)}", left + 0.3 * (right - left), "left")), y)
+        _row(
+            desk,
+            style,
+            ((label, left, "left"), (f": {' '.join(stamp)}", left + 0.3 * (right - left), "left")),
+            y,
+        )
     return y + pitch
 
 
@@ -109,11 +107,15 @@ def _items(desk: Desk, style: Style, left: float, right: float, y: float, pitch:
         _rule(desk, style, left, right, y)
         y += pitch
     two_rows, coded, tax = desk.chance(0.55), desk.chance(0.3), desk.chance(0.25)
-    end = desk.layout.height_px * desk.uniform(0.35, 0.7)
-    for _ in range(int(rng.integers(1, 22))):
+    end = desk.layout.height_px * desk.uniform(0.4, 0.75)
+    for _ in range(int(rng.integers(2, 32))):
         if y > end:
             break
-        name = f"{vocabulary.digits(rng, 7)} {vocabulary.goods(rng, language)}" if coded else vocabulary.goods(rng, language)
+        name = (
+            f"{vocabulary.digits(rng, 7)} {vocabulary.goods(rng, language)}"
+            if coded
+            else vocabulary.goods(rng, language)
+        )
         name = name if desk.chance(0.3) else name.upper()
         figures = (str(rng.integers(1, 9)), vocabulary.price(rng, language), vocabulary.price(rng, language))
         if tax:
@@ -134,9 +136,9 @@ def _totals(desk: Desk, style: Style, left: float, right: float, y: float, pitch
     rng = desk.rng
     indented = desk.chance(0.4)
     edge = right - 0.28 * (right - left)
-    for _ in range(int(rng.integers(2, 8))):
+    for _ in range(int(rng.integers(3, 11))):
         big = style.sized(desk.uniform(1.1, 1.5)) if desk.chance(0.2) else style
-        label = vocabulary.pick(rng, _TOTALS[desk.language], "|") + (" :" if desk.chance(0.3) else "")
+        label = vocabulary.choose(rng, "totals", desk.language) + (" :" if desk.chance(0.3) else "")
         text, this = fit(label, big, edge - left)
         y += this.size_px - style.size_px
         put(desk.layout, text, this, (edge, y) if indented else (left, y), "right" if indented else "left")
@@ -151,7 +153,9 @@ def _foot(desk: Desk, style: Style, left: float, right: float, y: float, pitch: 
         _rule(desk, style, left, right, y)
         y += pitch
     for _ in range(int(rng.integers(1, 5))):
-        text, this = fit(_fill(desk, vocabulary.pick(rng, _FEET[desk.language], "|")), style, right - left)
+        text, this = fit(
+            _fill(desk, vocabulary.choose(rng, "receipt_feet", desk.language)), style, right - left
+        )
         put(desk.layout, text, this, ((left + right) / 2, y), "center")
         y += pitch * desk.uniform(1.0, 1.5)
     if desk.chance(0.3) and y < desk.layout.height_px - 6 * pitch:
@@ -169,7 +173,12 @@ def _litter(desk: Desk, left: float, right: float, y: float) -> None:
     if desk.chance(0.15):
         pen = desk.written(desk.uniform(14, 22), neat=0.3)
         text, style = fit(vocabulary.answer(rng, desk.language), pen, (right - left) * 0.5)
-        put(layout, text, style, (left + desk.uniform(0, 0.4) * (right - left), layout.height_px * desk.uniform(0.02, 0.97)))
+        put(
+            layout,
+            text,
+            style,
+            (left + desk.uniform(0, 0.4) * (right - left), layout.height_px * desk.uniform(0.02, 0.97)),
+        )
     if desk.chance(0.25):
         size = (right - left) * desk.uniform(0.1, 0.4)
         x, top = desk.uniform(left, right - size), desk.uniform(0.05, 0.9) * layout.height_px

@@ -35,7 +35,9 @@ def _fibre_tile() -> Plane:
     return np.clip(128 + 20 * total, 0, 255).astype(np.uint8)
 
 
-def _crop(tile: npt.NDArray[np.generic], rng: np.random.Generator, height: int, width: int) -> npt.NDArray[np.generic]:
+def _crop(
+    tile: npt.NDArray[np.generic], rng: np.random.Generator, height: int, width: int
+) -> npt.NDArray[np.generic]:
     top, left = int(rng.integers(_TILE_PX)), int(rng.integers(_TILE_PX))
     repeats = (-(-(top + height) // _TILE_PX), -(-(left + width) // _TILE_PX))
     return np.ascontiguousarray(np.tile(tile, repeats)[top : top + height, left : left + width])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ PRINTED = "printed"
 HANDWRITTEN = "handwritten"
 
 # Room a line claims around its baseline, in font sizes: accents above, descenders below.
-_ABOVE, _BELOW = 0.78, 0.24
+_ABOVE, _BELOW = 0.7, 0.18
 _LEAST_GAP = 0.5
 
 
@@ -39,6 +40,13 @@ class Style:
     def sized(self, factor: float) -> Style:
         return replace(self, size_px=self.size_px * factor)
 
+    @property
+    def word_gap(self) -> float:
+        """Width of a space, pixels. Hands leave more room between words than their fonts do."""
+        if self.hand is None:
+            return self.width(" ")
+        return max(self.width(" "), 0.28 * self.size_px) * self.hand.spacing
+
     def clean(self, text: str) -> str:
         """The text over the characters that the face can draw."""
         return normalise(text, self.face.characters)
@@ -55,7 +63,7 @@ def make_line(text: str, style: Style, x_px: float, baseline_px: float, seed: in
     if style.hand is None:
         spans: tuple[Span, ...] = (Span(text, style.face, size, x_px),)
         return Line(text, spans, baseline_px, style.kind, style.ink)
-    placed, x, space = [], x_px, style.width(" ") * 0.9 + 0.12 * size
+    placed, x, space = [], x_px, style.word_gap
     for word in text.split():
         placed.append(Span(word, style.face, size, x))
         x += style.width(word) + space
@@ -112,7 +120,9 @@ def fit(text: str, style: Style, width_px: float, smallest: float = 0.6) -> tupl
     """Shrinks the style (down to ``smallest``), then drops words, until the text fits the width."""
     width = style.width(text)
     if width > width_px:
-        style = style.sized(max(smallest, width_px / max(width, 1e-6) * 0.98))
+        # Sizes are whole pixels: rounded up, the text would not fit after all.
+        size_px = math.floor(style.size_px * max(smallest, width_px / width))
+        style = replace(style, size_px=max(size_px, smallest * style.size_px))
     words = text.split()
     while len(words) > 1 and style.width(" ".join(words)) > width_px:
         words.pop()
@@ -123,9 +133,7 @@ def break_lines(
     words: Sequence[str], style: Style, width_px: float, first_indent_px: float = 0.0
 ) -> list[list[str]]:
     """Greedy line breaking; a word wider than the column stands alone."""
-    space = style.width(" ")
-    if style.hand is not None:
-        space = space * 0.9 + 0.12 * style.size_px
+    space = style.word_gap
     lines: list[list[str]] = []
     current: list[str] = []
     used, room = 0.0, width_px - first_indent_px
@@ -209,4 +217,5 @@ def sample_hand(rng: np.random.Generator, width_px: float, neat: float = 0.0) ->
         shear=float(rng.normal(0.12, 0.22)),
         stretch=float(rng.uniform(0.85, 1.35)),
         size_jitter=float(rng.uniform(0.0, 0.08) * loose),
+        spacing=float(rng.uniform(1.0, 2.0)),
     )

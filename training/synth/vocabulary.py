@@ -2,61 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 Rng = np.random.Generator
 
-_SURNAMES = {
-    "ru": "Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров Морозов Волков Алексеев "
-    "Лебедев Семёнов Егоров Павлов Козлов Степанов Николаев Орлов Андреев Макаров Никитин Захаров Щербаков Юдин "
-    "Цветков Жуков Хохлов Шубин Эйхман Ярцев Белоусов Громов Дьячков",
-    "en": "Smith Johnson Williams Brown Jones Miller Davis Wilson Anderson Taylor Thomas Moore Martin Jackson White "
-    "Harris Clark Lewis Robinson Walker Young Allen King Wright Scott Hill Green Adams Baker Nelson Carter Quinn Zeller",
-}
-_NAMES = {
-    "ru": "Александр Сергей Дмитрий Андрей Алексей Максим Евгений Иван Михаил Никита Юрий Фёдор Григорий Пётр Эдуард",
-    "en": "James Mary Robert Patricia John Jennifer Michael Linda David Elizabeth William Barbara Richard Susan Joseph",
-}
-_FATHERS = "Александрович Сергеевич Дмитриевич Андреевич Иванович Петрович Юрьевич Фёдорович Ильич Эдуардович"
-_TRADES = {
-    "ru": "Вектор Прогресс Ромашка Стройсервис Альфа-Трейд Лидер Восток Техноком Меридиан Гарант Энергия Юпитер Щит",
-    "en": "Vector Summit Pioneer Northwind Global Supply Harbour Quality Foods Meridian Star Electric Union Paper",
-}
-_STREETS = {
-    "ru": "Ленина Советская Мира Гагарина Садовая Лесная Победы Кирова Цветочная Школьная Южная Пушкина Щорса",
-    "en": "Main Oak Maple Park Washington Lake Hill Church Market Union River Spring Franklin Highland",
-}
-_CITIES = {
-    "ru": "Москва Санкт-Петербург Казань Екатеринбург Новосибирск Самара Омск Тула Уфа Пермь Ярославль Хабаровск",
-    "en": "Boston Chicago Denver Portland London Leeds Bristol Springfield Austin Dayton Oakland Cambridge",
-}
-_BANKS = {
-    "ru": "ПАО «Сбербанк»|АО «Альфа-Банк»|Банк ВТБ (ПАО)|АО «Тинькофф Банк»|ПАО «Промсвязьбанк»|АО «Россельхозбанк»|"
-    "ПАО Банк «Открытие» г. Москва|Филиал «Центральный» Банка ВТБ|АО «Райффайзенбанк»",
-    "en": "First National Bank|Barclays Bank PLC|Citizens Trust|HSBC UK|Wells & Sons Savings|Bank of the West",
-}
-_PURPOSES = {
-    "ru": "Оплата по договору № {n} от {d} за услуги связи. НДС не облагается|Оплата по счету № {n} от {d}, в т.ч. "
-    "НДС 20%|Перечисление заработной платы за {n} отдел|Возврат займа по договору {n} от {d}|Арендная плата за "
-    "помещение согласно акту {n}|Предоплата за товар по накладной № {n}",
-    "en": "Payment of invoice No. {n} dated {d}|Rent for unit {n}|Services under contract {n} of {d}, VAT included|"
-    "Loan repayment, agreement {n}|Consulting fee {d}",
-}
-_GOODS = {
-    "ru": "Молоко 3,2%|Хлеб ржаной|Сыр Российский|Кефир|Масло сливочное|Чай чёрный|Сахар-песок|Яйцо С1 10шт|Вода "
-    "питьевая 1.5л|Пакет-майка|Батон нарезной|Макароны|Гречка ядрица|Печенье овсяное|Кофе молотый|Бумага А4|Ручка синяя",
-    "en": "MILK 1L|BREAD WHOLEMEAL|CHEESE CHEDDAR|BUTTER 250G|GREEN TEA|SUGAR 1KG|EGGS 10S|MINERAL WATER|PLASTIC BAG|"
-    'PIPE 110MM X 5.8M|A4 PAPER 80GSM|BALL PEN BLUE|CHICKEN RICE|ICED LEMON TEA|NASI GORENG|BATTERY AA 4S|Paint Brush 2"'
-    "|Screw Driver|LED Bulb 9W|Cable Tie|Roti Canai|Kopi O|SHAMPOO 400ML|TISSUE HOLDER",
-}
-_ANSWERS = {
-    "ru": "да|нет|не имею|имеется|гражданин РФ|высшее|среднее|менеджер|инженер|женат|не замужем|директор|бухгалтер|"
-    "по доверенности|в наличии|отсутствует|согласен|собственность|аренда",
-    "en": "yes|no|none|not applicable|single|married|engineer|manager|see attached|approved|self-employed|owner|"
-    "tenant|full time|part time|college|N/A|pending",
-}
+_WORDS = Path(__file__).with_suffix(".json")
+
+
+@lru_cache(maxsize=1)
+def _lists() -> dict[str, dict[str, list[Any]]]:
+    lists: dict[str, dict[str, list[Any]]] = json.loads(_WORDS.read_text(encoding="utf-8"))
+    return lists
+
+
+def options(name: str, language: str) -> list[Any]:
+    """A word list of ``vocabulary.json``; ``KeyError`` for a name or language that it lacks."""
+    return _lists()[name][language]
+
+
+def choose(rng: Rng, name: str, language: str) -> str:
+    words = options(name, language)
+    return str(words[int(rng.integers(len(words)))])
 
 
 def pick(rng: Rng, options: str, separator: str | None = None) -> str:
@@ -69,23 +41,23 @@ def digits(rng: Rng, count: int) -> str:
 
 
 def person(rng: Rng, language: str) -> str:
-    surname, name = pick(rng, _SURNAMES[language]), pick(rng, _NAMES[language])
+    surname, name = choose(rng, "surnames", language), choose(rng, "names", language)
     if language == "en":
         return f"{name} {surname}" if rng.random() < 0.7 else f"{name[0]}. {surname}"
-    father = pick(rng, _FATHERS)
+    father = choose(rng, "patronymics", "ru")
     return f"{surname} {name} {father}" if rng.random() < 0.6 else f"{surname} {name[0]}.{father[0]}."
 
 
 def company(rng: Rng, language: str) -> str:
-    trade = pick(rng, _TRADES[language])
+    trade = choose(rng, "trades", language)
     if language == "en":
-        return f"{trade} {pick(rng, 'Ltd. Inc. LLC & Co. Corporation')}"
+        return f"{trade} {pick(rng, 'Ltd.|Inc.|LLC|& Co.|Corporation', '|')}"
     form = pick(rng, "ООО АО ИП ПАО")
     return f"ИП {person(rng, 'ru')}" if form == "ИП" else f"{form} «{trade}»"
 
 
 def address(rng: Rng, language: str) -> str:
-    city, street = pick(rng, _CITIES[language]), pick(rng, _STREETS[language])
+    city, street = choose(rng, "cities", language), choose(rng, "streets", language)
     house = int(rng.integers(1, 200))
     if language == "en":
         return f"{house} {street} {pick(rng, 'St. Ave. Road Lane')}, {city}"
@@ -93,11 +65,11 @@ def address(rng: Rng, language: str) -> str:
 
 
 def city(rng: Rng, language: str) -> str:
-    return pick(rng, _CITIES[language])
+    return choose(rng, "cities", language)
 
 
 def bank(rng: Rng, language: str) -> str:
-    return pick(rng, _BANKS[language], "|")
+    return choose(rng, "banks", language)
 
 
 def date(rng: Rng, language: str) -> str:
@@ -127,7 +99,11 @@ def phone(rng: Rng, language: str) -> str:
 
 
 def email(rng: Rng, language: str) -> str:
-    return f"{pick(rng, 'info mail office ivan anna sales k.petrov')}@{pick(rng, 'mail.ru yandex.ru gmail.com corp.com')}"
+    name, host = (
+        pick(rng, "info mail office ivan anna sales k.petrov"),
+        pick(rng, "mail.ru yandex.ru corp.com"),
+    )
+    return f"{name}@{host}"
 
 
 def passport(rng: Rng, language: str) -> str:
@@ -137,16 +113,16 @@ def passport(rng: Rng, language: str) -> str:
 
 
 def purpose(rng: Rng, language: str) -> str:
-    pattern = pick(rng, _PURPOSES[language], "|")
+    pattern = choose(rng, "purposes", language)
     return pattern.format(n=int(rng.integers(1, 999)), d=date(rng, language))
 
 
 def goods(rng: Rng, language: str) -> str:
-    return pick(rng, _GOODS[language], "|")
+    return choose(rng, "goods", language)
 
 
 def answer(rng: Rng, language: str) -> str:
-    return pick(rng, _ANSWERS[language], "|")
+    return choose(rng, "answers", language)
 
 
 def _numbers(count: int) -> Callable[[Rng, str], str]:

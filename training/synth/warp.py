@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import cv2
@@ -18,7 +19,8 @@ _MAP_STEP_PX = 16
 class Bend:
     """Smooth displacement of the sheet: a sine along x moves points in y, and the reverse.
 
-    Amplitudes in pixels, wave lengths in pixels, phases in radians.
+    ``ripple_px`` adds a shorter wave over both axes, as crumpled or damp paper has. Amplitudes and
+    wave lengths in pixels, phases in radians.
     """
 
     lift_px: float = 0.0
@@ -27,11 +29,17 @@ class Bend:
     sway_px: float = 0.0
     sway_length_px: float = 1000.0
     sway_phase: float = 0.0
+    ripple_px: float = 0.0
+    ripple_length_px: float = 300.0
 
     def offset(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         x, y = points[..., 0], points[..., 1]
         dy = self.lift_px * np.sin(2 * np.pi * x / self.lift_length_px + self.lift_phase)
         dx = self.sway_px * np.sin(2 * np.pi * y / self.sway_length_px + self.sway_phase)
+        if self.ripple_px:
+            turn = 2 * np.pi / self.ripple_length_px
+            dy = dy + self.ripple_px * np.sin(turn * (x + 0.6 * y) + self.sway_phase)
+            dx = dx + self.ripple_px * np.sin(turn * (y - 0.4 * x) + self.lift_phase)
         return np.stack([dx, dy], axis=-1)
 
 
@@ -63,17 +71,12 @@ class Warp:
 
     def image(self, sheet: Image, background: Image | tuple[int, int, int]) -> Image:
         """Pulls the sheet (H, W, 3) into the picture; outside the sheet the background shows."""
-        outside = isinstance(background, np.ndarray)
-        border = (0, 0, 0) if outside else background
-        if self.bend is None:
-            warp = self._warp_flat
-        else:
-            warp = self._warp_bent
-        picture = warp(sheet, border)
-        if outside:
-            inside = warp(np.full(sheet.shape[:2], 255, np.uint8), (0, 0, 0))
-            picture = np.where(inside[..., None] > 127, picture, background)
-        return np.ascontiguousarray(picture, dtype=np.uint8)
+        warp = self._warp_flat if self.bend is None else self._warp_bent
+        if not isinstance(background, np.ndarray):
+            return warp(sheet, background)
+        inside = warp(np.full(sheet.shape[:2], 255, np.uint8), (0, 0, 0))
+        picture = warp(sheet, (0, 0, 0))
+        return np.where(inside[..., None] > 127, picture, background).astype(np.uint8)
 
     def _warp_flat(self, sheet: Image, border: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
         size = (self.width_px, self.height_px)
@@ -101,7 +104,7 @@ class Warp:
         )
 
 
-def _project(points: npt.NDArray[np.float64], matrix: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def _project(points: npt.NDArray[np.float64], matrix: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
     homogeneous = points @ matrix[:, :2].T + matrix[:, 2]
     projected: npt.NDArray[np.float64] = homogeneous[..., :2] / homogeneous[..., 2:]
     return projected
@@ -113,7 +116,8 @@ class Pose:
 
     ``margins`` are shares of the sheet's width added left, top, right, bottom (negative crops);
     ``corner_shift`` moves the four corners by shares of the width (perspective); ``curl`` is the
-    height of the bend in shares of the width.
+    height of the bend and ``ripple`` that of crumples, in shares of the width. ``aspect`` narrows
+    (below 1) or widens the sheet, as condensed type and drum scanners do.
     """
 
     skew_deg: float
@@ -121,10 +125,15 @@ class Pose:
     corner_shift: tuple[tuple[float, float], ...] | None
     curl: float
     curl_phase: float
+    ripple: float = 0.0
+    aspect: float = 1.0
 
 
-def sample_pose(rng: np.random.Generator, photographed: bool) -> Pose:
-    """Mostly flat scans within ±4°; now and then ±12°; photographs also get perspective and curl."""
+def sample_pose(rng: np.random.Generator, photographed: bool, condensed: float = 0.0) -> Pose:
+    """Mostly flat scans within ±4°; now and then ±12°; photographs also get perspective and curl.
+
+    ``condensed`` is the chance that the sheet is narrowed.
+    """
     wide = rng.random() < (0.2 if photographed else 0.06)
     skew = float(rng.uniform(-12, 12)) if wide else float(np.clip(rng.normal(0, 1.2), -4, 4))
     if photographed:
@@ -140,22 +149,28 @@ def sample_pose(rng: np.random.Generator, photographed: bool) -> Pose:
         curl = float(rng.uniform(0.002, 0.018 if photographed else 0.006))
     corners = None if shift is None else tuple((float(x), float(y)) for x, y in shift)
     left, top, right, bottom = (float(m) for m in margins)
-    return Pose(skew, (left, top, right, bottom), corners, curl, float(rng.uniform(0, 2 * np.pi)))
+    ripple = float(rng.uniform(0.0005, 0.003)) if rng.random() < 0.12 else 0.0
+    aspect = float(rng.uniform(0.8, 1.1)) if rng.random() < 0.15 else 1.0
+    if rng.random() < condensed:
+        aspect = float(rng.uniform(0.65, 1.0))
+    return Pose(
+        skew, (left, top, right, bottom), corners, curl, float(rng.uniform(0, 2 * np.pi)), ripple, aspect
+    )
 
 
 def make_warp(pose: Pose, width_px: int, height_px: int) -> Warp:
     """The warp of a sheet of this size. A positive skew turns the page counter-clockwise."""
     left, top, right, bottom = (m * width_px for m in pose.margins)
-    out_w, out_h = round(width_px + left + right), round(height_px + top + bottom)
+    out_w, out_h = round(width_px * pose.aspect + left + right), round(height_px + top + bottom)
     turn = cv2.getRotationMatrix2D((width_px / 2, height_px / 2), pose.skew_deg, 1.0)
     matrix = np.vstack([turn, [0, 0, 1]])
     if pose.corner_shift is not None:
         square = np.array([[0, 0], [width_px, 0], [width_px, height_px], [0, height_px]], np.float32)
         moved = square + np.asarray(pose.corner_shift, np.float32) * width_px
         matrix = cv2.getPerspectiveTransform(square, moved) @ matrix
-    matrix = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]]) @ matrix
+    matrix = np.array([[pose.aspect, 0, left], [0, 1, top], [0, 0, 1]]) @ matrix
     bend = None
-    if pose.curl:
+    if pose.curl or pose.ripple:
         bend = Bend(
             lift_px=pose.curl * width_px,
             lift_length_px=width_px * 1.6,
@@ -163,5 +178,7 @@ def make_warp(pose: Pose, width_px: int, height_px: int) -> Warp:
             sway_px=pose.curl * width_px * 0.5,
             sway_length_px=height_px * 1.9,
             sway_phase=pose.curl_phase * 1.7,
+            ripple_px=pose.ripple * width_px,
+            ripple_length_px=width_px * (0.3 + 0.1 * math.sin(pose.curl_phase)),
         )
     return Warp(out_w, out_h, tuple(float(v) for v in matrix.ravel()), bend)
