@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -19,8 +20,6 @@ from serve_app.api import create_api
 from serve_app.config import AppConfig
 from serve_app.results import PageResult, Region
 from tests.readers import InkReader
-
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 HERE = Path(__file__).parent
 SAMPLE_SIZE_PX = (1320, 1000)
@@ -83,10 +82,11 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[playwright.Browser]:
+def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as driver:
         launched = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield launched
