@@ -34,8 +34,8 @@ def draw_mark(sheet: Sheet, mark: Mark) -> None:
 
 
 def _tint(coverage: npt.NDArray[np.uint8], colour: tuple[int, int, int]) -> Sheet:
-    bare = np.float32(1) - coverage[..., None].astype(np.float32) / 255
-    return (255 * bare + np.float32(colour) * (1 - bare)).astype(np.uint8)
+    bare = 1 - coverage[..., None].astype(np.float32) / 255
+    return (255 * bare + np.asarray(colour, np.float32) * (1 - bare)).astype(np.uint8)
 
 
 def _strokes(rng: Rng, size: Size, count: int, thick: int, loops: float) -> npt.NDArray[np.uint8]:
@@ -157,10 +157,10 @@ def _photo(rng: Rng, size: Size, colour: tuple[int, int, int]) -> Sheet:
     tone = np.stack(
         [field(rng, height, width, max(20, width / rng.uniform(1.5, 6))) for _ in range(3)], axis=-1
     )
-    if rng.random() < 0.6:
-        tone[:] = tone[..., :1]
-    grain = fibre(rng, height, width)[..., None]
-    return cv2.addWeighted(tone, 0.8, np.repeat(grain, 3, axis=2), 0.3, float(rng.uniform(-20, 20)))
+    # Pictures vary far more in light than in hue.
+    tone = cv2.addWeighted(tone, float(rng.choice([0.0, 0.35])), np.repeat(tone[..., :1], 3, axis=2), 0.65, 0)
+    grain = np.repeat(fibre(rng, height, width)[..., None], 3, axis=2)
+    return np.asarray(cv2.addWeighted(tone, 0.8, grain, 0.3, float(rng.uniform(-20, 20))), np.uint8)
 
 
 def _chart(rng: Rng, size: Size) -> Sheet:
@@ -224,6 +224,7 @@ def _stain(rng: Rng, size: Size, colour: tuple[int, int, int]) -> Sheet:
 
 _DRAW: dict[MarkKind, Callable[[Rng, Size, tuple[int, int, int]], Sheet]] = {
     MarkKind.STAMP: _stamp, MarkKind.SIGNATURE: _signature, MarkKind.SCRIBBLE: _scribble,
-    MarkKind.LOGO: _logo, MarkKind.PHOTO: _photo, MarkKind.BARCODE: _barcode, MarkKind.QR: _qr, MarkKind.TICK: _tick,
+    MarkKind.LOGO: _logo, MarkKind.PHOTO: _photo, MarkKind.BARCODE: _barcode, MarkKind.QR: _qr,
+    MarkKind.TICK: _tick,
     MarkKind.STRIKE: _strike, MarkKind.HOLE: _hole, MarkKind.STAIN: _stain,
 }  # fmt: skip

@@ -67,7 +67,8 @@ class _Pull:
     def matrix(self) -> npt.NDArray[np.float64]:
         turn = math.radians(self.turn_deg)
         rotation = np.array([[math.cos(turn), math.sin(turn)], [-math.sin(turn), math.cos(turn)]])
-        return rotation @ np.array([[self.stretch * self.scale, -self.shear * self.scale], [0, self.scale]])
+        letters = np.array([[self.stretch * self.scale, -self.shear * self.scale], [0, self.scale]])
+        return np.asarray(rotation @ letters, np.float64)
 
 
 def _lettered(span: Span, rng: np.random.Generator) -> TextInk:
@@ -110,6 +111,7 @@ def _draw_word(
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
     mask = np.asarray(cv2.warpAffine(ink.mask, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
     blot(plane, mask, int(low[0]), int(low[1]))
-    quads = (box_quads(ink.char_boxes) - np.float32([0, ink.baseline_y])) @ linear.T.astype(np.float32)
+    origin = np.array([0, ink.baseline_y], np.float32)
+    quads = (box_quads(ink.char_boxes) - origin) @ linear.T.astype(np.float32)
     end = linear @ np.array([width, 0.0]) + at
     return (quads + np.asarray(at, np.float32)).astype(np.float32), (float(end[0]), float(end[1]))

@@ -22,7 +22,7 @@ def _gaussian_tile() -> npt.NDArray[np.int16]:
 def _speckle_tile() -> Plane:
     draw = np.random.default_rng(20240502).normal(0, 1, (_TILE_PX, _TILE_PX)).astype(np.float32)
     soft = cv2.GaussianBlur(draw, (0, 0), 0.9)
-    return np.clip((soft / soft.std() - 0.2) * 150, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((soft / soft.std() - 0.2) * 150, 0, 255), np.uint8)
 
 
 @lru_cache(maxsize=1)
