@@ -12,6 +12,7 @@ import numpy as np
 
 from training.synth import figures
 from training.synth.alphabet import normalise
+from training.synth.fonts import Split
 from training.synth.vocabulary import VALUES, value
 
 Language = Literal["ru", "en"]
@@ -37,21 +38,25 @@ class _Sources:
 
 
 @lru_cache(maxsize=8)
-def _load(directory: Path, language: str) -> _Sources:
+def _load(directory: Path, language: str, split: Split) -> _Sources:
     def read(name: str) -> tuple[str, ...]:
         path = directory / name
         if not path.is_file():
             raise FileNotFoundError(f"{path} is missing: run `python -m training.synth texts`")
         return tuple(path.read_text(encoding="utf-8").split("\n"))
 
-    return _Sources(read(f"{language}.txt"), read(f"{language}-words.txt"), read(f"{language}-fields.txt"))
+    prose = f"{language}.txt" if split == "train" else f"{language}-test.txt"
+    return _Sources(read(prose), read(f"{language}-words.txt"), read(f"{language}-fields.txt"))
 
 
 class Corpus:
-    """Texts of both languages under ``directory``, read once a process."""
+    """Texts of both languages under ``directory``, read once a process.
 
-    def __init__(self, directory: Path = DEFAULT_DIRECTORY) -> None:
-        self._sources = {name: _load(directory.resolve(), name) for name in ("ru", "en")}
+    The split ``"test"`` takes its prose from packages that training never sees.
+    """
+
+    def __init__(self, directory: Path = DEFAULT_DIRECTORY, split: Split = "train") -> None:
+        self._sources = {name: _load(directory.resolve(), name, split) for name in ("ru", "en")}
 
     def text(self, rng: Rng, language: Language, kind: TextKind | None = None, max_chars: int = 100) -> str:
         """One line of 1 to ``max_chars`` characters of the project's charset.

@@ -161,6 +161,7 @@ def _index_face(candidate: _Candidate) -> dict[str, Any] | None:
         "name": candidate.name,
         "style": entry["style"],
         "look": entry.get("look", ""),
+        "split": entry.get("split", "train"),
         "scripts": scripts,
         "licence": entry["licence"],
         "characters": "".join(sorted(characters)),

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 Style = Literal["printed", "handwritten"]
+Split = Literal["train", "test"]
 INDEX_NAME = "index.json"
 MANIFEST = Path(__file__).with_name("fonts.json")
 DEFAULT_DIRECTORY = Path(".cache/fonts")
@@ -25,7 +26,8 @@ class FontFace:
     ``scripts`` holds ``"latin"`` and/or ``"cyrillic"``: the alphabets drawn in full, both cases.
     ``look`` is a hint for the choice of a page's style: ``""`` (text face), ``"mono"``,
     ``"typewriter"``, ``"receipt"`` or ``"display"``. ``characters`` are those of the project's
-    charset that the face draws with ink of their own (no tofu), and the space.
+    charset that the face draws with ink of their own (no tofu), and the space. Faces of the split
+    ``"test"`` are kept from training: lines set in them measure reading of unseen type.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class FontFace:
     licence: str
     characters: frozenset[str]
     look: str = ""
+    split: Split = "train"
 
     def covers(self, text: str) -> bool:
         return self.characters.issuperset(text)
@@ -52,17 +55,18 @@ def _read_index(index: Path) -> tuple[FontFace, ...]:
             licence=row["licence"],
             characters=frozenset(row["characters"]),
             look=row["look"],
+            split=row["split"],
         )
         for row in rows
     )
 
 
-def catalogue(directory: Path = DEFAULT_DIRECTORY) -> list[FontFace]:
-    """All faces under ``directory``, in a stable order.
+def catalogue(directory: Path = DEFAULT_DIRECTORY, split: Split = "train") -> list[FontFace]:
+    """The faces of one split under ``directory``, in a stable order.
 
     Raises ``FileNotFoundError`` with the command to run when nothing was fetched yet.
     """
     index = directory.resolve() / INDEX_NAME
     if not index.is_file():
         raise FileNotFoundError(f"{index} is missing: run `python -m training.synth fonts`")
-    return list(_read_index(index))
+    return [face for face in _read_index(index) if face.split == split]

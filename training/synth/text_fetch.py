@@ -1,7 +1,8 @@
 """Download the pinned text packages and boil them down to plain prose, word and field lists.
 
 Writes ``{ru,en}.txt`` (one paragraph a line), ``{ru,en}-words.txt`` and ``{ru,en}-fields.txt``
-(names, companies, addresses of people who do not exist).
+(names, companies, addresses of people who do not exist); prose of packages marked ``"test"`` goes
+to ``{ru,en}-test.txt`` and is kept from training.
 """
 
 from __future__ import annotations
@@ -40,9 +41,13 @@ def fetch_texts(directory: Path) -> dict[str, int]:
         log.warning("not fetched: %s", name)
     sizes = {}
     for language in LANGUAGES:
-        prose = sorted({p for entry in manifest for p in _paragraphs(entry, directory, language)})
+        splits: dict[str, set[str]] = {"train": set(), "test": set()}
+        for entry in manifest:
+            splits[entry.get("split", "train")].update(_paragraphs(entry, directory, language))
+        prose, held_out = sorted(splits["train"]), sorted(splits["test"] - splits["train"])
         words = sorted({w for entry in manifest for w in _words(entry, directory, language)})
         (directory / f"{language}.txt").write_text("\n".join(prose), encoding="utf-8")
+        (directory / f"{language}-test.txt").write_text("\n".join(held_out), encoding="utf-8")
         (directory / f"{language}-words.txt").write_text("\n".join(words), encoding="utf-8")
         fields = "\n".join(_fields(language))
         (directory / f"{language}-fields.txt").write_text(fields, encoding="utf-8")
