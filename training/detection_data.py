@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -63,8 +64,10 @@ class PageSource:
     def pages(self) -> list[LabelledPage]:
         """Read the pages: a folder with ``labels.jsonl``, or the ``.yaml`` of a set in YOLO format."""
         read = read_yolo if self.path.suffix in {".yaml", ".yml"} else read_labels
-        pages = list(read(self.path))
-        pages = pages[self.rows :] if self.rows is not None and self.rows < 0 else pages[: self.rows]
+        if self.rows is not None and self.rows < 0:
+            pages = list(read(self.path))[self.rows :]
+        else:
+            pages = list(islice(read(self.path), self.rows))
         if not pages:
             raise DataError(f"{self.path}: holds no pages")
         return pages

@@ -1,0 +1,149 @@
+"""Lines by CRAFT's maps on SegFormer: character and affinity heads of one transformers network.
+
+Any ``SegformerForSemanticSegmentation`` checkpoint with two labels, character and affinity, in
+the Hugging Face hub's format. Boxes are read off the maps as in Baek et al. (2019).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import SegformerForSemanticSegmentation
+
+from deployments import geometry
+from deployments.detection.config import DetectionArgs, DetectionTuning
+from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
+from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to
+from deployments.detection.skew import estimate_skew
+from deployments.engine import Prepared
+from deployments.errors import OcrError, Outcome
+from deployments.precision import Precision, select_device
+from deployments.types import Image, PageLines, TextLine
+from deployments.weights import Weights, WeightsError, resolve
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CHARACTER, AFFINITY = 0, 1
+WARM_UP_PX = (1280, 928)
+
+
+@dataclass(frozen=True, slots=True)
+class Heatmaps:
+    """Maps of one page, ``float32 (2, h, w)`` in ``[0, 1]``: characters, affinities.
+
+    ``stride`` is how many pixels of the input one pixel of the maps stands for.
+    """
+
+    page: PageInput
+    maps: npt.NDArray[np.float32]
+    stride: int
+
+
+class CraftEngine:
+    """Detection without ultralytics.
+
+    Raises:
+        WeightsError: the weights are not there, or are no SegFormer with two maps.
+        ValueError: the device does not exist.
+    """
+
+    name = "craft"
+
+    def __init__(self, args: DetectionArgs) -> None:
+        weights = resolve(args.reference, self.name)
+        self._device = select_device(args.device)
+        self._precision = Precision(self._device)
+        self.spec = _input_spec(weights)
+        self._network = _load(weights).eval().requires_grad_(False)
+        self._network.to(device=self._device, memory_format=torch.channels_last)
+        self._mean = torch.tensor(IMAGENET_MEAN, device=self._device).view(1, 3, 1, 1) * 255
+        self._std = torch.tensor(IMAGENET_STD, device=self._device).view(1, 3, 1, 1) * 255
+        self._tuning = DetectionTuning()
+
+    def configure(self, tuning: object) -> None:
+        if not isinstance(tuning, DetectionTuning):
+            raise TypeError(f"detection takes DetectionTuning, not {type(tuning).__name__}")
+        self._tuning = tuning
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[PageInput]]]:
+        return [self._prepare(page) for page in items]
+
+    def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
+        try:
+            check_page(page)
+            fitted = fit_page(page, self.spec, estimate_skew(page, self._tuning.max_skew_deg))
+        except OcrError as error:
+            return error
+        height, width = fitted.pixels.shape[:2]
+        return Prepared(fitted, height, width)
+
+    @torch.inference_mode()
+    def forward(self, batch: Sequence[Prepared[PageInput]]) -> list[Heatmaps]:
+        height, width = max(item.height for item in batch), max(item.width for item in batch)
+        pixels = np.stack([pad_to(item.payload.pixels, height, width) for item in batch])
+        images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
+        with self._precision.autocast():
+            logits: Tensor = self._network(pixel_values=(images - self._mean) / self._std).logits
+        maps = logits.float().sigmoid().cpu().numpy()
+        stride = height // maps.shape[2]
+        return [
+            Heatmaps(item.payload, page_maps[:, : item.height // stride, : item.width // stride], stride)
+            for item, page_maps in zip(batch, maps, strict=True)
+        ]
+
+    def finish(self, raw: Sequence[Heatmaps]) -> list[Outcome[PageLines]]:
+        return [self._finish(heatmaps) for heatmaps in raw]
+
+    def _finish(self, found: Heatmaps) -> PageLines:
+        tuning = self._tuning
+        thresholds = CraftThresholds(tuning.text_threshold, tuning.link_threshold, tuning.low_text)
+        words = find_words(found.maps[CHARACTER], found.maps[AFFINITY], thresholds)
+        regions = sorted(join_lines(words), key=lambda region: -region.score)[: tuning.max_lines]
+        lines = (_page_line(region, found) for region in regions)
+        return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
+
+    def warm_up(self) -> None:
+        fitted = fit_page(np.full((*WARM_UP_PX, 3), 255, np.uint8), self.spec)
+        largest = Prepared(fitted, *fitted.pixels.shape[:2])
+        self._precision.choose(lambda: self.forward([largest]))
+
+
+def _page_line(region: Region, found: Heatmaps) -> TextLine | None:
+    """A line on the page; None for one that lies in the padding or is clipped to nothing."""
+    # Maps are smaller than the input by the network's stride (4), the same on both axes up to padding.
+    stride = found.page.pixels.shape[0] / found.maps.shape[1]
+    stride = 2.0 ** round(np.log2(max(stride, 1.0)))
+    quad = geometry.transform_points(region.quad * stride, found.page.to_page)
+    quad = geometry.clip_quad(quad, *found.page.page_size_px)
+    try:
+        geometry.check_quad(quad)
+    except geometry.DegenerateQuad:
+        return None
+    return TextLine(quad, region.score)
+
+
+def _input_spec(weights: Weights) -> InputSpec:
+    metadata: dict[str, Any] = weights.metadata.get("input", {"squeeze": 1.0})
+    try:
+        return InputSpec.from_metadata(metadata)
+    except ValueError as error:
+        raise WeightsError(f"weights {weights.reference!r}: {error}") from error
+
+
+def _load(weights: Weights) -> SegformerForSemanticSegmentation:
+    try:
+        network = SegformerForSemanticSegmentation.from_pretrained(weights.path, local_files_only=True)
+    except (OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"weights {weights.reference!r}: no SegFormer checkpoint: {error}") from error
+    if network.config.num_labels != 2:
+        raise WeightsError(
+            f"weights {weights.reference!r}: {network.config.num_labels} labels; "
+            "CRAFT has 2, character and affinity"
+        )
+    return network

@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from deployments import geometry
+from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
+
+THRESHOLDS = CraftThresholds(text=0.7, link=0.4, low_text=0.4)
+
+
+def blob(shape: tuple[int, int], x: float, y: float, radius: float, peak: float = 1.0) -> np.ndarray:
+    """A Gaussian, as CRAFT draws a character."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return (peak * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * radius**2))).astype(np.float32)
+
+
+def maps(
+    words: list[list[tuple[float, float]]], shape: tuple[int, int] = (60, 160), peak: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both maps of words given as middles of their characters."""
+    characters, affinities = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    for word in words:
+        for x, y in word:
+            characters = np.maximum(characters, blob(shape, x, y, 2.5, peak))
+        for (x0, y0), (x1, y1) in pairwise(word):
+            affinities = np.maximum(affinities, blob(shape, (x0 + x1) / 2, (y0 + y1) / 2, 2.5))
+    return characters, affinities
+
+
+def test_characters_with_affinity_are_one_word_and_others_are_two() -> None:
+    characters, affinities = maps([[(20, 30), (28, 30), (36, 30)], [(80, 30), (88, 30)]])
+    words = sorted(find_words(characters, affinities, THRESHOLDS), key=lambda word: word.quad[0, 0])
+    assert len(words) == 2
+    left, top, width, height = geometry.quad_bounds(words[0].quad)
+    assert left + width / 2 == pytest.approx(28.5, abs=1) and top + height / 2 == pytest.approx(30.5, abs=1)
+    assert 20 <= width <= 30 and 6 <= height <= 14
+    assert words[0].score == pytest.approx(1.0)
+
+
+def test_without_affinity_characters_stay_apart() -> None:
+    characters, affinities = maps([[(20, 30)], [(29, 30)], [(38, 30)]])
+    assert len(find_words(characters, affinities, THRESHOLDS)) == 3
+    joined = find_words(characters, affinities, CraftThresholds(text=0.7, link=0.4, low_text=0.1))
+    assert len(joined) == 1  # a lower low_text lets the blobs touch
+
+
+def test_weak_peaks_are_no_words() -> None:
+    characters, affinities = maps([[(20, 30), (28, 30)]], peak=0.6)
+    assert find_words(characters, affinities, THRESHOLDS) == []
+    assert len(find_words(characters, affinities, CraftThresholds(0.5, 0.4, 0.4))) == 1
+
+
+def test_affinity_alone_is_no_word() -> None:
+    characters, affinities = maps([[(20, 30), (28, 30)]])
+    assert find_words(np.zeros_like(characters), affinities, THRESHOLDS) == []
+
+
+def test_specks_are_ignored() -> None:
+    characters = np.zeros((40, 40), np.float32)
+    characters[10, 10:13] = 1
+    assert find_words(characters, np.zeros_like(characters), THRESHOLDS) == []
+
+
+def test_a_slanted_word_gets_a_slanted_quad_that_reads_to_the_right() -> None:
+    word = [(20 + 8 * step, 45 - 2.5 * step) for step in range(8)]  # rises by 17 degrees
+    characters, affinities = maps([word], shape=(70, 110))
+    quad = find_words(characters, affinities, THRESHOLDS)[0].quad
+    geometry.check_quad(quad)
+    along = quad[1] - quad[0]
+    assert np.degrees(np.arctan2(-along[1], along[0])) == pytest.approx(17.4, abs=3)
+
+
+def test_words_at_the_border_keep_their_place() -> None:
+    characters, affinities = maps([[(1, 2), (9, 2)]], shape=(30, 40))
+    left, top, width, height = geometry.quad_bounds(find_words(characters, affinities, THRESHOLDS)[0].quad)
+    assert -6 < left < 1 and left + width == pytest.approx(13.5, abs=2.5)
+    assert top + height == pytest.approx(6, abs=2)
+
+
+def region(x: float, y: float, width: float, height: float, score: float = 1.0) -> Region:
+    return Region(geometry.quad_from_box((x, y, width, height)), score)
+
+
+def bounds(regions: list[Region]) -> list[tuple[float, ...]]:
+    return sorted(tuple(round(value) for value in geometry.quad_bounds(one.quad)) for one in regions)
+
+
+def test_words_of_a_line_are_joined_and_lines_stay_apart() -> None:
+    words = [region(50, 0, 30, 10), region(0, 0, 40, 10), region(0, 15, 40, 10), region(48, 15, 20, 10)]
+    assert bounds(join_lines(words)) == [(0, 0, 80, 10), (0, 15, 68, 10)]
+
+
+def test_a_wide_gap_ends_a_line() -> None:
+    assert len(join_lines([region(0, 0, 40, 10), region(70, 0, 40, 10)])) == 2
+
+
+def test_a_heading_does_not_swallow_small_print_beside_it() -> None:
+    assert len(join_lines([region(0, 0, 80, 30), region(85, 10, 40, 8)])) == 2
+
+
+def test_a_line_that_climbs_is_followed() -> None:
+    words = [region(60 * step, 60 - 4 * step, 50, 12) for step in range(6)]
+    (line,) = join_lines(words)
+    along = line.quad[1] - line.quad[0]
+    assert -along[1] / along[0] == pytest.approx(4 / 60, abs=0.02)
+
+
+def test_scores_are_means_by_width() -> None:
+    (line,) = join_lines([region(0, 0, 30, 10, 1.0), region(35, 0, 10, 10, 0.6)])
+    assert line.score == pytest.approx(0.9)
+
+
+def test_no_words_no_lines() -> None:
+    assert join_lines([]) == []
+    assert find_words(np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32), THRESHOLDS) == []
