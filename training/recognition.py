@@ -1,4 +1,4 @@
-"""Recognisers from lines to weights: ``python -m training.recognition real|train|evaluate|export``."""
+"""Recognisers from lines to weights: ``python -m training.recognition train|evaluate|export``."""
 
 from __future__ import annotations
 
@@ -42,14 +42,6 @@ def train(options: argparse.Namespace) -> None:
     Training(reader, recipe, options.run, select_device(options.device)).run()
 
 
-def real(options: argparse.Namespace) -> None:
-    from training.recognition_real import write_real_lines
-
-    for folder in options.sets:
-        count = write_real_lines(folder, options.out / folder.name, "all" if options.all else "train")
-        print(f"{folder.name}: {count} lines")
-
-
 def evaluate(options: argparse.Namespace) -> None:
     from deployments.recognition.config import RecognitionArgs
     from deployments.recognition.engines import build_engine
@@ -79,7 +71,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: one per core")
     verbs = parser.add_subparsers(required=True)
     _add_train(verbs.add_parser("train", help="train, or go on with an interrupted run"))
-    _add_real(verbs.add_parser("real", help="write labelled sets as shards to train on"))
     _add_evaluate(verbs.add_parser("evaluate", help="score a weight through the serving engine"))
     _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
     return parser
@@ -104,17 +95,6 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--workers", type=int, default=0, help="processes that prepare lines")
     parser.add_argument("--seed", type=int, default=0)
-
-
-def _add_real(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(verb=real)
-    parser.add_argument("sets", type=Path, nargs="+", help="folders with labels.jsonl")
-    parser.add_argument(
-        "--out", type=Path, required=True, help="a folder of shards is made in it for each set"
-    )
-    parser.add_argument(
-        "--all", action="store_true", help="a set of one's own: no row is kept for evaluation"
-    )
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deployments.recognition.charset import BLANK, CYRILLIC, RUSSIAN_ENGLISH, Charset, UnknownSymbols, normalise
+from deployments.recognition.charset import (
+    BLANK,
+    CYRILLIC,
+    RUSSIAN_ENGLISH,
+    Charset,
+    UnknownSymbols,
+    normalise,
+)
 
 words = st.text(st.sampled_from(RUSSIAN_ENGLISH), max_size=40)
 

@@ -67,8 +67,15 @@ def test_a_read_only_crop_is_not_written_to() -> None:
 
 def test_a_crop_without_pixels_fails_alone() -> None:
     good = np.dstack([bar()] * 3)
-    outcomes = prepare_lines([good, np.zeros((0, 10, 3), np.uint8), good, np.zeros((4, 4, 4), np.uint8)], FORMAT)
-    assert [type(outcome) for outcome in outcomes] == [Prepared, UnreadableDocument, Prepared, UnreadableDocument]
+    outcomes = prepare_lines(
+        [good, np.zeros((0, 10, 3), np.uint8), good, np.zeros((4, 4, 4), np.uint8)], FORMAT
+    )
+    assert [type(outcome) for outcome in outcomes] == [
+        Prepared,
+        UnreadableDocument,
+        Prepared,
+        UnreadableDocument,
+    ]
     first = outcomes[0]
     assert isinstance(first, Prepared)
     assert (first.height, first.width) == first.payload.shape

@@ -1,0 +1,202 @@
+"""Training on a toy set: it learns, survives an interruption, and what it exports reads the same."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as PilImage
+from PIL import ImageDraw, ImageFont
+
+from deployments.engine import Prepared
+from deployments.recognition.charset import Charset
+from deployments.recognition.config import RecognitionArgs
+from deployments.recognition.crnn_network import CrnnArchitecture
+from deployments.recognition.engines import build_engine
+from deployments.recognition.preprocess import prepare_line, stack
+from deployments.types import Kind
+from training import line_augment, recognition
+from training.checkpoints import LAST, AveragedWeights, Budget, cosine_rate, load
+from training.lines_data import BatchPlan, LineStream, Source, steps_needed
+from training.recognition_evaluation import evaluate_rendered, write_results
+from training.recognition_export import export_run
+from training.recognition_models import TrainableCrnn
+from training.recognition_training import Recipe, Training
+from training.synth.lines import LineSample
+from training.synth.shards import write_shard
+
+CHARSET = Charset("0123456789")
+SMALL = CrnnArchitecture(symbols=len(CHARSET), channels=(12, 24, 32, 48), rnn_width=32)
+CPU = torch.device("cpu")
+
+
+def render(text: str) -> LineSample:
+    font = ImageFont.load_default(30)
+    image = PilImage.new("L", (round(font.getlength(text)) + 16, 48), 235)
+    ImageDraw.Draw(image).text((8, 6), text, font=font, fill=25)
+    return LineSample(np.asarray(image), text, Kind.PRINTED, "en")
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 lines of two to five digits."""
+    folder = tmp_path_factory.mktemp("digits")
+    rng = np.random.default_rng(7)
+    texts = ["".join(map(str, rng.integers(0, 10, rng.integers(2, 6)))) for _ in range(64)]
+    write_shard(folder, 0, map(render, texts))
+    return folder
+
+
+def recipe(digits: Path, steps: int) -> Recipe:
+    source = (Source(str(digits)),)
+    plan = BatchPlan(columns=4096, max_lines=32, pool=64)
+    return Recipe(source, valid=source, steps=steps, rate=5e-3, warmup_steps=20, plan=plan, valid_batches=2)
+
+
+@pytest.fixture(scope="module")
+def trained(digits: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A run on the digits, interrupted once, and its validation CER."""
+    run = tmp_path_factory.mktemp("run")
+    first = Training(TrainableCrnn(SMALL, CHARSET), recipe(digits, 60), run, CPU)
+    first.run()
+    resumed = Training(TrainableCrnn(SMALL, CHARSET), recipe(digits, 200), run, CPU)
+    assert resumed.step == 60
+    assert resumed.budget.spent_s > 0
+    for name, value in first.module.state_dict().items():
+        assert torch.equal(resumed.module.state_dict()[name], value), name
+    cer = resumed.run()
+    assert cer is not None
+    return run, cer
+
+
+def test_sixty_four_lines_are_learned(trained: tuple[Path, float]) -> None:
+    assert trained[1] < 0.1
+
+
+def test_the_curve_goes_on_over_the_interruption(trained: tuple[Path, float]) -> None:
+    with (trained[0] / "curve.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    steps = [int(row["step"]) for row in rows]
+    assert steps == sorted(steps)
+    assert {60, 200} <= set(steps)
+
+
+def test_the_exported_weight_reads_what_training_read(
+    trained: tuple[Path, float], digits: Path, tmp_path: Path
+) -> None:
+    run, _ = trained
+    metadata = export_run(run, tmp_path / "crnn-digits")
+    assert metadata["training"]["steps"] == 200
+    engine = build_engine(RecognitionArgs(weights=str(tmp_path / "crnn-digits"), device="cpu"))
+    reader = TrainableCrnn(SMALL, CHARSET)
+    state = load(run / LAST)
+    assert state is not None
+    reader.module.load_state_dict(state["average"]["values"])
+    reader.module.eval()
+    images = [np.dstack([render(text).image] * 3) for text in ("2024", "13", "90577")]
+    prepared = [item for item in engine.prepare(images) if isinstance(item, Prepared)]
+    served = [reading.text for reading in engine.finish(engine.forward(prepared))]  # type: ignore[union-attr]
+    with torch.inference_mode():
+        lines = [stack([prepare_line(image, reader.line_format)]) for image in images]
+        assert served == [reader.read(torch.from_numpy(line))[0] for line in lines]
+    results = evaluate_rendered(engine, [Source(str(digits))])
+    assert results[0].score.n == 64
+    assert results[0].score.cer < 0.1
+    write_results(results, tmp_path / "results.json")
+    assert len((tmp_path / "results.tsv").read_text(encoding="utf-8").splitlines()) == 64
+
+
+def test_the_command_line_trains_exports_and_evaluates(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, weight = tmp_path / "run", tmp_path / "weight"
+    arguments = ["train", "--run", str(run), "--source", f"{digits}=2", "--steps", "1", "--columns", "2048"]
+    assert recognition.main(["--threads", "1", *arguments, "--device", "cpu"]) == 0
+    assert recognition.main(["export", "--run", str(run), "--out", str(weight), "--data", "digits"]) == 0
+    assert (
+        recognition.main(["evaluate", "--weights", str(weight), "--valid", str(digits), "--device", "cpu"])
+        == 0
+    )
+    assert f"| {digits.name}, printed | 64 |" in capsys.readouterr().out
+
+
+def test_one_seed_gives_the_same_batches(digits: Path) -> None:
+    def batches() -> list[torch.Tensor]:
+        plan = BatchPlan(pool=32)
+        stream = iter(
+            LineStream([Source(str(digits))], CHARSET, TrainableCrnn(SMALL, CHARSET).line_format, plan, 3)
+        )
+        return [next(stream).images for _ in range(3)]
+
+    for one, other in zip(batches(), batches(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_batches_hold_like_widths_within_the_budget(digits: Path) -> None:
+    plan = BatchPlan(columns=640, max_lines=6, pool=64)
+    stream = iter(LineStream([Source(str(digits))], CHARSET, TrainableCrnn(SMALL, CHARSET).line_format, plan))
+    for _ in range(10):
+        images = next(stream).images
+        assert len(images) <= 6
+        assert len(images) * images.shape[-1] <= 640 or len(images) == 1
+
+
+def test_lines_outside_the_charset_are_left_out(tmp_path: Path) -> None:
+    write_shard(tmp_path, 0, [render("12"), render("AB")])
+    stream = iter(
+        LineStream([Source(str(tmp_path))], CHARSET, TrainableCrnn(SMALL, CHARSET).line_format, BatchPlan())
+    )
+    assert set(next(stream).texts) == {"12"}
+
+
+def test_a_pattern_without_lines_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="no lines at"):
+        LineStream(
+            [Source(str(tmp_path / "*"))], CHARSET, TrainableCrnn(SMALL, CHARSET).line_format, BatchPlan()
+        )
+
+
+@pytest.mark.parametrize("text", ["a=0", "a=-1", "a=b"])
+def test_a_source_weight_must_be_positive(text: str) -> None:
+    with pytest.raises(ValueError, match="positive"):
+        Source.parse(text)
+
+
+def test_a_source_is_a_pattern_with_an_optional_weight() -> None:
+    assert Source.parse("lines/*=0.25") == Source("lines/*", 0.25)
+    assert Source.parse("lines/*") == Source("lines/*", 1.0)
+
+
+def test_equal_neighbours_need_a_blank_between() -> None:
+    assert steps_needed("book") == 5
+
+
+def test_a_variation_is_decided_by_its_draw() -> None:
+    image = render("3141").image
+    drawn = line_augment.sample(np.random.default_rng(5))
+    assert np.array_equal(line_augment.apply(image, drawn), line_augment.apply(image, drawn))
+    others = [line_augment.sample(np.random.default_rng(seed)) for seed in range(5)]
+    assert len({line_augment.apply(image, other).tobytes() for other in others}) == 5
+
+
+def test_averages_follow_the_weights_and_the_rate_its_schedule() -> None:
+    module = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.zeros_(module.weight)
+    average = AveragedWeights(module, decay=0.9)
+    torch.nn.init.ones_(module.weight)
+    for _ in range(200):
+        average.update(module)
+    assert float(average.values["weight"].detach()) == pytest.approx(1, abs=1e-3)
+    assert cosine_rate(1.0, 0.0, step=0, warmup_steps=10) == pytest.approx(0.1)
+    assert cosine_rate(1.0, 0.0, step=50, warmup_steps=10) == pytest.approx(1.0)
+    assert cosine_rate(1.0, 1.0, step=50, warmup_steps=10) == pytest.approx(0.01)
+
+
+def test_a_budget_ends_by_whichever_limit_comes_first() -> None:
+    assert Budget(minutes=None, steps=10).progress(5) == 0.5
+    assert Budget(minutes=1.0, steps=1000, spent_s=60).progress(5) >= 1
+    with pytest.raises(ValueError, match="limit"):
+        Budget(None, None)

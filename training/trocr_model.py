@@ -1,0 +1,160 @@
+"""The compact TrOCR: a ViT over wide, low lines and a character decoder, saved in the hub's format."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Regex, Tokenizer, decoders, pre_tokenizers, processors
+from tokenizers.models import WordLevel
+from torch import Tensor, nn
+from torch.nn import functional
+from transformers import (
+    PreTrainedTokenizerFast,
+    TrOCRConfig,
+    VisionEncoderDecoderConfig,
+    VisionEncoderDecoderModel,
+    ViTConfig,
+)
+
+from deployments.recognition.charset import Charset
+from deployments.recognition.preprocess import LineFormat
+from deployments.weights import FORMAT, sha256
+from training.lines_data import LineBatch
+from training.recognition_export import TENSORS, Provenance, load_run, training_facts, write_metadata
+
+PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
+SPECIAL = (PAD, START, END, UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class TrocrArchitecture:
+    """Sizes of encoder and decoder. A patch is a column of the line, ``patch_px`` wide."""
+
+    height_px: int = 32
+    width_px: int = 1024
+    patch_px: int = 8
+    width: int = 192
+    heads: int = 4
+    encoder_layers: int = 4
+    decoder_layers: int = 2
+    max_characters: int = 128
+
+
+def build_tokenizer(charset: Charset, max_length: int) -> PreTrainedTokenizerFast:
+    """One token a character; special tokens first, then the charset in its order."""
+    vocabulary = {symbol: i for i, symbol in enumerate([*SPECIAL, *charset.symbols])}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token=UNKNOWN))
+    tokenizer.pre_tokenizer = pre_tokenizers.Split(Regex("."), "isolated")
+    tokenizer.decoder = decoders.Fuse()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A {END}", special_tokens=[(START, vocabulary[START]), (END, vocabulary[END])]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token=PAD, bos_token=START, eos_token=END, unk_token=UNKNOWN,
+        model_max_length=max_length, clean_up_tokenization_spaces=False,
+    )  # fmt: skip
+
+
+def build_model(architecture: TrocrArchitecture, vocabulary: int) -> VisionEncoderDecoderModel:
+    """A fresh network; pads with 0, starts with 1, ends with 2, as :data:`SPECIAL` orders them."""
+    a = architecture
+    encoder = ViTConfig(
+        image_size=(a.height_px, a.width_px), patch_size=(a.height_px, a.patch_px), num_channels=1,
+        hidden_size=a.width, num_hidden_layers=a.encoder_layers, num_attention_heads=a.heads,
+        intermediate_size=4 * a.width, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
+    )  # fmt: skip
+    decoder = TrOCRConfig(
+        vocab_size=vocabulary, d_model=a.width, decoder_layers=a.decoder_layers,
+        decoder_attention_heads=a.heads, decoder_ffn_dim=4 * a.width, cross_attention_hidden_size=a.width,
+        max_position_embeddings=a.max_characters + 2, dropout=0.1, scale_embedding=True,
+        layernorm_embedding=True, pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1,
+    )  # fmt: skip
+    config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
+    config.pad_token_id, config.eos_token_id, config.decoder_start_token_id = 0, 2, 1
+    model = VisionEncoderDecoderModel(config)
+    model.generation_config.update(pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1)
+    return model
+
+
+class TrainableTrocr:
+    """The compact TrOCR with cross entropy over characters (teacher forcing)."""
+
+    engine = "trocr"
+    steps_per_px = 0.0
+
+    def __init__(self, architecture: TrocrArchitecture | None = None, charset: Charset | None = None) -> None:
+        self.charset = charset or Charset()
+        self.architecture = architecture or TrocrArchitecture()
+        a = self.architecture
+        self.line_format = LineFormat(a.height_px, a.width_px, a.patch_px)
+        self.tokenizer = build_tokenizer(self.charset, a.max_characters)
+        self.module: nn.Module = build_model(a, len(self.tokenizer))
+
+    def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
+        labels = self._labels(batch.texts, device)
+        inputs = functional.pad(labels[:, :-1], (1, 0), value=1)
+        with torch.autocast(device.type, torch.bfloat16):
+            output = self.module(pixel_values=self._fitted(batch.images.to(device)), decoder_input_ids=inputs)
+        logits: Tensor = output.logits.float()
+        return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=0)
+
+    def read(self, images: Tensor) -> list[str]:
+        module = self.module
+        assert isinstance(module, VisionEncoderDecoderModel)
+        with torch.autocast(images.device.type, torch.bfloat16):
+            ids = module.generate(self._fitted(images), max_new_tokens=self.architecture.max_characters - 1)
+        return [" ".join(self.tokenizer.decode(row, skip_special_tokens=True).split()) for row in ids]
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "input": asdict(self.line_format) | {"charset": self.charset.symbols},
+            "architecture": asdict(self.architecture),
+        }
+
+    def _labels(self, texts: list[str], device: torch.device) -> Tensor:
+        rows = [
+            torch.tensor([len(SPECIAL) - 1 + index for index in self.charset.encode(text)] + [2])
+            for text in (text[: self.architecture.max_characters - 2] for text in texts)
+        ]
+        return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=0).to(device)
+
+    def _fitted(self, images: Tensor) -> Tensor:
+        return functional.pad(images, (0, self.architecture.width_px - images.shape[-1]))
+
+
+def export_trocr(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
+    """Write the averaged weights of a TrOCR run as a checkpoint in the hub's format, in bf16.
+
+    Raises:
+        FileNotFoundError: the run has no checkpoint.
+    """
+    state = load_run(run_dir)
+    reader = TrainableTrocr(
+        TrocrArchitecture(**state["description"]["architecture"]),
+        Charset(state["description"]["input"]["charset"]),
+    )
+    reader.module.load_state_dict(state["average"]["values"])
+    model = reader.module.to(torch.bfloat16)
+    assert isinstance(model, VisionEncoderDecoderModel)
+    model.save_pretrained(target)
+    reader.tokenizer.save_pretrained(target)
+    metadata = {
+        "name": target.name,
+        "engine": "trocr",
+        "format": FORMAT,
+        "sha256": {TENSORS: sha256(target / TENSORS)},
+        **reader.description(),
+        "training": training_facts(state, provenance or Provenance()),
+        "results": {},
+    }
+    write_metadata(target, metadata)
+    return metadata
+
+
+def parameters(module: nn.Module) -> int:
+    """Number of trainable values."""
+    return sum(math.prod(p.shape) for p in module.parameters())
