@@ -98,7 +98,7 @@ def test_unknown_kind_is_named_in_the_error(source: Source) -> None:
 
 
 def test_forms_hold_both_kinds_of_line(source: Source) -> None:
-    kinds = {line.kind for index in range(8) for line in page(1, index, source, "form").lines}
+    kinds = {line.kind for index in range(4) for line in page(1, index, source, "form").lines}
     assert kinds == {"printed", "handwritten"}
 
 

@@ -118,11 +118,11 @@ def put(
 
 def fit(text: str, style: Style, width_px: float, smallest: float = 0.6) -> tuple[str, Style]:
     """Shrinks the style (down to ``smallest``), then drops words, until the text fits the width."""
-    width = style.width(text)
-    if width > width_px:
-        # Sizes are whole pixels: rounded up, the text would not fit after all.
-        size_px = math.floor(style.size_px * max(smallest, width_px / width))
-        style = replace(style, size_px=max(size_px, smallest * style.size_px))
+    least_px = smallest * style.size_px
+    while (width := style.width(text)) > width_px and style.size_px > least_px:
+        # Hinted advances do not scale evenly, so one step by the ratio may fall short.
+        shrunk_px = math.floor(min(style.size_px - 1, style.size_px * width_px / width))
+        style = replace(style, size_px=max(least_px, shrunk_px))
     words = text.split()
     while len(words) > 1 and style.width(" ".join(words)) > width_px:
         words.pop()
