@@ -148,7 +148,7 @@ def _comb(desk: Desk, styles: _Styles, left: float, right: float, y: float, bott
     x = left + used + layout.mm(3)
     count = int((right - x) // cell)
     answer = styles.answer.sized(min(1.0, 0.85 * cell / styles.answer.size_px))
-    value = answer.clean(value.upper())[:count]
+    value = answer.clean(value.upper())[:count].strip()
     top, ink, thin = y - 0.78 * cell, styles.label.ink, max(1, layout.pt(0.4))
     for edge in (top, top + cell):
         layout.rules.append(Rule(x, edge, x + count * cell, edge, thin, ink))
