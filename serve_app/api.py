@@ -96,8 +96,8 @@ class _Service:
             async with asyncio.timeout(limit_s):
                 reading = self._read(document, query.layout, started_s)
                 result, timings_ms = await _unless_disconnected(request.receive, reading)
-        except TimeoutError as error:
-            raise DeadlineExceeded(f"The document was not read within {limit_s:g} s.") from error
+        except TimeoutError:
+            raise DeadlineExceeded(f"The document was not read within {limit_s:g} s.") from None
         errors = [page.error for page in result.pages if page.error]
         if errors and len(errors) == len(result.pages):
             raise errors[0]

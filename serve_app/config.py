@@ -64,6 +64,9 @@ class Limits(_Frozen):
     max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
     min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
     max_pages: int = Field(50, ge=1, description="pages of one document (413)")
+    max_document_pixels: int = Field(
+        300_000_000, ge=1, description="pixels of all pages of one document; each takes 3 bytes (413)"
+    )
     request_deadline_s: float = Field(
         60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
     )

@@ -70,13 +70,15 @@ _TURNS = {
 class PageLimits(Protocol):
     """What a document may measure; ``serve_app.config.Limits`` has these and more.
 
-    ``max_pixels`` holds for each page.
+    ``max_pixels`` holds for each page, ``max_document_pixels`` for all of them together.
     """
 
     @property
     def max_pixels(self) -> int: ...
     @property
     def max_pages(self) -> int: ...
+    @property
+    def max_document_pixels(self) -> int: ...
     @property
     def max_side_px(self) -> int: ...
     @property
@@ -93,7 +95,7 @@ def decode(data: bytes, limits: PageLimits) -> list[Image]:
     kind = sniff(data)
     try:
         with PIL.Image.open(io.BytesIO(data), formats=[kind.value]) as picture:
-            return [_read_page(page, limits) for page in _pages(picture, kind, limits)]
+            return list(_read_pages(_pages(picture, kind, limits), limits))
     except InputError:
         raise
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
@@ -144,6 +146,17 @@ def _pages(picture: PIL.Image.Image, kind: Format, limits: PageLimits) -> Iterat
 def _is_preview(picture: PIL.Image.Image) -> bool:
     kind = getattr(picture, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0)
     return bool(int(kind) & _REDUCED_RESOLUTION)
+
+
+def _read_pages(pictures: Iterator[PIL.Image.Image], limits: PageLimits) -> Iterator[Image]:
+    left_pixels = limits.max_document_pixels
+    for picture in pictures:
+        left_pixels -= picture.width * picture.height
+        if left_pixels < 0:
+            raise PayloadTooLarge(
+                f"The pages have more than {_mega(limits.max_document_pixels)} megapixels together."
+            )
+        yield _read_page(picture, limits)
 
 
 def _read_page(picture: PIL.Image.Image, limits: PageLimits) -> Image:

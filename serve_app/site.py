@@ -40,11 +40,11 @@ class _Assets(StaticFiles):
 def mount_site(app: FastAPI) -> None:
     """Serve the pages and their assets; every link in them is relative, so a path prefix does no harm."""
 
-    @app.get("/", include_in_schema=False)
+    @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def reading_room() -> Response:
         return _page("index.html", _POLICY)
 
-    @app.get("/docs", include_in_schema=False)
+    @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def reference() -> Response:
         return _page("docs.html", _DOCS_POLICY)
 

@@ -29,6 +29,7 @@ class Bounds:
     max_side_px: int = 1000
     min_side_px: int = 8
     max_pages: int = 3
+    max_document_pixels: int = 60_000
     request_deadline_s: float = 30.0
     max_concurrent_documents: int = 2
 
@@ -282,7 +283,8 @@ async def test_other_request_ids_are_replaced(sent: str | bytes) -> None:
     ("method", "path", "status", "code"),
     [("GET", "/nowhere", 404, "not_found"), ("GET", "/ocr", 405, "method_not_allowed"),
      ("GET", "/problems/none", 404, "not_found"), ("GET", "/static/none.js", 404, "not_found"),
-     ("GET", "/static/../index.html", 404, "not_found"), ("POST", "/static/app.js", 405, "method_not_allowed")],
+     ("GET", "/static/../index.html", 404, "not_found"),
+     ("POST", "/static/app.js", 405, "method_not_allowed")],
 )  # fmt: skip
 async def test_wrong_paths_and_methods_are_problems(method: str, path: str, status: int, code: str) -> None:
     async with serving() as client:
@@ -350,7 +352,8 @@ async def test_the_deadline_is_held_and_the_reading_withdrawn() -> None:
     reader = InkReader(gate=asyncio.Event())
     async with serving(reader, request_deadline_s=0.02) as client:
         assert_problem(await client.post("/ocr", content=PNG), 504, "deadline_exceeded")
-    assert reader.cancelled == 1
+    # On a busy machine the deadline may pass before the reader is asked.
+    assert reader.cancelled == len(reader.calls)
 
 
 async def test_a_client_that_leaves_withdraws_its_reading() -> None:
@@ -451,6 +454,13 @@ async def test_pages_load_nothing_from_elsewhere(path: str) -> None:
         for asset in [part.split('"')[0] for part in page.text.replace('href="', 'src="').split('src="')[1:]]:
             if asset.endswith((".js", ".css", ".png", ".svg", ".jpg")):
                 assert (await client.get(f"/{asset}")).status_code == 200, asset
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/app.js"])
+async def test_pages_answer_head_and_are_asked_for_again(path: str) -> None:
+    async with serving() as client:
+        answer = await client.head(path)
+        assert (answer.status_code, answer.headers["cache-control"]) == (200, "no-cache")
 
 
 async def test_every_answer_forbids_content_sniffing() -> None:

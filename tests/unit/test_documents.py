@@ -4,7 +4,7 @@ import io
 import struct
 import warnings
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import PIL.Image
@@ -26,6 +26,7 @@ from serve_app.documents import Format, decode, sniff
 class Bounds:
     max_pixels: int = 20_000
     max_pages: int = 3
+    max_document_pixels: int = 60_000
     max_side_px: int = 400
     min_side_px: int = 4
 
@@ -175,6 +176,12 @@ def test_all_pages_of_a_tiff_are_read() -> None:
 def test_too_many_pages() -> None:
     with pytest.raises(PayloadTooLarge, match="3 pages at most"):
         decode(tiff_of([(20, 10)] * 4), BOUNDS)
+
+
+def test_too_many_pixels_together() -> None:
+    with pytest.raises(PayloadTooLarge, match="together"):
+        decode(tiff_of([(200, 100)] * 3), replace(BOUNDS, max_document_pixels=59_999))
+    assert len(decode(tiff_of([(200, 100)] * 3), BOUNDS)) == 3
 
 
 def test_previews_in_a_tiff_are_no_pages() -> None:
