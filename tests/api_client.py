@@ -1,0 +1,76 @@
+"""The API over a reader without models, called in this process: no sockets."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import PIL.Image
+
+from serve_app.api import create_api
+from serve_app.schemas import Problem
+from tests.readers import InkReader
+
+
+@dataclass(frozen=True)
+class Bounds:
+    max_body_bytes: int = 20_000
+    max_pixels: int = 40_000
+    max_side_px: int = 1000
+    min_side_px: int = 8
+    max_pages: int = 3
+    max_document_pixels: int = 60_000
+    request_deadline_s: float = 30.0
+    max_concurrent_documents: int = 2
+
+
+@dataclass(frozen=True)
+class Config:
+    limits: Bounds = field(default_factory=Bounds)
+
+
+def two_rows() -> PIL.Image.Image:
+    """A printed row over a row in blue ink."""
+    page = PIL.Image.new("RGB", (200, 100), "white")
+    page.paste("black", (20, 10, 120, 30))
+    page.paste("blue", (20, 60, 180, 80))
+    return page
+
+
+def encoded(image: PIL.Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    stream = io.BytesIO()
+    image.save(stream, kind, **options)
+    return stream.getvalue()
+
+
+PNG = encoded(two_rows())
+THREE_PAGES = encoded(
+    two_rows(), "TIFF", compression="tiff_lzw", save_all=True, append_images=[two_rows(), two_rows()]
+)
+DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
+
+
+def client_of(reader: InkReader, **limits: Any) -> httpx.AsyncClient:
+    app = create_api(reader, Config(Bounds(**limits)))
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service")
+
+
+@contextlib.asynccontextmanager
+async def serving(reader: InkReader | None = None, **limits: Any) -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(reader or InkReader(), **limits) as client:
+        yield client
+
+
+def assert_problem(answer: httpx.Response, status: int, code: str) -> Problem:
+    assert (answer.status_code, answer.headers["content-type"]) == (status, "application/problem+json"), (
+        answer.text
+    )
+    problem = Problem.model_validate({k: v for k, v in answer.json().items() if k != "stages"})
+    assert (problem.status, problem.type) == (status, f"/problems/{code}")
+    assert problem.request_id == answer.headers["x-request-id"]
+    return problem
