@@ -21,6 +21,7 @@ from deployments.recognition.charset import normalise as canonical
 from deployments.types import Kind
 from training.synth.alphabet import CYRILLIC, normalise
 from training.synth.lines import HEIGHT_PX, MAX_WIDTH_PX, LineSample
+from training.synth.noise import elastic
 from training.synth.shards import LINES_PER_SHARD, write_shard
 
 Rng = np.random.Generator
@@ -131,7 +132,7 @@ def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
     image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
     if image is None:
         raise LabelError(f"{path}: not an image that can be read")
-    return image
+    return np.asarray(image, np.uint8)
 
 
 def cut(line: RealLine, text: str, rng: Rng | None = None) -> LineSample | None:
@@ -158,25 +159,30 @@ def cut(line: RealLine, text: str, rng: Rng | None = None) -> LineSample | None:
         crop, (out_width, HEIGHT_PX), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
     )
     if rng is not None:
-        scaled = _retouch(scaled, rng)
+        scaled = _retouch(scaled, line.kind, rng)
     return LineSample(scaled, text, line.kind, "ru" if CYRILLIC & set(text) else "en")
 
 
-def _retouch(image: npt.NDArray[np.uint8], rng: Rng) -> npt.NDArray[np.uint8]:
-    """Small changes of slant, width, contrast and sharpness: another cut of the same line."""
+def _retouch(image: npt.NDArray[np.uint8], kind: Kind, rng: Rng) -> npt.NDArray[np.uint8]:
+    """Another cut of the same line: small changes of slant, width and tone; handwriting is bent too."""
     height, width = image.shape
     lean, stretch = rng.normal(0, 0.08), float(np.exp(rng.normal(0, 0.06)))
-    matrix = np.float64([[stretch, lean, -lean * height / 2], [0, 1, 0]])
+    matrix = np.array([[stretch, lean, -lean * height / 2], [0, 1, 0]])
     size = (max(8, round(width * stretch)), height)
     image = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    if kind is Kind.HANDWRITTEN:
+        image = elastic(image, rng, float(rng.uniform(9, 40)), 0.9, 0.9, cv2.BORDER_REPLICATE)
     if rng.random() < 0.3:
         image = cv2.GaussianBlur(image, (0, 0), float(rng.uniform(0.3, 0.9)))
     toned = image.astype(np.float32) * rng.uniform(0.75, 1.1) + rng.uniform(-10, 30)
-    return np.clip(toned, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(toned, 0, 255), np.uint8)
 
 
-def write_real(lines: Iterable[RealLine], directory: Path, cuts: int, seed: int) -> int:
-    """Write every usable line ``cuts`` times, first as labelled and then jittered; return the number."""
+def write_real(lines: Iterable[RealLine], directory: Path, cuts: dict[Kind, int], seed: int) -> int:
+    """Write every usable line as often as ``cuts`` says for its kind; return how many were written.
+
+    The first cut is as labelled, the others are jittered.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     samples, shard, number = _cuts(lines, cuts, seed), 0, 0
     while group := list(islice(samples, LINES_PER_SHARD)):
@@ -185,13 +191,13 @@ def write_real(lines: Iterable[RealLine], directory: Path, cuts: int, seed: int)
     return number
 
 
-def _cuts(lines: Iterable[RealLine], cuts: int, seed: int) -> Iterator[LineSample]:
+def _cuts(lines: Iterable[RealLine], cuts: dict[Kind, int], seed: int) -> Iterator[LineSample]:
     for index, line in enumerate(lines):
         text = usable_text(line.text)
         if text and line.upper_cased and text.lower() != text:
             plain = cut(line, text)
             text = text if plain is not None and looks_upper_case(plain.image) else None
-        for number in range(cuts if text else 0):
+        for number in range(cuts[line.kind] if text else 0):
             rng = np.random.default_rng(np.random.SeedSequence([seed, index, number])) if number else None
             sample = cut(line, text or "", rng)
             if sample is not None:

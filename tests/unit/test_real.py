@@ -34,7 +34,9 @@ def test_evaluation_rows_are_never_read(tmp_path: Path) -> None:
 
 def test_every_cut_is_written_with_its_label(tmp_path: Path) -> None:
     _folder(tmp_path / "receipts_en", 3)
-    count = write_real(training_lines(tmp_path), tmp_path / "out", cuts=2, seed=5)
+    count = write_real(
+        training_lines(tmp_path), tmp_path / "out", cuts={Kind.PRINTED: 2, Kind.HANDWRITTEN: 3}, seed=5
+    )
     shards = LineShards(tmp_path / "out")
     assert count == len(shards) == 6
     assert [shards[i].text for i in range(6)] == ["row 0", "row 0", "row 1", "row 1", "row 2", "row 2"]

@@ -33,16 +33,20 @@ def _parser() -> argparse.ArgumentParser:
     source.add_argument("--folder", type=Path, help="one folder with labels.jsonl, all rows")
     source.add_argument("--csv", type=Path, help="a CSV with the columns File name, Text, Class")
     real.add_argument("--out", type=Path, required=True)
-    real.add_argument("--cuts", type=int, default=4, help="crops a line: one as labelled, the rest jittered")
+    real.add_argument("--cuts", type=int, nargs=2, default=(4, 12), metavar=("PRINTED", "HANDWRITTEN"))
     real.add_argument("--seed", type=int, default=1)
     preview = verbs.add_parser("preview", help="write a contact sheet of rendered lines")
     preview.add_argument("--out", type=Path, required=True)
     preview.add_argument("--number", type=int, default=200)
+    from training.synth import pages
+
+    pages.add_arguments(verbs.add_parser("pages", help="write synthetic pages with labelled lines"))
     for verb in (lines, preview):
         verb.add_argument("--seed", type=int, default=1)
         verb.add_argument("--handwritten", type=float, default=0.35, metavar="SHARE", help="0 to 1")
         verb.add_argument("--fonts", type=Path, default=FONTS)
         verb.add_argument("--texts", type=Path, default=TEXTS)
+        verb.add_argument("--split", choices=("train", "test"), default="train", help="faces and prose")
         verb.add_argument("--tracks", type=Path, help="folder with pen tracks (strokes.jsonl) of letters")
     return parser
 
@@ -63,7 +67,13 @@ def _job(options: argparse.Namespace) -> LineJob:
     from training.synth.shards import LineJob
 
     return LineJob(
-        options.number, options.seed, options.fonts, options.texts, options.handwritten, options.tracks
+        options.number,
+        options.seed,
+        options.fonts,
+        options.texts,
+        options.handwritten,
+        options.tracks,
+        options.split,
     )
 
 
@@ -75,13 +85,22 @@ def _lines(options: argparse.Namespace) -> str:
 
 
 def _real(options: argparse.Namespace) -> str:
+    from deployments.types import Kind
     from training.real import csv_lines, folder_lines, training_lines, write_real
 
     if options.data:
         lines = training_lines(options.data)
     else:
         lines = folder_lines(options.folder) if options.folder else csv_lines(options.csv)
-    return f"{write_real(lines, options.out, options.cuts, options.seed)} lines in {options.out}"
+    cuts = dict(zip((Kind.PRINTED, Kind.HANDWRITTEN), options.cuts, strict=True))
+    return f"{write_real(lines, options.out, cuts, options.seed)} lines in {options.out}"
+
+
+def _pages(options: argparse.Namespace) -> str:
+    from training.synth.pages import run
+
+    run(options)
+    return str(options.out or options.preview)
 
 
 def _preview(options: argparse.Namespace) -> str:
@@ -94,7 +113,7 @@ def _preview(options: argparse.Namespace) -> str:
 
 
 _VERBS: dict[str, Callable[[argparse.Namespace], str]] = {
-    "fonts": _fonts, "texts": _texts, "lines": _lines, "real": _real, "preview": _preview,
+    "fonts": _fonts, "texts": _texts, "lines": _lines, "real": _real, "preview": _preview, "pages": _pages,
 }  # fmt: skip
 
 

@@ -21,10 +21,24 @@ Rng = np.random.Generator
 
 DEFAULT_DIRECTORY = Path(".cache/texts")
 PRINTED_MIX: dict[TextKind, float] = {
-    "prose": 0.46, "words": 0.14, "form": 0.12, "receipt": 0.12, "figures": 0.08, "technical": 0.08,
-}  # fmt: skip
+    "prose": 0.46,
+    "words": 0.14,
+    "form": 0.12,
+    "receipt": 0.12,
+    "figures": 0.08,
+    "technical": 0.08,
+}
+RECEIPT_MIX: dict[TextKind, float] = {
+    "receipt": 0.5,
+    "figures": 0.15,
+    "words": 0.15,
+    "prose": 0.15,
+    "form": 0.05,
+}
+TYPED_MIX: dict[TextKind, float] = {"prose": 0.65, "words": 0.15, "form": 0.1, "figures": 0.1}
 HANDWRITTEN_MIX: dict[TextKind, float] = {"prose": 0.5, "words": 0.34, "form": 0.11, "figures": 0.05}
 _MIN_CHARS = 1
+_PLAIN_SIGNS = 0.08
 _LINE_LENGTHS = ((0.22, 1, 12), (0.36, 10, 42), (0.42, 38, 100))
 _QUOTES = ("«»", "“”", '""', "()", "[]", "''", "„“", "<>", "{}")
 _SIGNS = "!?;:%№§*&#@+=/|\\~^_$€£₽°©®·•×±½…—–"
@@ -58,10 +72,18 @@ class Corpus:
     def __init__(self, directory: Path = DEFAULT_DIRECTORY, split: Split = "train") -> None:
         self._sources = {name: _load(directory.resolve(), name, split) for name in ("ru", "en")}
 
-    def text(self, rng: Rng, language: Language, kind: TextKind | None = None, max_chars: int = 100) -> str:
+    def text(
+        self,
+        rng: Rng,
+        language: Language,
+        kind: TextKind | None = None,
+        max_chars: int = 100,
+        plain: bool = False,
+    ) -> str:
         """One line of 1 to ``max_chars`` characters of the project's charset.
 
-        ``kind=None`` draws one from ``PRINTED_MIX``.
+        ``kind=None`` draws one from ``PRINTED_MIX``. ``plain`` passes over prose full of signs and
+        figures, which nobody writes by hand.
         """
         kind = kind or draw_kind(rng, PRINTED_MIX)
         makers: dict[TextKind, Callable[[Rng, Language, int], str]] = {
@@ -75,6 +97,8 @@ class Corpus:
         length = min(max_chars, _draw_length(rng))
         for _ in range(20):
             text = normalise(makers[kind](rng, language, length))
+            if plain and kind == "prose" and _signs(text) > _PLAIN_SIGNS:
+                continue
             text = _cut(_vary_case(rng, _sprinkle(rng, text)), max_chars)
             if len(text) >= _MIN_CHARS:
                 return text
@@ -133,6 +157,11 @@ class Corpus:
             parts.append(part)
             total += len(part) + 1
         return _cut(" ".join(parts), length)
+
+
+def _signs(text: str) -> float:
+    """Share of characters that are neither letters nor spaces."""
+    return 1 - sum(c.isalpha() or c == " " for c in text) / max(1, len(text))
 
 
 def draw_kind(rng: Rng, mix: dict[TextKind, float]) -> TextKind:

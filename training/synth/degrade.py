@@ -70,7 +70,7 @@ def scan(coverage: Grey, how: Degradation, rng: Rng) -> Grey:
         out = _binarised(out)
     if how.jpeg_quality:
         _, encoded = cv2.imencode(".jpg", out, [cv2.IMWRITE_JPEG_QUALITY, how.jpeg_quality])
-        out = cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE)
+        out = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE), np.uint8)
     return out
 
 
@@ -85,7 +85,7 @@ def _on_paper(coverage: Grey, how: Degradation, rng: Rng) -> npt.NDArray[np.floa
         paper += smooth_noise(rng, height, width, float(rng.uniform(1.5, 5))) * how.texture
     if how.shade:
         paper += smooth_noise(rng, height, width, width / 2 + 40.0) * (how.shade / 2)
-    return paper + (how.ink - paper) * amount
+    return np.asarray(paper + (how.ink - paper) * amount, np.float32)
 
 
 def _through_optics(image: npt.NDArray[np.float32], how: Degradation, rng: Rng) -> npt.NDArray[np.float32]:
@@ -110,4 +110,4 @@ def _through_optics(image: npt.NDArray[np.float32], how: Degradation, rng: Rng) 
 
 def _binarised(image: Grey) -> Grey:
     _, out = cv2.threshold(image, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
-    return out
+    return np.asarray(out, np.uint8)

@@ -10,23 +10,31 @@ Rng = np.random.Generator
 
 _LABELS = {
     "ru": "ИНН|КПП|БИК|ОГРН|Сч. №|Р/с|К/с|Дата|Тел.|Сумма:|Итого:|Всего|ФИО:|Адрес:|Плательщик|Получатель|"
-    "Банк получателя|Назначение платежа|Вид оп.|Срок плат.|Паспорт|Кем выдан|Дата рождения|Гражданство|Должность|"
+    "Банк получателя|Назначение платежа|Вид оп.|Срок плат.|Паспорт|Кем выдан|Дата рождения|Гражданство|"
+    "Должность|"
     "Подпись|М.П.|Расшифровка|Договор №|от|Приложение №|Стр.|Код|Наименование|Кол-во|Цена|НДС 20%|Без НДС|"
     "Сумма прописью|Чек №|Кассир:|Скидка|Наличными|Сдача|Смена|ФН|ФД|ФПД|Рег. №|Отдел|Исх. №|Вх. №|Тема:",
-    "en": "Date:|Name:|Tel:|Fax:|Invoice No.|Total|Subtotal|Tax|GST ID:|Amount|Cash|Change|Balance|Qty|Price|Item|"
+    "en": "Date:|Name:|Tel:|Fax:|Invoice No.|Total|Subtotal|Tax|GST ID:|Amount|Cash|Change|Balance|"
+    "Qty|Price|Item|"
     "Account No.|Bank|Address:|Signature|Ref. No.|Page|Order #|Due date|Customer|Cashier:|Table|Receipt No:|"
-    "Discount|Rounding|Visa Card|Dear Sir,|Yours truly,|To:|From:|Subject:|Re:|Enclosed|No.|Dept.|Remarks|Terminal",
+    "Discount|Rounding|Visa Card|Dear Sir,|Yours truly,|To:|From:|Subject:|Re:|Enclosed|No.|Dept.|"
+    "Remarks|Terminal",
 }
 _RECEIPT_WORDS = {
-    "ru": "ИТОГ|ИТОГО К ОПЛАТЕ|НАЛИЧНЫМИ|БЕЗНАЛИЧНЫМИ|СДАЧА|КАССОВЫЙ ЧЕК|ПРИХОД|НДС 20%|СКИДКА|СПАСИБО ЗА ПОКУПКУ!|"
+    "ru": "ИТОГ|ИТОГО К ОПЛАТЕ|НАЛИЧНЫМИ|БЕЗНАЛИЧНЫМИ|СДАЧА|КАССОВЫЙ ЧЕК|ПРИХОД|НДС 20%|СКИДКА|"
+    "СПАСИБО ЗА ПОКУПКУ!|"
     "СМЕНА|КАССИР|ЧЕК|МЕСТО РАСЧЁТОВ|САЙТ ФНС|СНО: ОСН|СУММА НДС 10%|ПРОДАЖА|КАРТОЙ|ОКРУГЛЕНИЕ",
-    "en": "TOTAL|SUBTOTAL|TOTAL SALES (INCLUSIVE OF GST)|CASH|CHANGE|ROUNDING ADJ|TAX INVOICE|GST SUMMARY|TAX(RM)|"
-    "THANK YOU PLEASE COME AGAIN|GOODS SOLD ARE NOT RETURNABLE|CASHIER|RECEIPT #|SR @ 6%|QTY|DESCRIPTION|AMT(RM)|"
-    "TOTAL ITEM(S)|VISA|BALANCE DUE|NET AMOUNT|SERVICE CHARGE 10%|ROUNDED TOTAL (RM)|ITEM COUNT|GST 6%|COUNTER",
+    "en": "TOTAL|SUBTOTAL|TOTAL SALES (INCLUSIVE OF GST)|CASH|CHANGE|ROUNDING ADJ|TAX INVOICE|GST SUMMARY|"
+    "TAX(RM)|"
+    "THANK YOU PLEASE COME AGAIN|GOODS SOLD ARE NOT RETURNABLE|CASHIER|RECEIPT #|SR @ 6%|QTY|DESCRIPTION|"
+    "AMT(RM)|"
+    "TOTAL ITEM(S)|VISA|BALANCE DUE|NET AMOUNT|SERVICE CHARGE 10%|ROUNDED TOTAL (RM)|ITEM COUNT|"
+    "GST 6%|COUNTER",
 }
 _MONTHS = {
     "ru": "января февраля марта апреля мая июня июля августа сентября октября ноября декабря",
-    "en": "January February March April May June July August September October November December Jan. Feb. Mar. Oct.",
+    "en": "January February March April May June July August September October November "
+    "December Jan. Feb. Mar. Oct.",
 }
 
 
@@ -90,7 +98,8 @@ def figure(rng: Rng, language: str) -> str:
     if roll == 8:
         return f"{int(rng.integers(1, 100))}{pick(rng, '% ° ½ ×2 ±1 /2 -й th')}"
     if roll == 9:
-        return f"{pick(rng, '№ § No. N # стр. p. гл. п.')} {int(rng.integers(1, 400))}.{int(rng.integers(1, 20))}"
+        place = f"{int(rng.integers(1, 400))}.{int(rng.integers(1, 20))}"
+        return f"{pick(rng, '№ § No. N # стр. p. гл. п.')} {place}"
     if roll == 10:
         return f"{int(rng.integers(1, 999))} {pick(rng, '+ - × / = : < >')} {int(rng.integers(1, 999))}"
     return pick(
@@ -109,7 +118,8 @@ def receipt_line(rng: Rng, language: str, item: str) -> str:
     if roll == 1:
         return f"{word} {pick(rng, ': = ')} {price(rng, language)}" if rng.random() < 0.8 else word
     if roll == 2:
-        return f"{int(rng.integers(1, 12))} {pick(rng, 'X x * × @')} {price(rng, language)} {pick(rng, '= SR T TX ZRL A')}"
+        count = f"{int(rng.integers(1, 12))} {pick(rng, 'X x * × @')}"
+        return f"{count} {price(rng, language)} {pick(rng, '= SR T TX ZRL A')}"
     if roll == 3:
         return f"{word}: {figure(rng, language)}"
     if roll == 4:
@@ -133,9 +143,11 @@ def token(rng: Rng) -> str:
     other = pick(rng, "init run get set open read lib etc bin usr tmp home share local cache net")
     number = int(rng.integers(0, 100))
     options = (
-        f"/{other}/{name}", f"--{name}={number}", f"http://www.{name}.org/{other}/", f"{other}_{name}()", f"{number}.{number % 7}.{number % 3}",
-        f"<{name}>", f"${{{other}:{name}}}", f"{name}.{other}", f"https://{other}.{name}.ru", f"[{number}]", f"~/.{name}", f"{name}[{number}]",
-        f'"{other}"', f"'{name}'", f"-{other[0]}", f"{name.upper()}_{other.upper()}", f"{name}-{number}.tar.gz", f"$ {other} {name}",
-        f"{other}::{name}", f"{name} = {number};", f"# {name}", f"{other} | {name}", f"{name} && {other}", email(rng, "en"), f"(`{name}`)",
-    )  # fmt: skip
+        *(f"/{other}/{name}", f"--{name}={number}", f"http://www.{name}.org/{other}/", f"{other}_{name}()"),
+        *(f"{number}.{number % 7}.{number % 3}", f"<{name}>", f"${{{other}:{name}}}", f"{name}.{other}"),
+        *(f"https://{other}.{name}.ru", f"[{number}]", f"~/.{name}", f"{name}[{number}]", f'"{other}"'),
+        *(f"'{name}'", f"-{other[0]}", f"{name.upper()}_{other.upper()}", f"{name}-{number}.tar.gz"),
+        *(f"$ {other} {name}", f"{other}::{name}", f"{name} = {number};", f"# {name}", f"{other} | {name}"),
+        *(f"{name} && {other}", email(rng, "en"), f"(`{name}`)"),
+    )
     return options[int(rng.integers(len(options)))]

@@ -56,7 +56,7 @@ def sample_framing(rng: Rng, handwritten: bool) -> Framing:
             "guide",
         )
         rules = (chosen[int(rng.integers(len(chosen)))],)
-    gap = (lambda: float(rng.uniform(-0.15, 0.9))) if handwritten else (lambda: float(rng.uniform(0.05, 0.9)))
+    closest = -0.15 if handwritten else 0.05
     return Framing(
         top=float(rng.uniform(-0.02, margin)),
         bottom=float(rng.uniform(-0.02, margin)),
@@ -65,8 +65,8 @@ def sample_framing(rng: Rng, handwritten: bool) -> Framing:
         tight=tight,
         rotation_deg=float(np.clip(rng.normal(0, 0.5), -2, 2)) if rng.random() < 0.5 else 0.0,
         stretch=float(np.exp(rng.normal(0, 0.08))),
-        neighbour_above=gap() if near and rng.random() < 0.75 else None,
-        neighbour_below=gap() if near and rng.random() < 0.75 else None,
+        neighbour_above=float(rng.uniform(closest, 0.9)) if near and rng.random() < 0.75 else None,
+        neighbour_below=float(rng.uniform(closest, 0.9)) if near and rng.random() < 0.75 else None,
         rules=rules,
     )
 
@@ -84,11 +84,10 @@ def frame(ink: TextInk, x_height_px: float, how: Framing, height_px: int, rng: R
     scale = height_px / (bottom - top)
     width_px = max(8, round((right - left) * scale * how.stretch))
     cosine, sine = math.cos(math.radians(tilt)), math.sin(math.radians(tilt))
-    matrix = np.float64([[cosine, sine, 0], [-sine, cosine, 0]]) * scale
+    matrix = np.array([[cosine, sine, 0], [-sine, cosine, 0]]) * scale
     matrix[0] *= how.stretch
-    matrix[:, 2] = np.float64([width_px / 2, height_px / 2]) - matrix[:, :2] @ np.float64(
-        [middle_x, middle_y]
-    )
+    middle = np.array([middle_x, middle_y])
+    matrix[:, 2] = np.array([width_px / 2, height_px / 2]) - matrix[:, :2] @ middle
     if scale < 0.6:
         page = cv2.GaussianBlur(page, (0, 0), 0.35 / scale)
     return cv2.warpAffine(page, matrix, (width_px, height_px), flags=cv2.INTER_LINEAR), scale

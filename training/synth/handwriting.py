@@ -1,33 +1,22 @@
-"""Handwriting composed from pen tracks of single letters: varied, joined and drawn with a pen.
-
-Tracks come from a folder with ``strokes.jsonl`` (writer, session, char, strokes as [x, y] lists,
-y down). They are stored scaled to an x-height of 1 with the baseline at y = 0.
-"""
+"""Handwriting composed from pen tracks of single letters: varied, joined and drawn with a pen."""
 
 from __future__ import annotations
 
-import json
 import math
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
-from pathlib import Path
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from training.synth.ink import Boxes, Mask, TextInk
 from training.synth.signs import SIGNS
+from training.synth.tracks import Letter, Track, TrackSet, load_tracks
 
-Track = npt.NDArray[np.float32]
-Letter = tuple[Track, ...]
+__all__ = ["PenStyle", "TrackSet", "load_tracks", "write"]
+
 Rng = np.random.Generator
 
-_X_HEIGHT_LETTERS = "аеоисмнкпгтхчьыэю"
-_HANGING = frozenset("урдзщц")
-_HANGING_CAPITALS = frozenset("ЩЦД")
 _OVERSAMPLING = 2
 
 
@@ -58,63 +47,6 @@ class PenStyle:
     nib: float = 0.0
 
 
-@dataclass(frozen=True)
-class TrackSet:
-    """Letters by writer and character, several variants each."""
-
-    letters: dict[int, dict[str, list[Letter]]]
-    source: Path = field(compare=False, default=Path())
-
-    @property
-    def writers(self) -> list[int]:
-        return sorted(self.letters)
-
-    @property
-    def characters(self) -> frozenset[str]:
-        """What every writer can write, with the signs drawn by rule and the space."""
-        return frozenset.intersection(*(frozenset(known) for known in self.letters.values())) | {" ", *SIGNS}
-
-
-@lru_cache(maxsize=2)
-def load_tracks(folder: Path) -> TrackSet:
-    """Read ``folder/strokes.jsonl`` and put every letter on its baseline.
-
-    Raises ``FileNotFoundError`` when the folder has no tracks.
-    """
-    sessions: dict[tuple[int, int], dict[str, list[Track]]] = defaultdict(dict)
-    with (folder / "strokes.jsonl").open(encoding="utf-8") as rows:
-        for line in rows:
-            row = json.loads(line)
-            strokes = [np.float32(stroke) for stroke in row["strokes"] if len(stroke) > 1]
-            if strokes:
-                sessions[row["writer"], row["session"]][row["char"]] = strokes
-    letters: dict[int, dict[str, list[Letter]]] = defaultdict(lambda: defaultdict(list))
-    for (writer, _), drawn in sessions.items():
-        sizes = [np.ptp(np.concatenate(drawn[c])[:, 1]) for c in _X_HEIGHT_LETTERS if c in drawn]
-        capital = float(
-            np.median([np.ptp(np.concatenate(drawn[c])[:, 1]) for c in "АВКМНОПРС" if c in drawn])
-        )
-        x_height = float(np.median(sizes))
-        for character, strokes in drawn.items():
-            letters[writer][character].append(_on_baseline(character, strokes, x_height, capital))
-    return TrackSet({writer: dict(known) for writer, known in letters.items()}, folder)
-
-
-def _on_baseline(character: str, strokes: Sequence[Track], x_height: float, capital: float) -> Letter:
-    """Scale to x-height 1 and put the letter where it belongs: tablets kept no common baseline."""
-    points = np.concatenate(strokes)
-    top, bottom = points[:, 1].min(), points[:, 1].max()
-    shift = -bottom
-    if character in _HANGING:
-        shift = -x_height - top
-    elif character in _HANGING_CAPITALS:
-        shift = -min(capital, bottom - top) - top
-    elif character == "ф":
-        shift = -(top + bottom) / 2 - x_height / 2
-    offset = np.float32([-points[:, 0].min(), shift])
-    return tuple(((stroke + offset) / x_height).astype(np.float32) for stroke in strokes)
-
-
 def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
     """Ink of ``text`` in the given hand.
 
@@ -134,7 +66,7 @@ def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
         letter = _vary(_choose(character, tracks, style, rng), style, rng)
         left, right = _body(letter)
         start = pen_x + style.gap * float(rng.uniform(0.3, 1.7)) - left
-        placed = tuple(track + np.float32([start, 0]) for track in letter)
+        placed = tuple(track + np.array([start, 0], np.float32) for track in letter)
         if previous is not None and character not in SIGNS and rng.random() < style.joined:
             strokes.extend(_joint(previous[-1], placed[0]))
         strokes.extend(placed)
@@ -142,12 +74,12 @@ def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
         spans.append((*extent.min(0).tolist(), *extent.max(0).tolist()))
         pen_x = start + right
         previous = None if character in SIGNS else placed
-    return _draw(text, strokes, np.float32(spans), style, rng)
+    return _draw(text, strokes, np.array(spans, np.float32), style, rng)
 
 
 def _choose(character: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> Letter:
     if character in SIGNS:
-        return tuple(np.float32(track) for track in SIGNS[character])
+        return tuple(np.array(track, np.float32) for track in SIGNS[character])
     writer = style.writer
     if rng.random() < style.borrowed:
         writer = tracks.writers[int(rng.integers(len(tracks.writers)))]
@@ -219,7 +151,7 @@ def _round_corners(track: Track, style: PenStyle) -> Track:
 
 def _draw(text: str, strokes: Sequence[Track], spans: Boxes, style: PenStyle, rng: Rng) -> TextInk:
     unit = style.x_height_px
-    lean = np.float32([[unit, 0], [-unit * math.tan(math.radians(style.slant_deg)), unit]])
+    lean = np.array([[unit, 0], [-unit * math.tan(math.radians(style.slant_deg)), unit]], np.float32)
     lines = [_round_corners(track, style) @ lean for track in strokes] or [np.zeros((1, 2), np.float32)]
     margin = style.pen_px + 2
     extent = np.concatenate(lines)

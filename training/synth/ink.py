@@ -76,6 +76,9 @@ def glyph(path: Path, size_px: int, character: str) -> Glyph:
     raster, (left, top) = font.getmask2(character, mode="L", anchor="ls")
     width, height = raster.size
     mask = np.frombuffer(bytes(raster), np.uint8).reshape(height, width)
+    inked = np.flatnonzero(mask.any(axis=0))
+    if inked.size:  # Pillow's raster is as wide as the advance: side bearings are no part of the letter
+        mask, left = np.ascontiguousarray(mask[:, inked[0] : inked[-1] + 1]), left + int(inked[0])
     return Glyph(mask, int(left), int(top), font.getlength(character))
 
 
@@ -112,7 +115,7 @@ def join(inks: Sequence[TextInk], raises_px: Sequence[float] | None = None) -> T
         top = round(above - ink.baseline_y - lift)
         height, width = ink.mask.shape
         canvas[top : top + height, x : x + width] = ink.mask
-        boxes.append(ink.char_boxes + np.float32([x, top, x, top]))
+        boxes.append(ink.char_boxes + np.array([x, top, x, top], np.float32))
         x += width
     return TextInk(canvas, np.concatenate(boxes), float(above), "".join(ink.text for ink in inks))
 
@@ -127,7 +130,7 @@ def _pen_positions(text: str, glyphs: Sequence[Glyph], style: InkStyle) -> list[
 
 def _jitter_rows(style: InkStyle, count: int) -> npt.NDArray[np.float32]:
     if style.jitter is None:
-        return np.tile(np.float32([0, 0, 0, 1, 1]), (count, 1))
+        return np.tile(np.array([0, 0, 0, 1, 1], np.float32), (count, 1))
     if style.jitter.shape != (count, 5):
         raise ValueError(f"jitter has shape {style.jitter.shape}, wanted ({count}, 5)")
     return style.jitter
@@ -151,7 +154,7 @@ def _turn(
     height, width = mask.shape
     pivot = (-left + (left + width / 2), -top)
     matrix = cv2.getRotationMatrix2D(pivot, rotation_deg, scale)
-    corners = np.float64([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
+    corners = np.array([[0, 0, 1], [width, 0, 1], [0, height, 1], [width, height, 1]]) @ matrix.T
     low, high = np.floor(corners.min(0)), np.ceil(corners.max(0))
     matrix[:, 2] -= low
     size = (int(high[0] - low[0]), int(high[1] - low[1]))
@@ -191,9 +194,9 @@ def _slant_and_weight(ink: TextInk, style: InkStyle) -> TextInk:
 
 def _shear(mask: Mask, boxes: Boxes, lean: float, baseline_y: float) -> tuple[Mask, Boxes]:
     height, width = mask.shape
-    shifts = lean * (baseline_y - np.float32([0, height]))
+    shifts = lean * (baseline_y - np.array([0, height]))
     margin = math.ceil(max(0.0, float(-shifts.min())))
-    matrix = np.float32([[1, -lean, lean * baseline_y + margin], [0, 1, 0]])
+    matrix = np.array([[1, -lean, lean * baseline_y + margin], [0, 1, 0]])
     size = (width + margin + math.ceil(max(0.0, float(shifts.max()))), height)
     leaned = boxes.copy()
     ends = np.sort(np.stack([lean * (baseline_y - boxes[:, 1]), lean * (baseline_y - boxes[:, 3])]), axis=0)

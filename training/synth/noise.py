@@ -20,22 +20,22 @@ def elastic(
     image: npt.NDArray[np.uint8],
     rng: np.random.Generator,
     cell_px: float,
-    x_px: float,
-    y_px: float,
+    bend_px: float,
     wave_px: float,
+    border: int = cv2.BORDER_CONSTANT,
 ) -> npt.NDArray[np.uint8]:
     """Bend a line: displacements that vary over ``cell_px``, and a slow wave of the baseline.
 
     Simard, Steinkraus and Platt (2003) with a coarse grid in place of the Gaussian filter.
     """
     height, width = image.shape
-    shift_x = smooth_noise(rng, height, width, cell_px) * x_px
-    shift_y = smooth_noise(rng, height, width, cell_px) * y_px
+    shift_x = smooth_noise(rng, height, width, cell_px) * bend_px
+    shift_y = smooth_noise(rng, height, width, cell_px) * bend_px
     shift_y += smooth_noise(rng, 2, width, cell_px * 9)[:1] * wave_px
     shift_x += np.arange(width, dtype=np.float32)[None, :]
     shift_y += np.arange(height, dtype=np.float32)[:, None]
-    return cv2.remap(image, shift_x, shift_y, cv2.INTER_LINEAR)
+    return np.asarray(cv2.remap(image, shift_x, shift_y, cv2.INTER_LINEAR, borderMode=border), np.uint8)
 
 
 def padded(image: npt.NDArray[np.uint8], margin_px: int) -> npt.NDArray[np.uint8]:
-    return cv2.copyMakeBorder(image, margin_px, margin_px, margin_px, margin_px, cv2.BORDER_CONSTANT, value=0)
+    return np.pad(image, margin_px)

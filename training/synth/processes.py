@@ -38,7 +38,7 @@ def develop(
 
 
 def _scale(mask: Mask, factor: np.ndarray) -> Mask:
-    return np.clip(mask * factor, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(mask * factor, 0, 255), np.uint8)
 
 
 def _press(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
@@ -47,7 +47,7 @@ def _press(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
         return mask
     soft = cv2.GaussianBlur(mask, (0, 0), 0.6 + 0.6 * strength).astype(np.float32)
     rough = rng.standard_normal(mask.shape, dtype=np.float32) * (45 * strength)
-    return np.clip((soft + rough - 70) * 2.2, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip((soft + rough - 70) * 2.2, 0, 255), np.uint8)
 
 
 def _ribbon(mask: Mask, strength: float, x_height_px: float, rng: np.random.Generator) -> Mask:
@@ -83,7 +83,7 @@ def _matrix(
         lit[rng.random(lit.shape) < 0.12 * strength] = 0
     if not round_dots:
         grown = cv2.resize(lit, (width, height), interpolation=cv2.INTER_NEAREST)
-        return cv2.GaussianBlur(grown, (0, 0), 0.35 * pitch)
+        return np.asarray(cv2.GaussianBlur(grown, (0, 0), 0.35 * pitch), np.uint8)
     cell = 4
     big = np.zeros((size[1] * cell, size[0] * cell), np.uint8)
     big[cell // 2 :: cell, cell // 2 :: cell] = lit
@@ -91,7 +91,7 @@ def _matrix(
         cv2.MORPH_ELLIPSE, (cell + 1, cell + 1) if rng.random() < 0.5 else (cell, cell)
     )
     dotted = cv2.GaussianBlur(cv2.dilate(big, disc), (0, 0), rng.uniform(0.6, 1.6))
-    return cv2.resize(dotted, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(dotted, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _thermal(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
@@ -107,7 +107,7 @@ def _threshold(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
     soft = cv2.GaussianBlur(mask, (0, 0), 0.7 + 0.5 * strength).astype(np.float32)
     soft += rng.standard_normal(mask.shape, dtype=np.float32) * (10 + 25 * strength)
     level = rng.uniform(85, 120 + 45 * strength)
-    return np.where(soft > level, 255, 0).astype(np.uint8)
+    return np.asarray(np.where(soft > level, 255, 0), np.uint8)
 
 
 def _pen(mask: Mask, strength: float, pencil: bool, rng: np.random.Generator) -> Mask:

@@ -18,7 +18,10 @@ import numpy.typing as npt
 from tqdm import tqdm
 
 from deployments.types import Kind
-from training.synth.lines import LineSample, apply, shared_sampler
+from training.synth.corpora import Language
+from training.synth.fonts import Split
+from training.synth.lines import LineSample, apply
+from training.synth.sampler import shared_sampler
 
 LINES_PER_SHARD = 2000
 _ATTEMPTS = 8
@@ -34,11 +37,12 @@ class LineJob:
     texts: Path
     handwritten_share: float = 0.35
     tracks: Path | None = None
+    split: Split = "train"
 
 
 def line_at(job: LineJob, index: int) -> LineSample:
     """Line ``index`` of a job. A recipe that cannot be cooked (too wide) is drawn anew."""
-    sampler = shared_sampler(job.fonts, job.texts, job.handwritten_share, job.tracks)
+    sampler = shared_sampler(job.fonts, job.texts, job.handwritten_share, job.tracks, job.split)
     rng = np.random.default_rng(np.random.SeedSequence([job.seed, index]))
     for attempt in range(_ATTEMPTS):
         try:
@@ -104,7 +108,7 @@ class _Row:
     width: int
     text: str
     kind: Kind
-    language: str
+    language: Language
 
 
 class LineShards:
@@ -131,7 +135,7 @@ class LineShards:
         row = self._rows[index]
         end = row.offset + row.height * row.width
         image = self._pixels[row.shard][row.offset : end].reshape(row.height, row.width)
-        return LineSample(image, row.text, row.kind, row.language)  # type: ignore[arg-type]
+        return LineSample(image, row.text, row.kind, row.language)
 
     @property
     def widths(self) -> Sequence[int]:
