@@ -162,7 +162,7 @@ async def test_deadline_withdraws_the_work() -> None:
         raise AssertionError
 
     with pytest.raises(DeadlineExceeded):
-        await Graph(recognise=never).read(draw_page([1]), deadline_s=0.01)
+        await Graph(detect=never).read(draw_page([1]), deadline_s=0.01)
     assert withdrawn.is_set()
 
 
