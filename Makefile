@@ -45,6 +45,9 @@ define install
 	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"
 	[ -z "$$certificates" ] || export SSL_CERT_FILE="$$certificates"
 	export UV_HTTP_TIMEOUT="$${UV_HTTP_TIMEOUT:-120}" PIP_DISABLE_PIP_VERSION_CHECK=1
+	# Two commands at once, say `make serve` and `make test`, install one after the other.
+	exec 9> $(VENV)/.lock
+	flock 9 2>/dev/null || true
 	echo "Installing $(1) into $(VENV)"
 	"$(PY)" -m uv pip install --quiet --python "$(PY)" --no-deps --requirements $(1) || {
 		echo "uv could not install; trying pip" >&2
@@ -124,6 +127,27 @@ accuracy: $(VENV)/.test ## score the labelled sets over HTTP: URL=address SETS=n
 
 rest: $(VENV)/.serve ## memory and processor time of a running service at rest
 	@"$(PY)" -m benchmarks.rest $(ARGS)
+
+##### Training: every verb takes ARGS; docs/training.md has the commands behind the shipped weights
+
+.PHONY: synth-fonts synth-texts synth-lines train-detection train-classification train-recognition
+synth-fonts: $(VENV)/.train ## fetch the pinned fonts that training draws with
+	@"$(PY)" -m training.synth fonts $(ARGS)
+
+synth-texts: $(VENV)/.train ## fetch the pinned texts that training writes
+	@"$(PY)" -m training.synth texts $(ARGS)
+
+synth-lines: $(VENV)/.train ## render lines: ARGS="--number N --out DIR"
+	@"$(PY)" -m training.synth lines $(ARGS)
+
+train-detection: $(VENV)/.train ## train a line detector; ARGS as in python -m training.detection train --help
+	@"$(PY)" -m training.detection train $(ARGS)
+
+train-classification: $(VENV)/.train ## train a classifier of handwriting and print
+	@"$(PY)" -m training.classification train $(ARGS)
+
+train-recognition: $(VENV)/.train ## train a recogniser
+	@"$(PY)" -m training.recognition train $(ARGS)
 
 .PHONY: clean
 clean: ## remove the environment and caches; data, weights and training runs stay

@@ -38,9 +38,9 @@ from benchmarks.scoring import (
     unread_page,
 )
 from deployments.types import Kind
-from serve_app.launch import ServeProcess, environment, is_ready, wait_until_ready
+from serve_app.environment import ROOT, environment
+from serve_app.launch import ServeProcess, is_ready, wait_until_ready
 
-ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
 RESULTS = ROOT / "benchmarks" / "results"
 URL = "http://127.0.0.1:8000"

@@ -55,7 +55,9 @@ def measure(processes: list[psutil.Process], seconds: float) -> list[ProcessAtRe
         start_s, end_s, pss_mib = before[process.pid], _processor_s(process), _pss_mib(process)
         if start_s is not None and end_s is not None and pss_mib is not None:
             rows.append(
-                ProcessAtRest(process.pid, _name(process), round(pss_mib, 1), round((end_s - start_s) / elapsed_s, 4))
+                ProcessAtRest(
+                    process.pid, _name(process), round(pss_mib, 1), round((end_s - start_s) / elapsed_s, 4)
+                )
             )
     return sorted(rows, key=lambda row: -row.pss_mib)
 
@@ -114,7 +116,9 @@ def main() -> int:
     print(f"{len(rows):>8}  {pss_mib:>8.1f} MiB  {cores:>7.4f} cores  in all, over {options.seconds:.0f} s")
     if options.output:
         figures = {"seconds": options.seconds, "pss_mib": round(pss_mib, 1), "cores": round(cores, 4)}
-        options.output.write_text(json.dumps({**figures, "processes": [asdict(r) for r in rows]}, indent=1) + "\n")
+        options.output.write_text(
+            json.dumps({**figures, "processes": [asdict(r) for r in rows]}, indent=1) + "\n"
+        )
     return 0
 
 

@@ -68,7 +68,10 @@ def score_page(found: Sequence[Line], labelled: Sequence[Line], *, by_quad: bool
 
     ``by_quad`` compares the lines' quads; otherwise their upright bounds, for labels that are boxes.
     """
-    read, truth = words("\n".join(line.text for line in found)), words("\n".join(line.text for line in labelled))
+    read, truth = (
+        words("\n".join(line.text for line in found)),
+        words("\n".join(line.text for line in labelled)),
+    )
     matching = match_lines([line.quad for line in found], [line.quad for line in labelled], by_quad)
     pairs = [(found[match.found].kind, labelled[match.labelled].kind) for match in matching.matches]
     return Counts(

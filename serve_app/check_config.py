@@ -10,15 +10,11 @@ misspelt ``max_ongoing_requests`` would quietly run with 5.
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
-import typing
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from types import UnionType
-from typing import Any, NamedTuple
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
 from ray.runtime_env import RuntimeEnv
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
@@ -27,10 +23,13 @@ from deployments.detection.config import DetectionTuning
 from deployments.stage import StageTuning
 from serve_app.app import deployment_names
 from serve_app.config import AppConfig
+from serve_app.config_keys import Problem, did_you_mean, invalid, join, unknown_keys
+from serve_app.environment import ROOT
 from serve_app.yaml_files import YamlError, mentions_serve, read, yaml_files
 
-ROOT = Path(__file__).resolve().parents[1]
 IMPORT_PATH = "serve_app.app:build"
+# Mappings that Serve's schema leaves open, with the keys that Ray knows.
+OPEN_BLOCKS = {"runtime_env": RuntimeEnv.known_fields}
 DEPLOYMENT_KEYS = ("max_ongoing_requests", "ray_actor_options")
 AUTOSCALING_KEYS = (
     "min_replicas",
@@ -41,18 +40,14 @@ AUTOSCALING_KEYS = (
 )
 
 
-class Problem(NamedTuple):
-    """What is wrong with one key, addressed by its path inside the configuration."""
-
-    path: str
-    message: str
-
-
 def check(config: Any) -> list[Problem]:
     """All problems of one Serve configuration, in the order of the file's sections."""
     if not isinstance(config, dict):
         return [Problem("", "must be a mapping with a list of applications")]
-    problems = [*_unknown_keys(ServeDeploySchema, config, ""), *_invalid(ServeDeploySchema, config, "")]
+    problems = [
+        *unknown_keys(ServeDeploySchema, config, "", OPEN_BLOCKS),
+        *invalid(ServeDeploySchema, config, ""),
+    ]
     applications = config.get("applications")
     for index, application in enumerate(applications if isinstance(applications, list) else []):
         if isinstance(application, dict):
@@ -69,7 +64,7 @@ def check_file(path: Path) -> list[Problem]:
     if not configs:
         return [Problem("", "holds no Serve configuration: no applications, no serveConfigV2")]
     return [
-        Problem(_join(config.key, problem.path), problem.message)
+        Problem(join(config.key, problem.path), problem.message)
         for config in configs
         for problem in check(config.content)
     ]
@@ -88,8 +83,8 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
         return
     args = application.get("args") or {}
     problems = [
-        *_unknown_keys(AppConfig, args, f"{path}.args"),
-        *_invalid(AppConfig, args, f"{path}.args"),
+        *unknown_keys(AppConfig, args, f"{path}.args"),
+        *invalid(AppConfig, args, f"{path}.args"),
     ]
     yield from problems
     if problems:
@@ -99,7 +94,7 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
         yield Problem(f"{path}.deployments", f"{name} has no block, but these args bind it")
     for name, (deployment, where) in deployments.items():
         if name not in bound:
-            yield Problem(f"{where}.name", f"these args bind no {name!r}{_did_you_mean(name, bound)}")
+            yield Problem(f"{where}.name", f"these args bind no {name!r}{did_you_mean(name, bound)}")
         else:
             yield from _check_tuning(deployment, bound[name], where)
 
@@ -123,7 +118,7 @@ def _check_autoscaling(
     deployment: Mapping[str, Any], autoscaling: Mapping[str, Any], path: str
 ) -> Iterator[Problem]:
     # The schema takes a bare mapping here, so Serve looks at its values only when it deploys.
-    yield from _invalid(AutoscalingConfig, autoscaling, path)
+    yield from invalid(AutoscalingConfig, autoscaling, path)
     for key in AUTOSCALING_KEYS:
         if key not in autoscaling:
             yield Problem(f"{path}.{key}", "missing; Serve would take a default that fits nobody")
@@ -145,8 +140,8 @@ def _check_tuning(
         return
     where = f"{path}.user_config"
     problems = [
-        *_unknown_keys(tuning, user_config or {}, where),
-        *_invalid(tuning, user_config or {}, where),
+        *unknown_keys(tuning, user_config or {}, where),
+        *invalid(tuning, user_config or {}, where),
     ]
     yield from problems
     limit = deployment.get("max_ongoing_requests")
@@ -159,78 +154,6 @@ def _check_tuning(
     if limit < 2 * calls:
         message = f"{limit} is too small: {calls} calls make a batch and the next one must be able to wait"
         yield Problem(f"{path}.max_ongoing_requests", f"{message}, {2 * calls} at least")
-
-
-def _unknown_keys(expected: Any, value: Any, path: str) -> Iterator[Problem]:
-    """Keys that no model knows, at every level of ``value``; ``expected`` is a type annotation."""
-    if isinstance(value, dict):
-        if model := _model_in(expected):
-            known = {name: field for name, field in model.model_fields.items()}
-            for key, below in value.items():
-                if key in known:
-                    yield from _unknown_keys(_annotation(key, known[key].annotation), below, _join(path, key))
-                else:
-                    yield Problem(_join(path, key), f"unknown key{_did_you_mean(str(key), known)}")
-        elif expected is RuntimeEnv:
-            for key in value.keys() - RuntimeEnv.known_fields:
-                suggestion = _did_you_mean(str(key), RuntimeEnv.known_fields)
-                yield Problem(_join(path, key), f"unknown key{suggestion}")
-        else:
-            (*_, inner) = typing.get_args(expected) or (None,)
-            for key, below in value.items():
-                yield from _unknown_keys(inner, below, _join(path, key))
-    elif isinstance(value, list):
-        (inner, *_) = [a for a in typing.get_args(_without_none(expected)) if a is not type(None)] or [None]
-        for index, below in enumerate(value):
-            yield from _unknown_keys(inner, below, f"{path}[{index}]")
-
-
-def _annotation(key: str, annotation: Any) -> Any:
-    return RuntimeEnv if key == "runtime_env" else annotation
-
-
-def _without_none(annotation: Any) -> Any:
-    """``list[X]`` out of ``list[X] | None``; other annotations as they are."""
-    if typing.get_origin(annotation) in (typing.Union, UnionType):
-        members = [member for member in typing.get_args(annotation) if member is not type(None)]
-        return members[0] if len(members) == 1 else annotation
-    return annotation
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model of an annotation such as ``Model``, ``Model | None`` or ``dict | Model``."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if typing.get_origin(annotation) in (typing.Union, UnionType):
-        return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
-    return None
-
-
-def _invalid(model: type[BaseModel], value: Any, path: str) -> Iterator[Problem]:
-    """Values that the model refuses; unknown keys are left to ``_unknown_keys``."""
-    try:
-        model.model_validate(value)
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            if detail["type"] != "extra_forbidden":
-                yield Problem(_location(path, detail["loc"]), detail["msg"].removeprefix("Value error, "))
-    except (TypeError, ValueError) as error:
-        yield Problem(path, str(error))
-
-
-def _location(path: str, steps: Sequence[int | str]) -> str:
-    for step in steps:
-        path = f"{path}[{step}]" if isinstance(step, int) else _join(path, step)
-    return path
-
-
-def _join(path: str, key: object) -> str:
-    return f"{path}.{key}" if path and key else f"{path}{key}"
-
-
-def _did_you_mean(word: str, known: Any) -> str:
-    close = difflib.get_close_matches(word, [str(name) for name in known], n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def _default_files() -> list[Path]:
@@ -253,7 +176,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for path in files:
         for problem in check_file(path):
             number += 1
-            print(f"{path}: {problem.path}: {problem.message}" if problem.path else f"{path}: {problem.message}")
+            print(
+                f"{path}: {problem.path}: {problem.message}" if problem.path else f"{path}: {problem.message}"
+            )
     print(f"{len(files)} files checked, {number or 'no'} problems", file=sys.stderr)
     return 1 if number else 0
 

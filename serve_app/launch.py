@@ -27,49 +27,14 @@ from typing import Any
 
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
+from serve_app.environment import ROOT, environment
+
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
 STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
 KEPT_LINES = 30
 FAILED, NOT_STARTED = 1, 2
 _DASHBOARD = re.compile(r"dashboard at (?:\x1b\[\d+m)*(?P<url>(?:http://)?[\w.-]+:\d+)")
-
-# Ray is tuned for clusters of thousands of tasks a second; one machine at rest need not wake that
-# often (docs/decisions/0005-idle-cost.md has what each costs). A variable that is already set wins.
-QUIET_RAY = {
-    # A cluster of its own, not one that happens to run on this machine.
-    "RAY_ADDRESS": "local",
-    # No usage report leaves the machine.
-    "RAY_USAGE_STATS_ENABLED": "0",
-    # The controller compares wanted and running replicas once a second instead of ten times.
-    "RAY_SERVE_CONTROL_LOOP_INTERVAL_S": "1",
-    # Serve's processes hand over their cached metrics every 5 s; Prometheus scrapes every 10 s or more.
-    "RAY_SERVE_METRICS_EXPORT_INTERVAL_MS": "5000",
-    # The node reports its free resources every second instead of every 100 ms: one node, few actors.
-    "RAY_raylet_report_resources_period_milliseconds": "1000",
-    # The dashboard samples its own processes every minute and the workers' every 15 s.
-    "METRICS_RECORD_INTERVAL_S": "60",
-    "REPORTER_UPDATE_INTERVAL_MS": "15000",
-    # Look for new log files every half second instead of at every turn of the log monitor.
-    "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
-}
-
-# Weights are in the repository: nothing may be fetched while serving, nor tried and waited for.
-OFFLINE = {
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "YOLO_OFFLINE": "1",
-}
-
-# ultralytics installs what it misses with pip at run time; the environment is complete without it.
-ALWAYS = {"YOLO_AUTOINSTALL": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
-
-
-def environment(base: Mapping[str, str], *, hub: bool = False) -> dict[str, str]:
-    """Environment of ``serve run``: ``base`` wins over all defaults; ``hub`` allows downloads."""
-    path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
-    return {**QUIET_RAY, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}
 
 
 def http_address(config: Mapping[str, Any], port: int | None) -> tuple[str, int]:
@@ -184,7 +149,9 @@ def serve_status(dashboard_url: str) -> str:
     """What ``serve status`` prints; empty if it cannot be had."""
     command = [sys.executable, "-m", "ray.serve.scripts", "status", "--address", dashboard_url]
     with contextlib.suppress(subprocess.TimeoutExpired):
-        return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment(os.environ)).stdout
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=30, env=environment(os.environ)
+        ).stdout
     return ""
 
 
@@ -222,7 +189,11 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
                 print(summary(url, serve.dashboard_url, time.monotonic() - started_s), flush=True)
                 while serve.poll() is None:
                     time.sleep(POLL_S)
-            ended = "The application could not be deployed" if serve.poll() is None else "serve run ended by itself"
+            ended = (
+                "The application could not be deployed"
+                if serve.poll() is None
+                else "serve run ended by itself"
+            )
         except _Stop as stop:
             print(f"\n{stop}: stopping", flush=True)
             serve.stop()

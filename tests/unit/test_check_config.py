@@ -80,46 +80,76 @@ def args(config: Config) -> Config:
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
-        (rename(lambda c: c, "http_options", "http_option"), "http_option: unknown key; did you mean 'http_options'?"),
+        (
+            rename(lambda c: c, "http_options", "http_option"),
+            "http_option: unknown key; did you mean 'http_options'?",
+        ),
         (put(lambda c: c["http_options"], prot=1), "http_options.prot: unknown key; did you mean 'port'?"),
         (put(lambda c: c["http_options"], port="x"), "http_options.port: Input should be a valid integer"),
-        (put(application, route_prefx="/"), "applications[0].route_prefx: unknown key; did you mean 'route_prefix'?"),
+        (
+            put(application, route_prefx="/"),
+            "applications[0].route_prefx: unknown key; did you mean 'route_prefix'?",
+        ),
         (
             rename(detection, "max_ongoing_requests", "max_ongoing_request"),
-            "applications[0].deployments[1].max_ongoing_request: unknown key; did you mean 'max_ongoing_requests'?",
+            "deployments[1].max_ongoing_request: unknown key; did you mean 'max_ongoing_requests'?",
         ),
         (drop(detection, "max_ongoing_requests"), "deployments[1].max_ongoing_requests: missing"),
         (put(detection, max_ongoing_requests=3), "deployments[1].max_ongoing_requests: 3 is too small"),
         (
             rename(autoscaling, "target_ongoing_requests", "target_num_ongoing_requests"),
-            "autoscaling_config.target_num_ongoing_requests: unknown key; did you mean 'target_ongoing_requests'?",
+            "target_num_ongoing_requests: unknown key; did you mean 'target_ongoing_requests'?",
         ),
         (drop(autoscaling, "upscale_delay_s"), "deployments[1].autoscaling_config.upscale_delay_s: missing"),
         (put(autoscaling, min_replicas=5, max_replicas=2), "deployments[1].autoscaling_config"),
-        (put(autoscaling, target_ongoing_requests=1000), "target_ongoing_requests: 1000 is above max_ongoing_requests"),
+        (
+            put(autoscaling, target_ongoing_requests=1000),
+            "target_ongoing_requests: 1000 is above max_ongoing_requests",
+        ),
         (put(detection, num_replicas=2), "deployments[1]: needs either num_replicas"),
         (drop(detection, "autoscaling_config"), "deployments[1]: needs either num_replicas"),
         (
             put(lambda c: detection(c)["ray_actor_options"], num_gpu=0.5),
             "ray_actor_options.num_gpu: unknown key; did you mean 'num_gpus'?",
         ),
-        (drop(lambda c: detection(c)["ray_actor_options"], "num_cpus"), "ray_actor_options.num_cpus: missing"),
+        (
+            drop(lambda c: detection(c)["ray_actor_options"], "num_cpus"),
+            "ray_actor_options.num_cpus: missing",
+        ),
         (
             put(lambda c: detection(c)["ray_actor_options"], runtime_env={"env_var": {}}),
             "ray_actor_options.runtime_env.env_var: unknown key; did you mean 'env_vars'?",
         ),
-        (put(lambda c: args(c)["detection"], engin="yolo"), "args.detection.engin: unknown key; did you mean 'engine'?"),
-        (put(lambda c: args(c)["detection"], engine="yollo"), "applications[0].args.detection.engine: Input should be"),
-        (put(lambda c: args(c)["limits"], max_pages=0), "applications[0].args.limits.max_pages: Input should be"),
+        (
+            put(lambda c: args(c)["detection"], engin="yolo"),
+            "args.detection.engin: unknown key; did you mean 'engine'?",
+        ),
+        (
+            put(lambda c: args(c)["detection"], engine="yollo"),
+            "applications[0].args.detection.engine: Input should be",
+        ),
+        (
+            put(lambda c: args(c)["limits"], max_pages=0),
+            "applications[0].args.limits.max_pages: Input should be",
+        ),
         (put(application, args=[1]), "applications[0].args: Input should be"),
-        (put(detection, name="Detektion"), "deployments[1].name: these args bind no 'Detektion'; did you mean 'Detection'?"),
+        (
+            put(detection, name="Detektion"),
+            "deployments[1].name: these args bind no 'Detektion'; did you mean 'Detection'?",
+        ),
         (put(detection, name="Detektion"), "applications[0].deployments: Detection has no block"),
         (put(detection, user_config={"treshold": 1}), "deployments[1].user_config.treshold: unknown key"),
-        (put(detection, user_config={"batch": {"max_items": 0}}), "user_config.batch.max_items: Input should be"),
-        (put(lambda c: deployment(c, "OcrIngress"), user_config={"a": 1}), "user_config: OcrIngress takes none"),
+        (
+            put(detection, user_config={"batch": {"max_items": 0}}),
+            "user_config.batch.max_items: Input should be",
+        ),
+        (
+            put(lambda c: deployment(c, "OcrIngress"), user_config={"a": 1}),
+            "user_config: OcrIngress takes none",
+        ),
         (put(lambda c: c, applications=7), "applications: Input should be a valid list"),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_found(config: Config, edit: Callable[[Config], None], expected: str) -> None:
     edit(config)
     assert any(expected in line for line in lines(config)), lines(config)

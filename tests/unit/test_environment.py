@@ -46,7 +46,9 @@ def test_layers_agree_on_versions() -> None:
 
 def test_installed_versions_are_the_locked_ones() -> None:
     installed = {canonical(d.metadata["Name"]): d.version for d in importlib.metadata.distributions()}
-    differing = {name: (installed.get(name), pin) for name, pin in pins(LOCKS[2]).items() if installed.get(name) != pin}
+    differing = {
+        name: (installed.get(name), pin) for name, pin in pins(LOCKS[2]).items() if installed.get(name) != pin
+    }
     assert differing == {}
 
 
