@@ -40,3 +40,11 @@ def contact_sheet(samples: Iterable[LineSample], path: Path, max_rows: int = 34)
     if not cv2.imwrite(str(path), sheet):
         raise OSError(f"cannot write {path}")
     return count
+
+
+if __name__ == "__main__":
+    import sys
+
+    from training.synth.__main__ import main
+
+    main(["preview", *sys.argv[1:]])
