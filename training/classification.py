@@ -34,24 +34,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def train(options: argparse.Namespace) -> None:
+def render(options: argparse.Namespace) -> None:
+    """Augmented lines that both classifiers learn from."""
     from training.classification_data import LinePlan, training_lines
+    from training.classification_renditions import render as write
+
+    plan = LinePlan(options.data, options.made, tuple(options.shards), tuple(options.without), options.seed)
+    write(training_lines(plan), options.number, options.seed, options.out)
+
+
+def train(options: argparse.Namespace) -> None:
     from training.classification_models import trainable
     from training.classification_training import Recipe, Training
 
     torch.manual_seed(options.seed)
-    plan = LinePlan(options.data, options.made, tuple(options.shards), tuple(options.without), options.seed)
     recipe = Recipe(
         minutes=options.minutes,
         steps=options.steps,
         batch=options.batch,
-        renditions=options.renditions,
         rate=options.rate,
         seed=options.seed,
         workers=options.workers,
     )
     device = select_device(options.device)
-    Training(trainable(options.engine), training_lines(plan), recipe, options.run, device).run()
+    Training(trainable(options.engine), options.renditions, recipe, options.run, device).run()
 
 
 def export(options: argparse.Namespace) -> None:
@@ -128,42 +134,57 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.classification", description=__doc__)
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: one per core")
     verbs = parser.add_subparsers(required=True)
+    rendering = verbs.add_parser("render", help="make augmented lines to train on")
+    rendering.set_defaults(verb=render)
+    _add_render(rendering)
     training = verbs.add_parser("train", help="train, or go on with an interrupted run")
-    _common(training, train)
+    _engine(training, train)
     _add_train(training)
     exporting = verbs.add_parser("export", help="averaged weights of a run, calibrated, as a folder to serve")
-    _common(exporting, export)
+    _engine(exporting, export)
+    _data(exporting)
     exporting.add_argument("--run", type=Path, required=True)
     exporting.add_argument("--to", type=Path, help="folder; default: the shipped weight of the engine")
     exporting.add_argument(
         "--hardware", default="2 CPU cores", help="what it was trained on, for the metadata"
     )
     judging = verbs.add_parser("evaluate", help="accuracy and calibration on the evaluation rows")
-    _common(judging, evaluate)
+    _engine(judging, evaluate)
+    _data(judging)
     judging.add_argument("--weights", help="as in serve_config.yaml; default: the shipped weight")
     judging.add_argument("--pretrained", help="open_clip tag, with --weights naming an open_clip model")
     judging.add_argument("--device", default="auto")
     return parser
 
 
-def _common(parser: argparse.ArgumentParser, verb: Any) -> None:
+def _engine(parser: argparse.ArgumentParser, verb: Any) -> None:
     parser.set_defaults(verb=verb)
     parser.add_argument("--engine", choices=("clip", "cnn"), required=True)
+
+
+def _data(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder of the labelled sets")
 
 
-def _add_train(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint and the curve")
-    parser.add_argument("--minutes", type=float, default=15.0)
-    parser.add_argument("--steps", type=int, help="end after so many steps, if that comes first")
-    parser.add_argument("--made", type=int, default=6000, help="lines to set in type; half as many by hand")
+def _add_render(parser: argparse.ArgumentParser) -> None:
+    _data(parser)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--number", type=int, default=30_000, help="renditions; training repeats them")
+    parser.add_argument("--made", type=int, default=4000, help="lines to set in type; half as many by hand")
     parser.add_argument("--shards", type=Path, nargs="*", default=[], help="folders of synthetic lines")
-    parser.add_argument("--renditions", type=int, default=30_000, help="after so many they repeat")
     parser.add_argument("--without", nargs="*", default=[], help="sources to leave out")
+    parser.add_argument("--seed", type=int, default=0)
+
+
+def _add_train(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--renditions", type=Path, required=True, help="folder written by render")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint and the curve")
+    parser.add_argument("--minutes", type=float, help="end after so many, pauses not counted")
+    parser.add_argument("--steps", type=int, default=3000, help="end after so many, if that comes first")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--device", default="auto")
 
 

@@ -11,14 +11,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from deployments.classification.preprocess import Box, Grey, InputSpec, fit_grey
 from deployments.classification.tensors import Normaliser
 from training.checkpoints import LAST, AveragedWeights, Budget, CurveLog, cosine_rate, load, save
-from training.classification_augment import augment
-from training.classification_data import Mixture, SourceLine
 from training.classification_models import TrainableKind
+from training.classification_renditions import RenditionSet
 
 logger = logging.getLogger(__name__)
 
@@ -30,44 +28,15 @@ class Recipe:
     minutes: float | None = 15.0
     steps: int | None = None
     batch: int = 64
-    renditions: int = 30_000
     rate: float = 2e-3
     warmup_steps: int = 100
     weight_decay: float = 2e-2
     clip: float = 2.0
     average_decay: float = 0.998
     seed: int = 0
-    workers: int = 1
+    workers: int = 0
     save_every_s: float = 20.0
     log_every_s: float = 15.0
-
-
-class RenditionSet(Dataset[tuple[Box, int]]):
-    """Random renditions: item ``i`` depends on the seed and ``i`` alone.
-
-    From ``renditions`` on they repeat, and come from memory: making one costs half as much as
-    learning from it.
-    """
-
-    def __init__(self, lines: Sequence[SourceLine], spec: InputSpec, recipe: Recipe) -> None:
-        self._mixture = Mixture(lines)
-        self._spec = spec
-        self._seed = recipe.seed
-        self._number = recipe.renditions
-        self._made: dict[int, tuple[Grey, int]] = {}
-
-    def __getitem__(self, index: int) -> tuple[Box, int]:
-        index %= self._number
-        if index not in self._made:
-            self._made[index] = self._make(index)
-        grey, kind = self._made[index]
-        return fit_grey(grey, self._spec), kind
-
-    def _make(self, index: int) -> tuple[Grey, int]:
-        rng = np.random.default_rng(np.random.SeedSequence([self._seed, index]))
-        line, kind = self._mixture.draw(rng)
-        scrap, _ = self._mixture.draw(rng)
-        return augment(line.grey, line.margin_px, scrap.grey, rng), kind
 
 
 class CurveOfKinds(CurveLog):
@@ -82,7 +51,7 @@ class Training:
     def __init__(
         self,
         classifier: TrainableKind,
-        lines: Sequence[SourceLine],
+        renditions: Path,
         recipe: Recipe,
         run_dir: Path,
         device: torch.device,
@@ -97,7 +66,7 @@ class Training:
         self.step = 0
         self.curve = CurveOfKinds(run_dir / "curve.csv")
         self.budget = Budget(recipe.minutes, recipe.steps, self._resume())
-        self._renditions = RenditionSet(lines, classifier.spec, recipe)
+        self._renditions = RenditionSet(renditions, classifier.spec, recipe.seed)
         self._normalise = Normaliser(classifier.spec, device)
 
     def run(self) -> None:

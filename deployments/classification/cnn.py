@@ -25,7 +25,7 @@ from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
 from deployments.types import Image, KindScore
-from deployments.weights import resolve
+from deployments.weights import WeightsError, resolve
 
 WARM_UP_CROPS = 50
 
@@ -112,6 +112,10 @@ class CnnEngine:
 
     def __init__(self, args: ClassificationArgs) -> None:
         weights = resolve(args.reference, self.name)
+        if not {"input", "architecture"} <= weights.metadata.keys():
+            raise WeightsError(
+                f"weights {args.reference!r}: metadata.json with input and architecture is missing"
+            )
         self.spec = InputSpec.model_validate(weights.metadata["input"])
         self._precision = Precision(select_device(args.device))
         model = KindNet(CnnArchitecture.model_validate(weights.metadata["architecture"]))

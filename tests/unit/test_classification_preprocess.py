@@ -17,7 +17,8 @@ from deployments.types import Image
 
 
 def spec(**changes: object) -> InputSpec:
-    values: dict[str, object] = {"height_px": 32, "width_px": 128, "channels": 1, "mean": (0.5,), "std": (0.5,)}
+    size: dict[str, object] = {"height_px": 32, "width_px": 128}
+    values = size | {"channels": 1, "mean": (0.5,), "std": (0.5,)}
     return InputSpec.model_validate(values | changes)
 
 
