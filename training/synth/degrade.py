@@ -55,7 +55,7 @@ def sample_degradation(rng: Rng, rough: float) -> Degradation:
         specks=int(rng.integers(1, 12)) if rng.random() < 0.12 else 0,
         jpeg_quality=int(rng.integers(22, 92)) if rng.random() < 0.55 else 0,
         inverted=bool(rng.random() < 0.025),
-        binary=bool(rng.random() < 0.08),
+        binary=bool(rng.random() < 0.06),
     )
 
 

@@ -20,7 +20,11 @@ _TYPEWRITER = re.compile(
     r"NimbusMono|Courier|courier|cmuntt|cmunvt|cmunst|FreeMono|GNUTypewriter|elite|cutive|xanh|monou|Compagnon|"
     r"LiberationMono|GWMono|pt-mono|PTMono|PTM|Cousine"
 )
-_CURSIVE_SHARE, _BLOCK_SHARE = 0.14, 0.08
+_JOINED = re.compile(
+    r"homemade-apple|cedarville|la-belle-aurore|dawning|meddon|haviland|muellerhoff|doulaise|delafield|alex-brush|"
+    r"allura|sacramento|parisienne|dancing-script|great-vibes|zeyada|nothing-you|Kristi|comforter|marck|bad-script"
+)
+_JOINED_SHARE, _CURSIVE_SHARE, _BLOCK_SHARE = 0.35, 0.14, 0.08
 _NARROW_HEAD_SHARE = 0.6
 
 
@@ -53,14 +57,17 @@ class FaceChoice:
         return _pick(rng, families)
 
     def hand(self, rng: Rng, script: Script) -> FontFace:
-        """A script face, or now and then an italic or a thin plain face to be bent like a hand."""
+        """A script face, joined ones for preference, or an italic or thin plain face to be bent."""
         roll = rng.random()
+        families = self._families["handwritten", script]
         pool: list[FontFace] = []
         if roll < _CURSIVE_SHARE + _BLOCK_SHARE:
             pool = [
                 f for f in (self._cursive if roll < _CURSIVE_SHARE else self._block) if script in f.scripts
             ]
-        return _pick(rng, [pool] if pool else self._families["handwritten", script])
+        elif roll > 1 - _JOINED_SHARE:
+            families = _only(families, lambda face: bool(_JOINED.search(face.name)))
+        return _pick(rng, [pool] if pool else families)
 
 
 def _families(faces: Sequence[FontFace], style: Style, script: Script) -> list[list[FontFace]]:

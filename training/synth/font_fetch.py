@@ -174,13 +174,13 @@ def _merge(parts: tuple[Path, ...], target: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         plain = []
         for number, path in enumerate(parts):
-            font = TTFont(path)
-            font.flavor = None
-            for table in _LAYOUT_TABLES:
-                if table in font:
-                    del font[table]
             plain.append(str(Path(scratch) / f"{number}.ttf"))
-            font.save(plain[-1])
+            with TTFont(path) as font:
+                font.flavor = None
+                for table in _LAYOUT_TABLES:
+                    if table in font:
+                        del font[table]
+                font.save(plain[-1])
         merged = Merger(Options(drop_tables=_LAYOUT_TABLES)).merge(plain)
         temporary = Path(scratch) / "merged.ttf"
         merged.save(temporary)
@@ -193,7 +193,8 @@ def drawn_characters(path: Path) -> frozenset[str]:
     A face that draws lower-case letters as capitals would teach the wrong case: its
     lower-case letters count as missing.
     """
-    mapped = set(TTFont(path, lazy=True).getBestCmap() or {})
+    with TTFont(path, lazy=True) as font_file:
+        mapped = set(font_file.getBestCmap() or {})
     font = ImageFont.truetype(str(path), 32, layout_engine=ImageFont.Layout.BASIC)
 
     def ink(character: str) -> bytes:

@@ -126,7 +126,7 @@ class LineSampler:
             wobble=_hand_wobble(level),
             process=process,
             process_strength=float(rng.beta(1.5, 1.5)) * (0.35 if process == "fax" else 1.0),
-            framing=sample_framing(rng, handwritten=True),
+            framing=_hand_framing(rng),
             degradation=sample_degradation(rng, rough=float(rng.beta(1.2, 2.6))),
             seed=int(rng.integers(2**62)),
         )
@@ -170,7 +170,7 @@ def _hand_style(rng: Rng, size_px: int) -> InkStyle:
     return InkStyle(
         letter_spacing_px=float(np.clip(rng.normal(0, 0.03), -0.05, 0.12)) * size_px,
         word_spacing_px=float(rng.uniform(-0.05, 0.5)) * size_px,
-        slant_deg=float(np.clip(rng.normal(5, 12), -25, 40)),
+        slant_deg=float(np.clip(rng.normal(7, 14), -25, 42)),
         weight_px=float(np.clip(rng.normal(0.4, 0.8), -0.4, 2.6)) * size_px / 40,
     )
 
@@ -193,6 +193,11 @@ def _print_framing(rng: Rng, process: Process) -> Framing:
     if process in _RECEIPT and rng.random() < 0.5:
         return replace(framing, stretch=float(np.clip(np.exp(rng.normal(-0.15, 0.25)), 0.55, 1.6)))
     return framing
+
+
+def _hand_framing(rng: Rng) -> Framing:
+    """Fast hands run wide."""
+    return replace(sample_framing(rng, handwritten=True), stretch=float(np.exp(rng.normal(0.08, 0.2))))
 
 
 def _hand_case(rng: Rng, text: str) -> str:
