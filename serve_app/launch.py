@@ -28,6 +28,7 @@ from typing import Any
 import yaml
 
 from serve_app.environment import ROOT, environment
+from serve_app.yaml_files import YamlError, parse
 
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
@@ -61,6 +62,12 @@ def is_ready(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def find_dashboard(line: str) -> str | None:
+    """The dashboard's address, if this line of Ray's output tells it."""
+    found = _DASHBOARD.search(line)
+    return "http://" + found["url"].removeprefix("http://") if found else None
 
 
 class ServeProcess:
@@ -101,8 +108,7 @@ class ServeProcess:
         assert self._child.stdout is not None
         for line in self._child.stdout:
             self.last_lines.append(line.rstrip())
-            if found := _DASHBOARD.search(line):
-                self.dashboard_url = "http://" + found["url"].removeprefix("http://")
+            self.dashboard_url = find_dashboard(line) or self.dashboard_url
             print(line, end="", flush=True)
 
 
@@ -173,8 +179,12 @@ def summary(url: str, dashboard_url: str | None, seconds: float) -> str:
 def run(path: Path, port: int | None, *, hub: bool) -> int:
     """Serve until a signal or until ``serve run`` ends; answers the exit code."""
     started_s = time.monotonic()
-    config = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    host, port_number = http_address(config, port)
+    try:
+        (config, *_) = parse(path.read_text(encoding="utf-8"))
+        host, port_number = http_address(config, port)
+    except (YamlError, ValueError, AttributeError) as error:
+        print(f"{path} is no Serve configuration: {error}; see make check-config", file=sys.stderr)
+        return NOT_STARTED
     if not port_is_free(host, port_number):
         message = f"port {port_number} of {host} is in use; stop what listens there or choose another:"
         print(f"{message} make serve PORT={port_number + 1}", file=sys.stderr)

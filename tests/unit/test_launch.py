@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from serve_app.environment import OFFLINE, QUIET_RAY, environment
+from serve_app.launch import NOT_STARTED, config_on_port, find_dashboard, http_address, run, summary
+
+
+def test_nothing_is_fetched_unless_the_hub_is_allowed() -> None:
+    assert OFFLINE.items() <= environment({}).items()
+    assert not OFFLINE.keys() & environment({}, hub=True).keys()
+
+
+def test_what_the_shell_sets_wins() -> None:
+    name = next(iter(QUIET_RAY))
+    assert environment({name: "mine", "HF_HUB_OFFLINE": "0"})[name] == "mine"
+    assert environment({"HF_HUB_OFFLINE": "0"})["HF_HUB_OFFLINE"] == "0"
+
+
+def test_the_repository_comes_first_on_the_python_path() -> None:
+    root = str(Path(__file__).resolve().parents[2])
+    assert environment({})["PYTHONPATH"] == root
+    assert environment({"PYTHONPATH": "/else where"})["PYTHONPATH"] == f"{root}:/else where"
+
+
+@pytest.mark.parametrize(
+    ("config", "port", "expected"),
+    [
+        ({}, None, ("127.0.0.1", 8000)),
+        ({"http_options": None}, None, ("127.0.0.1", 8000)),
+        ({"http_options": {"host": "0.0.0.0", "port": 80}}, None, ("0.0.0.0", 80)),
+        ({"http_options": {"port": 80}}, 90, ("127.0.0.1", 90)),
+    ],
+)
+def test_http_address(config: dict[str, Any], port: int | None, expected: tuple[str, int]) -> None:
+    assert http_address(config, port) == expected
+
+
+def test_another_port_goes_into_a_copy_that_vanishes(tmp_path: Path) -> None:
+    config = {"http_options": {"host": "0.0.0.0", "port": 1}, "applications": [{"name": "чтение"}]}
+    original = tmp_path / "serve.yaml"
+    with config_on_port(original, config, 2) as path:
+        copy = yaml.safe_load(path.read_text(encoding="utf-8"))
+    assert copy == {**config, "http_options": {"host": "0.0.0.0", "port": 2}}
+    assert not path.exists()
+    with config_on_port(original, config, None) as path:
+        assert path == original
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (
+            "Started. View the dashboard at \x1b[1m\x1b[32mhttp://127.0.0.1:8265 \x1b[39m",
+            "http://127.0.0.1:8265",
+        ),
+        ("View the dashboard at 127.0.0.1:8266", "http://127.0.0.1:8266"),
+        ("INFO scripts.py -- Running config file", None),
+    ],
+)
+def test_the_dashboard_is_found_in_the_output_of_ray(line: str, expected: str | None) -> None:
+    assert find_dashboard(line) == expected
+
+
+def test_the_summary_names_every_address() -> None:
+    text = summary("http://127.0.0.1:8000", "http://127.0.0.1:8265", 12.3)
+    for address in ("http://127.0.0.1:8000/ocr", "http://127.0.0.1:8000/docs", "http://127.0.0.1:8265"):
+        assert address in text
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "", "http_options: {port: many}"])
+def test_a_file_that_is_no_config_is_refused_in_words(
+    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "serve.yaml"
+    path.write_text(text, encoding="utf-8")
+    assert run(path, None, hub=False) == NOT_STARTED
+    assert f"{path} is no Serve configuration" in capsys.readouterr().err
