@@ -64,7 +64,7 @@ def measure(processes: list[psutil.Process], seconds: float) -> list[ProcessAtRe
 
 def _command(process: psutil.Process) -> list[str]:
     try:
-        return process.cmdline()
+        return list(process.cmdline())
     except (psutil.NoSuchProcess, psutil.AccessDenied):
         return []
 
