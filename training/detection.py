@@ -1,19 +1,18 @@
 """Train, export and evaluate the line detectors.
 
-python -m training.detection train --pages .cache/pages --minutes 55 --out runs/yolo-lines
-python -m training.detection export --run runs/yolo-lines --out weights/yolo-lines
-python -m training.detection evaluate --pages DIR --weights yolo-lines
+    python -m training.detection train --pages .cache/pages --minutes 55 --out runs/yolo-lines
+    python -m training.detection export --run runs/yolo-lines --out weights/yolo-lines
+    python -m training.detection evaluate --pages DIR --weights yolo-lines
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import json
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -22,34 +21,69 @@ from deployments.detection.engines import build_engine
 from deployments.detection.preprocess import InputSpec
 from training.detection_data import PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
-from training.detection_export import export_yolo
+from training.detection_export import export_run
 from training.detection_training import Plan, Run
 
-WIDTH = 0.1875
-
-
-def architecture(name: str = "yolov8", width: float = WIDTH) -> dict[str, Any]:
-    """An ultralytics architecture for one class, with direct box distances.
-
-    Their distance distributions (``reg_max`` 16) cannot reach further than 15 strides, while a
-    line of small print needs the finest stride and half the page's width.
-    """
-    from ultralytics.nn.tasks import yaml_model_load
-
-    network: dict[str, Any] = copy.deepcopy(yaml_model_load(f"{name}.yaml"))
-    network = {key: network[key] for key in ("backbone", "head")}
-    return {**network, "nc": 1, "reg_max": 1, "scale": "l", "scales": {"l": [0.33, width, 1024]}}
+if TYPE_CHECKING:
+    from training.detection_training import Task
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m training.detection", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
-    _add_train(verbs.add_parser("train", help="train a YOLO line detector from scratch"))
+    _add_train(verbs.add_parser("train", help="train a line detector from scratch"))
     _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
     _add_evaluate(verbs.add_parser("evaluate", help="precision, recall and F1 on labelled pages"))
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     options.run_verb(options)
+
+
+def train(options: argparse.Namespace) -> None:
+    """Train, or continue the run that ``--out`` holds."""
+    torch.set_num_threads(options.threads)
+    plan = Plan(
+        out=options.out,
+        minutes=options.minutes,
+        steps=options.steps,
+        batch=options.batch,
+        rate=options.rate,
+        seed=options.seed,
+        device=options.device,
+    )
+    run = Run(plan, _task(options))
+    run.resume()
+    run.train()
+
+
+def _task(options: argparse.Namespace) -> Task:
+    if options.engine == "craft":
+        from training.detection_craft import CraftTask
+
+        return CraftTask(options.pages, seed=options.seed)
+    from training.detection_yolo import YoloTask
+
+    return YoloTask(options.pages, InputSpec(), width=options.width, seed=options.seed)
+
+
+def export(options: argparse.Namespace) -> None:
+    """Write a run as a shipped weight."""
+    about = json.loads(options.about.read_text(encoding="utf-8")) if options.about else {}
+    print(export_run(options.engine, options.run, options.out, about))
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Print one row of measures for each set of pages."""
+    engine = build_engine(DetectionArgs(engine=options.engine, weights=options.weights))
+    engine.warm_up()
+    engine.configure(DetectionTuning(**options.tuning))
+    for source in options.pages:
+        print(f"{source.path.name:20} {evaluate_pages(engine, source.pages())}", flush=True)
+
+
+def _add_engine(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--engine", choices=["yolo", "craft"], default="yolo")
 
 
 def _add_pages(parser: argparse.ArgumentParser) -> None:
@@ -61,18 +95,20 @@ def _add_pages(parser: argparse.ArgumentParser) -> None:
         type=PageSource.parse,
         metavar="PATH[:ROWS][*WEIGHT]",
         help="a folder with labels.jsonl, or the yaml of a set in YOLO format; ROWS pages from its "
-        "start (from its end if negative), drawn WEIGHT times as often; repeatable",
+        "start (from its end if negative), drawn WEIGHT times as often; repeatable. Training craft "
+        "needs folders of synthetic pages written with their characters",
     )
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
+    _add_engine(parser)
     _add_pages(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and the curve")
     parser.add_argument("--minutes", type=float, help="training time, minutes")
     parser.add_argument("--steps", type=int, help="optimiser steps; the first limit reached ends the run")
     parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate")
-    parser.add_argument("--width", type=float, default=WIDTH, help="channel multiplier of YOLOv8")
+    parser.add_argument("--width", type=float, default=0.1875, help="yolo: channel multiplier of YOLOv8")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
     parser.add_argument("--device", default="cpu")
@@ -80,6 +116,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
+    _add_engine(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder of a training run")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weight; its name is the name")
     parser.add_argument("--about", type=Path, help="JSON object for the metadata: data, licences, commit")
@@ -87,46 +124,11 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_evaluate(parser: argparse.ArgumentParser) -> None:
+    _add_engine(parser)
     _add_pages(parser)
-    parser.add_argument("--engine", choices=["yolo", "craft"], default="yolo")
     parser.add_argument("--weights", default="", help="name, path or hub id; empty: the shipped ones")
     parser.add_argument("--tuning", type=json.loads, default={}, help="thresholds, as a JSON object")
     parser.set_defaults(run_verb=evaluate)
-
-
-def train(options: argparse.Namespace) -> None:
-    """Train, or continue the run that ``--out`` holds."""
-    torch.set_num_threads(options.threads)
-    plan = Plan(
-        out=options.out,
-        sources=tuple(options.pages),
-        architecture=architecture(width=options.width),
-        minutes=options.minutes,
-        steps=options.steps,
-        batch=options.batch,
-        rate=options.rate,
-        seed=options.seed,
-        device=options.device,
-    )
-    plan.out.mkdir(parents=True, exist_ok=True)
-    run = Run(plan)
-    run.resume()
-    run.train()
-
-
-def export(options: argparse.Namespace) -> None:
-    """Write a run as a shipped weight."""
-    about = json.loads(options.about.read_text(encoding="utf-8")) if options.about else {}
-    print(export_yolo(options.run, options.out, InputSpec(), about))
-
-
-def evaluate(options: argparse.Namespace) -> None:
-    """Print one row of measures for each set of pages."""
-    engine = build_engine(DetectionArgs(engine=options.engine, weights=options.weights))
-    engine.warm_up()
-    engine.configure(DetectionTuning(**options.tuning))
-    for source in options.pages:
-        print(f"{source.path.name:20} {evaluate_pages(engine, source.pages())}", flush=True)
 
 
 if __name__ == "__main__":

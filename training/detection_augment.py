@@ -81,7 +81,15 @@ def lean(boxes: npt.NDArray[np.float32], skew_deg: float) -> npt.NDArray[np.floa
     return np.stack(corners, axis=1).reshape(-1, 4, 2).astype(np.float32)
 
 
-def cut_window(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> Window:
+@dataclass(frozen=True, slots=True)
+class View:
+    """Where a window lies: its pixels, and the affine map from the page's points to its own."""
+
+    pixels: Image
+    from_page: geometry.Affine
+
+
+def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> View:
     """Draw one window of a page: scale, squeeze, slight turn, position, then light and noise."""
     page_height, page_width = page.pixels.shape[:2]
     scale = spec.scale(page_height, page_width) * _draw_factor(vary.scale, rng)
@@ -100,9 +108,14 @@ def cut_window(page: Straightened, spec: InputSpec, vary: Variation, rng: np.ran
     else:
         turn = np.column_stack([np.eye(2), -shift])
         pixels = _cut(small, shift, vary)
-    to_window = np.column_stack([turn[:, :2] * shrink, turn[:, 2]])
-    boxes = _window_boxes(geometry.transform_points(page.quads, to_window), vary)
-    return Window(vary_light(pixels, rng), boxes)
+    return View(vary_light(pixels, rng), np.column_stack([turn[:, :2] * shrink, turn[:, 2]]))
+
+
+def cut_window(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> Window:
+    """A window with the boxes of the lines in it."""
+    view = draw_view(page, spec, vary, rng)
+    quads = geometry.transform_points(page.quads, view.from_page)
+    return Window(view.pixels, _window_boxes(quads, vary))
 
 
 def windows(

@@ -1,4 +1,4 @@
-"""From a training run to a shipped weight: safetensors, metadata, model card."""
+"""From a training run to a shipped weight: safetensors and metadata."""
 
 from __future__ import annotations
 
@@ -23,39 +23,51 @@ class ExportError(Exception):
     """A run cannot be exported; the message says why."""
 
 
-def export_yolo(run: Path, out: Path, spec: InputSpec, training: Mapping[str, Any]) -> Path:
+def export_run(
+    engine: str, run: Path, out: Path, about: Mapping[str, Any], spec: InputSpec | None = None
+) -> Path:
     """Write a run's averaged weights in half precision, with what an engine needs to read them.
 
-    ``training`` joins the run's own steps and hours in the metadata: data, licences, commit.
+    ``about`` joins the run's own steps, samples, seed and hours in the metadata's ``training``;
+    its ``results``, if any, become the metadata's.
     """
     state = checkpoints.load(run / checkpoints.LAST)
     if state is None:
         raise ExportError(f"{run}: holds no {checkpoints.LAST}")
-    values = {name: _compact(value) for name, value in state["average"]["values"].items()}
     out.mkdir(parents=True, exist_ok=True)
-    save_file(values, out / MODEL_FILE)
+    if engine == "craft":
+        from training.detection_craft import SPEC, save_checkpoint
+
+        spec = spec or SPEC
+        save_checkpoint(state, out)
+    else:
+        spec = spec or InputSpec()
+        values = {name: _compact(value) for name, value in state["average"]["values"].items()}
+        save_file(values, out / MODEL_FILE)
+    told = dict(about)
     metadata = {
         "name": out.name,
-        "engine": "yolo",
+        "engine": engine,
         "format": FORMAT,
         "sha256": {MODEL_FILE: sha256(out / MODEL_FILE)},
         "input": asdict(spec),
         "architecture": state["architecture"],
-        "training": {**training, "steps": state["step"], "hours": round(state["spent_s"] / 3600, 3)},
-        "results": {},
+        "results": told.pop("results", {}),
+        "training": {
+            **told,
+            "steps": state["step"],
+            "samples": state["windows"],
+            "seed": state["seed"],
+            "hours": round(state["spent_s"] / 3600, 3),
+        },
     }
-    write_metadata(out, metadata)
+    text = json.dumps(metadata, indent=2, ensure_ascii=False)
+    (out / METADATA).write_text(text + "\n", encoding="utf-8")
     return out
 
 
-def write_metadata(out: Path, metadata: Mapping[str, Any]) -> None:
-    """Write ``metadata.json`` of a weight."""
-    text = json.dumps(metadata, indent=2, ensure_ascii=False)
-    (out / METADATA).write_text(text + "\n", encoding="utf-8")
-
-
 def _compact(value: Tensor) -> Tensor:
-    """Half precision; float16 has the finer mantissa, and weights lie well within its range."""
+    """Half precision: float16 for its finer mantissa, bfloat16 for what is beyond its range."""
     if not value.is_floating_point():
         return value.contiguous()
     if float(value.abs().max()) > torch.finfo(torch.float16).max / 2:

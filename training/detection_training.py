@@ -1,4 +1,4 @@
-"""The YOLO training loop: windows of pages, ultralytics' own loss, bf16, a schedule by time.
+"""The training loop of the detectors: bf16, averaged weights, a schedule by time, resumable.
 
 Ultralytics' trainer switches mixed precision off on a CPU, where bf16 is what makes training
 affordable, and it trains on squares; this loop keeps their network and their loss.
@@ -9,37 +9,28 @@ from __future__ import annotations
 import csv
 import logging
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import DataLoader, IterableDataset
 
-from deployments.detection.preprocess import InputSpec
-from deployments.detection.yolo_network import LineLoss, build_network
 from training import checkpoints
-from training.detection_augment import Variation, Window, windows
-from training.detection_data import LabelledPage, PageSource
 
 logger = logging.getLogger(__name__)
 
-CURVE = ("step", "minutes", "windows", "rate", "loss", "box", "cls")
-WARMUP_STEPS = 150
+LOG_EVERY = 50
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything a run depends on."""
+    """What a run depends on besides its task. The first limit reached, time or steps, ends it."""
 
     out: Path
-    sources: tuple[PageSource, ...]
-    architecture: dict[str, Any]
-    input: InputSpec = field(default_factory=InputSpec)
-    variation: Variation = field(default_factory=Variation)
     minutes: float | None = None
     steps: int | None = None
     batch: int = 4
@@ -47,49 +38,40 @@ class Plan:
     seed: int = 0
     workers: int = 1
     device: str = "cpu"
+    warmup_steps: int = 150
     save_every: int = 200
 
 
-class WindowStream(IterableDataset[Window]):
-    """Endless random windows; ``epoch`` keeps a resumed run from repeating what it has seen."""
+class Task(Protocol):
+    """A network, what it learns from, and how wrong it is."""
 
-    def __init__(self, plan: Plan, epoch: int) -> None:
-        self._plan = plan
-        self._epoch = epoch
-        pages: list[LabelledPage] = []
-        weights: list[float] = []
-        for source in plan.sources:
-            found = [page for page in source.pages() if len(page.quads)]
-            pages += found
-            weights += [source.weight] * len(found)
-        self._pages, self._weights = pages, np.array(weights)
+    network: nn.Module
+    architecture: dict[str, Any]
 
-    def __iter__(self) -> Iterator[Window]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self._plan.seed, self._epoch, worker.id if worker else 0])
-        return windows(self._pages, self._weights, self._plan.input, self._plan.variation, rng)
+    def stream(self, seed: int, epoch: int) -> IterableDataset[Any]:
+        """Endless random examples; ``epoch`` keeps a resumed run from repeating itself."""
+        ...
 
+    def collate(self, examples: list[Any]) -> tuple[Tensor, ...]:
+        """A batch; its first tensor is the images, ``uint8 (N, 3, H, W)``."""
+        ...
 
-def collate(batch: list[Window]) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixels ``uint8 (N, 3, H, W)`` channels-last, boxes ``(M, 4)`` and their owners ``(M,)``."""
-    pixels = torch.from_numpy(np.stack([window.pixels for window in batch])).permute(0, 3, 1, 2)
-    boxes = torch.from_numpy(np.concatenate([window.boxes for window in batch]))
-    counts = torch.tensor([len(window.boxes) for window in batch])
-    return pixels, boxes, torch.repeat_interleave(torch.arange(len(batch)), counts).float()
+    def loss(self, images: Tensor, truth: tuple[Tensor, ...]) -> tuple[Tensor, Mapping[str, float]]:
+        """Mean loss of images in ``[0, 1]``, and its parts; called under autocast."""
+        ...
 
 
 class Run:
-    """One training run: the network, its averaged weights, and what a checkpoint holds."""
+    """One training run: a task, its averaged weights, and what a checkpoint holds."""
 
-    def __init__(self, plan: Plan) -> None:
-        torch.manual_seed(plan.seed)
+    def __init__(self, plan: Plan, task: Task) -> None:
         self.plan = plan
+        self.task = task
         self.device = torch.device(plan.device)
-        network = build_network(plan.architecture).to(self.device, memory_format=torch.channels_last)
-        self.network = network.train()
-        self.average = checkpoints.AveragedWeights(network, decay=0.998)
-        self.optimizer = torch.optim.AdamW(_groups(network), lr=plan.rate, betas=(0.9, 0.99))
-        self.loss = LineLoss(network)
+        self.network = task.network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.network.train()
+        self.average = checkpoints.AveragedWeights(self.network, decay=0.998)
+        self.optimizer = torch.optim.AdamW(_groups(self.network), lr=plan.rate, betas=(0.9, 0.99))
         self.step = 0
         self.resumes = 0
         self.budget = checkpoints.Budget(plan.minutes, plan.steps)
@@ -115,22 +97,25 @@ class Run:
             "step": self.step,
             "resumes": self.resumes,
             "spent_s": self.budget.spent_s,
-            "architecture": self.plan.architecture,
+            "windows": self.step * self.plan.batch,
+            "seed": self.plan.seed,
+            "architecture": self.task.architecture,
         }
         checkpoints.save(self.plan.out / checkpoints.LAST, state)
 
     def train(self) -> None:
         """Train until the plan's limit, writing checkpoints and the curve as it goes."""
-        stream = WindowStream(self.plan, self.resumes)
+        self.plan.out.mkdir(parents=True, exist_ok=True)
+        stream = self.task.stream(self.plan.seed, self.resumes)
         loader = DataLoader(
-            stream, batch_size=self.plan.batch, num_workers=self.plan.workers, collate_fn=collate
+            stream, batch_size=self.plan.batch, num_workers=self.plan.workers, collate_fn=self.task.collate
         )
         shown: list[dict[str, float]] = []
-        for batch in loader:
+        for images, *truth in loader:
             if self.budget.progress(self.step) >= 1:
                 break
-            shown.append(self.advance(*batch))
-            if self.step % 50 == 0:
+            shown.append(self.advance(images, *truth))
+            if self.step % LOG_EVERY == 0:
                 self._log(shown)
                 shown.clear()
             if self.step % self.plan.save_every == 0:
@@ -139,50 +124,40 @@ class Run:
             self._log(shown)
         self.save()
 
-    def advance(self, pixels: Tensor, boxes: Tensor, owners: Tensor) -> dict[str, float]:
+    def advance(self, images: Tensor, *truth: Tensor) -> dict[str, float]:
         """One optimiser step; returns the loss and its parts."""
-        rate = checkpoints.cosine_rate(
-            self.plan.rate, self.budget.progress(self.step), self.step, WARMUP_STEPS
-        )
+        progress = self.budget.progress(self.step)
+        rate = checkpoints.cosine_rate(self.plan.rate, progress, self.step, self.plan.warmup_steps)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        images = pixels.to(self.device).float().div_(255)
+        on_device = tuple(value.to(self.device) for value in truth)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            outputs = self.network(images)
-        loss, parts = self.loss(outputs, boxes.to(self.device), owners.to(self.device))
+            loss, parts = self.task.loss(images.to(self.device).float().div_(255), on_device)
         if not math.isfinite(value := loss.item()):
             raise FloatingPointError(f"the loss is {value} at step {self.step}")
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
         self.optimizer.step()
         self.average.update(self.network)
         self.step += 1
-        return {"loss": value, "rate": rate, **parts}
+        return {"rate": rate, "loss": value, **parts}
 
     def _log(self, shown: list[dict[str, float]]) -> None:
-        mean = {key: float(np.mean([row[key] for row in shown])) for key in shown[0]}
-        row = {
-            "step": self.step,
-            "minutes": self.budget.spent_s / 60,
-            "windows": self.step * self.plan.batch,
-            "rate": shown[-1]["rate"],
-            "loss": mean["loss"],
-            "box": mean["box_loss"],
-            "cls": mean["cls_loss"],
-        }
+        row = {"step": self.step, "minutes": self.budget.spent_s / 60, "windows": self.step * self.plan.batch}
+        row |= {key: float(np.mean([entry[key] for entry in shown])) for key in shown[0]}
         path = self.plan.out / "curve.csv"
         is_new = not path.exists()
         with path.open("a", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             if is_new:
-                writer.writerow(CURVE)
-            writer.writerow([f"{row[name]:.5g}" for name in CURVE])
+                writer.writerow(row)
+            writer.writerow([f"{value:.5g}" for value in row.values()])
         logger.info("step %(step)d, %(minutes).1f min: loss %(loss).3f", row)
 
 
-def _groups(network: torch.nn.Module) -> list[dict[str, Any]]:
-    """Weight decay for the convolutions' kernels alone."""
+def _groups(network: nn.Module) -> list[dict[str, Any]]:
+    """Weight decay for the kernels alone."""
     kernels = [value for value in network.parameters() if value.ndim > 1]
     others = [value for value in network.parameters() if value.ndim <= 1]
     return [{"params": kernels, "weight_decay": 0.02}, {"params": others, "weight_decay": 0.0}]

@@ -14,7 +14,7 @@ from torch import nn
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to, page_quad
 from deployments.detection.skew import estimate_skew
-from deployments.detection.yolo_boxes import select_lines
+from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import for_inference, load_pt, load_safetensors, predict
 from deployments.engine import Prepared
 from deployments.errors import OcrError, Outcome
@@ -91,9 +91,8 @@ class YoloEngine:
 
     def _finish(self, found: Candidates) -> PageLines:
         tuning = self._tuning
-        boxes, scores = select_lines(
-            found.boxes, found.scores, tuning.iou, tuning.containment, tuning.max_lines
-        )
+        selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
+        boxes, scores = select_lines(found.boxes, found.scores, selection)
         lines = []
         for box, score in zip(boxes, scores, strict=True):
             quad = page_quad(box, found.page)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -10,23 +12,35 @@ from torchvision.ops import nms
 Floats = npt.NDArray[np.float32]
 
 MAX_CANDIDATES = 3000
+SAME_ROW = 0.6
+SAME_LINE = 0.1
 
 
-def select_lines(
-    boxes: Floats, scores: Floats, iou: float, containment: float, max_lines: int
-) -> tuple[Floats, Floats]:
-    """Drop duplicates, then fragments of surer lines; the surest first.
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """When two boxes are one line.
 
-    ``boxes`` is ``(N, 4)`` left, top, right, bottom; ``scores`` ``(N,)``. ``iou`` is the overlap
-    from which two boxes are one line, ``containment`` the share of a box that may lie inside one
-    surer box before it counts as a piece of it.
+    ``iou``: overlap from which the weaker box is a duplicate; ``containment``: share of a box
+    within one surer box from which it is a fragment; ``max_lines``: boxes kept, the surest first.
+    """
+
+    iou: float
+    containment: float
+    max_lines: int
+
+
+def select_lines(boxes: Floats, scores: Floats, selection: Selection) -> tuple[Floats, Floats]:
+    """Drop duplicates and fragments, join pieces of one line; the surest first.
+
+    ``boxes`` is ``(N, 4)`` left, top, right, bottom; ``scores`` ``(N,)``.
     """
     order = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
     boxes, scores = boxes[order], scores[order]
-    kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), iou).numpy()
+    kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), selection.iou).numpy()
     boxes, scores = boxes[kept], scores[kept]
-    whole = ~_fragments(boxes, containment)
-    return boxes[whole][:max_lines], scores[whole][:max_lines]
+    whole = ~_fragments(boxes, selection.containment)
+    boxes, scores = _join_pieces(boxes[whole], scores[whole])
+    return boxes[: selection.max_lines], scores[: selection.max_lines]
 
 
 def _fragments(boxes: Floats, containment: float) -> npt.NDArray[np.bool_]:
@@ -37,3 +51,31 @@ def _fragments(boxes: Floats, containment: float) -> npt.NDArray[np.bool_]:
     area = np.clip(boxes[:, 2:] - boxes[:, :2], 1e-6, None).prod(axis=1)
     inside = np.tril(shared / area[:, None], k=-1)
     return np.asarray((inside >= containment).any(axis=1))
+
+
+def _join_pieces(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    """Join boxes that overlap end to end in one row: a long line that was found in pieces.
+
+    Two lines side by side do not overlap, and lines above each other share little height. A
+    joined box has the height and the score of its surest piece.
+    """
+    if len(boxes) < 2:
+        return boxes, scores
+    left, top, right, bottom = boxes.T
+    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
+    narrower = np.minimum((right - left)[:, None], right - left)
+    one_line = (down > SAME_ROW * height) & (across > SAME_LINE * narrower)
+    joined = boxes.copy()
+    taken = np.zeros(len(boxes), bool)
+    heads = []
+    for index in range(len(boxes)):
+        if taken[index]:
+            continue
+        pieces = one_line[index] & ~taken
+        pieces[index] = True
+        taken |= pieces
+        joined[index, 0], joined[index, 2] = left[pieces].min(), right[pieces].max()
+        heads.append(index)
+    return joined[heads], scores[heads]

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deployments import geometry
+from deployments.detection.preprocess import InputSpec
+from training.detection_augment import Straightened, Variation, cut_window, lean, quads_skew
+from training.detection_data import DataError, LabelledPage, PageSource, load_image
+from training.detection_heatmaps import CharacterLine, draw_heatmaps, read_characters
+
+FIXED = Variation(64, 64, scale=(1.0, 1.0001), squeeze=(1.0, 1.0001), turn_deg=0.0)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((50, 80, 3), 255, np.uint8))
+    polygon = [[0, 5], [30, 0], [30, 10], [0, 15]]
+    rows = [
+        {"image": "a.png", "lines": [{"bbox": [1, 2, 30, 10]}]},
+        {"image": "a.png", "lines": [{"polygon": polygon, "bbox": [0, 0, 30, 15]}]},
+        {"image": "a.png", "lines": []},
+    ]
+    (tmp_path / "labels.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    return tmp_path
+
+
+def test_boxes_and_polygons_are_read(folder: Path) -> None:
+    boxed, slanted, empty = PageSource(folder).pages()
+    assert boxed.boxes.tolist() == [[1, 2, 30, 10]] and not boxed.is_exact
+    assert slanted.quads[0].tolist() == [[0, 5], [30, 0], [30, 10], [0, 15]] and slanted.is_exact
+    assert empty.quads.shape == (0, 4, 2) and empty.boxes.shape == (0, 4)
+    assert load_image(boxed.image).shape == (50, 80, 3)
+
+
+def test_rows_count_from_the_start_or_the_end(folder: Path) -> None:
+    assert PageSource.parse(f"{folder}:2*0.5") == PageSource(folder, 2, 0.5)
+    assert len(PageSource.parse(f"{folder}:2").pages()) == 2
+    assert [len(page.quads) for page in PageSource.parse(f"{folder}:-2").pages()] == [1, 0]
+
+
+@pytest.mark.parametrize("text", ["a:b", "a*b", "a:1:2"])
+def test_a_source_that_makes_no_sense_is_refused(text: str) -> None:
+    with pytest.raises(DataError, match="PATH"):
+        PageSource.parse(text)
+
+
+@pytest.mark.parametrize(
+    "row",
+    ["not json", "{}", '{"image": "a", "lines": [{}]}', '{"image": "a", "lines": [{"polygon": [[0, 0]]}]}'],
+)
+def test_bad_rows_are_named(tmp_path: Path, row: str) -> None:
+    (tmp_path / "labels.jsonl").write_text(row)
+    with pytest.raises(DataError, match=r"labels\.jsonl:1"):
+        PageSource(tmp_path).pages()
+
+
+def test_missing_files_are_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"labels\.jsonl"):
+        PageSource(tmp_path).pages()
+    with pytest.raises(DataError, match="image"):
+        load_image(tmp_path / "image.png")
+    with pytest.raises(DataError, match=r"chars\.jsonl"):
+        list(read_characters(tmp_path))
+    (tmp_path / "set.yaml").write_text("path: .\n")
+    with pytest.raises(DataError, match="train"):
+        PageSource(tmp_path / "set.yaml").pages()
+
+
+def test_yolo_rows_are_checked(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "images/a.png"), np.zeros((100, 200, 3), np.uint8))
+    (tmp_path / "set.yaml").write_text("train: images\n")
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.5 0.2\n\n3 0.1 0.1 0.3 0.1 0.3 0.4\n")
+    (page,) = PageSource(tmp_path / "set.yaml").pages()
+    np.testing.assert_allclose(page.boxes, [[50, 40, 100, 20], [20, 10, 40, 30]], atol=1e-4)
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.5\n")
+    with pytest.raises(DataError, match=r"a\.txt:1"):
+        PageSource(tmp_path / "set.yaml").pages()
+
+
+def test_a_leaning_line_fills_its_box() -> None:
+    quad = lean(np.array([[100, 50, 400, 70]], np.float32), 5.0)[0]
+    # tan 5 degrees over 400 px is 35 px: the other 35 px of the box are the line's own height.
+    assert quad_height(quad) == pytest.approx(35, abs=0.1)
+    assert geometry.quad_bounds(quad) == pytest.approx((100, 50, 400, 70), abs=0.1)
+    assert quads_skew(quad[None]) == pytest.approx(5.0, abs=0.01)
+    upright = lean(np.array([[100, 50, 400, 70]], np.float32), 0.0)[0]
+    np.testing.assert_allclose(upright, geometry.quad_from_box((100, 50, 400, 70)))
+
+
+def quad_height(quad: np.ndarray) -> float:
+    return float(quad[3, 1] - quad[0, 1])
+
+
+@pytest.mark.parametrize("skew_deg", [0.0, 4.0, -9.0])
+def test_boxes_of_a_window_lie_on_the_ink(skew_deg: float) -> None:
+    straight = np.full((300, 260, 3), 255, np.uint8)
+    straight[140:152, 90:170] = 0
+    affine, size = geometry.rotation(skew_deg, 260, 300)
+    page = geometry.warp(straight, affine, size, fill=255)
+    quad = geometry.transform_points(geometry.quad_from_box((90, 140, 80, 12)), affine)
+    rng = np.random.default_rng(3)
+    vary = Variation(300, 160, scale=(0.9, 1.1), squeeze=(0.9, 1.1), turn_deg=0.0)
+    for _ in range(5):
+        window = cut_window(Straightened(page, quad[None], skew_deg), InputSpec(), vary, rng)
+        for x, y, width, height in window.boxes * np.array([160, 300, 160, 300]):
+            left, top, bottom = round(x - width / 2), round(y - height / 2), round(y + height / 2)
+            columns = window.pixels[:, left : round(x)]
+            assert columns[top:bottom].mean() + 60 < columns[max(0, top - 8) : top - 2].mean()
+            assert height == pytest.approx(12, abs=4)
+
+
+def test_windows_repeat_from_a_seed_and_drop_what_they_cut_off(tmp_path: Path) -> None:
+    page = Straightened(
+        np.full((64, 128, 3), 255, np.uint8), geometry.quad_from_box((10, 50, 60, 40))[None], 0.0
+    )
+    one, other = (cut_window(page, InputSpec(), FIXED, np.random.default_rng(7)) for _ in range(2))
+    np.testing.assert_array_equal(one.pixels, other.pixels)
+    assert one.boxes.shape == (0, 4)  # only 14 of 40 px of the line are on the page
+    assert LabelledPage(tmp_path, page.quads, False).boxes.shape == (1, 4)
+
+
+def test_heatmaps_by_hand() -> None:
+    quads = np.stack([geometry.quad_from_box((left, 8, 8, 16)) for left in (8, 16, 40)])
+    line = CharacterLine(quads.astype(np.float32), np.array([0, 1, 3]))
+    maps = draw_heatmaps((line,), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 16))
+    assert maps.shape == (2, 16, 32) and maps.max() <= 1
+    # Middles on the map: (6, 8), (10, 8), (22, 8); sides 4 x 8, so sigma is 1 x 2.
+    assert maps[0, 8, 6] == pytest.approx(np.exp(-(0.5**2) / 2 - (0.25**2) / 2), rel=1e-4)
+    assert maps[0, 8, 8] < maps[0, 8, 6]
+    # One pair of neighbours: the third character follows a space.
+    assert maps[1].sum() > 0 and maps[1, :, 14:].max() < 0.05
+    assert int(maps[1].max(axis=0).argmax()) in (7, 8)

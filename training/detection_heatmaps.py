@@ -1,0 +1,103 @@
+"""Truth for CRAFT: a Gaussian in every character's box, and one between neighbours of a word.
+
+Baek et al., "Character Region Awareness for Text Detection", CVPR 2019, section 3.2.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from deployments.geometry import Affine, transform_points
+from training.detection_data import DataError
+
+Map = npt.NDArray[np.float32]
+Quads = npt.NDArray[np.float32]
+
+# Standard deviation of a character's Gaussian, as a share of its box's side.
+SPREAD = 0.25
+MIN_SIGMA_PX = 0.5
+# The affinity box joins the centroids of the upper and lower triangles of two neighbours.
+AFFINITY_HEIGHT = 2 / 3
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterLine:
+    """Characters of a line in order: quads ``(N, 4, 2)`` and their places in the text ``(N,)``."""
+
+    quads: Quads
+    places: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class CharacterPage:
+    """An image on disk and the characters of its lines."""
+
+    image: Path
+    lines: tuple[CharacterLine, ...]
+
+
+def read_characters(folder: Path) -> Iterator[CharacterPage]:
+    """Pages of a synthetic set that was written with its characters."""
+    path = folder / "chars.jsonl"
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; write the pages with their characters")
+    with path.open(encoding="utf-8") as file:
+        for number, row in enumerate(file, start=1):
+            try:
+                page = json.loads(row)
+                lines = tuple(_line(line) for line in page["lines"] if line["quads"])
+                yield CharacterPage(folder / page["image"], lines)
+            except (ValueError, KeyError, TypeError) as error:
+                raise DataError(f"{path}:{number}: not a page of characters: {error!r}") from error
+
+
+def draw_heatmaps(
+    lines: tuple[CharacterLine, ...], to_map: Affine, size_px: tuple[int, int]
+) -> npt.NDArray[np.float32]:
+    """Maps ``float32 (2, h, w)``: characters, affinities; ``size_px`` is (width, height).
+
+    ``to_map`` takes page pixels to map pixels; lines are taken to be upright there.
+    """
+    width, height = size_px
+    maps = np.zeros((2, height, width), np.float32)
+    for line in lines:
+        quads = transform_points(line.quads, to_map)
+        middles = quads.mean(axis=1)
+        sides = quads.max(axis=1) - quads.min(axis=1)
+        for middle, side in zip(middles, sides, strict=True):
+            _add_gaussian(maps[0], middle, side)
+        follows = np.flatnonzero(np.diff(line.places) == 1)
+        for index in follows:
+            one, other = middles[index], middles[index + 1]
+            low = AFFINITY_HEIGHT * float(sides[index, 1] + sides[index + 1, 1]) / 2
+            _add_gaussian(maps[1], (one + other) / 2, np.array([abs(other[0] - one[0]), low]))
+    return maps
+
+
+def _line(line: dict[str, list[object]]) -> CharacterLine:
+    quads = np.array(line["quads"], np.float32).reshape(-1, 4, 2)
+    places = np.array(line["index"], np.int64)
+    if len(quads) != len(places):
+        raise ValueError(f"{len(quads)} characters, {len(places)} places")
+    return CharacterLine(quads, places)
+
+
+def _add_gaussian(target: Map, middle: npt.NDArray[np.float32], side: npt.NDArray[np.float32]) -> None:
+    """Raise a map to an upright Gaussian that falls to a seventh at the box's sides."""
+    height, width = target.shape
+    sigma = np.maximum(SPREAD * side, MIN_SIGMA_PX)
+    reach = 3 * sigma
+    left, top = np.maximum(np.floor(middle - reach), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(middle + reach), (width, height)).astype(int)
+    if left >= right or top >= bottom:
+        return
+    across = np.exp(-np.square((np.arange(left, right) + 0.5 - middle[0]) / sigma[0]) / 2)
+    down = np.exp(-np.square((np.arange(top, bottom) + 0.5 - middle[1]) / sigma[1]) / 2)
+    window = target[top:bottom, left:right]
+    np.maximum(window, np.outer(down, across), out=window, casting="same_kind")
