@@ -37,9 +37,6 @@ QUIET_RAY = {
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
 }
 
-# A busy or slow machine needs more than half a minute to start Ray.
-PATIENT_RAY = {"RAY_raylet_start_wait_time_s": "180"}
-
 # Weights are in the repository: nothing may be fetched while serving, nor tried and waited for.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -54,4 +51,4 @@ ALWAYS = {"YOLO_AUTOINSTALL": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRAC
 def environment(base: Mapping[str, str], *, hub: bool = False) -> dict[str, str]:
     """Environment of ``serve run``: ``base`` wins over all defaults; ``hub`` allows downloads."""
     path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
-    return {**QUIET_RAY, **PATIENT_RAY, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}
+    return {**QUIET_RAY, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}

@@ -11,7 +11,6 @@ for name, value in {
     "YOLO_OFFLINE": "1",
     "YOLO_AUTOINSTALL": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_raylet_start_wait_time_s": "180",
     # The throw-away Ray of the serve tests listens on this machine only; its REST is used bare.
     "RAY_AUTH_MODE": "disabled",
 }.items():
