@@ -94,6 +94,7 @@ def export(options: argparse.Namespace) -> None:
 
 def evaluate(options: argparse.Namespace) -> None:
     """Print accuracy and calibration of every set's evaluation rows; write them beside the weights."""
+    from training.classification_card import model_card
     from training.classification_evaluation import as_json, table
     from training.classification_evaluation import evaluate as judge
 
@@ -117,6 +118,7 @@ def evaluate(options: argparse.Namespace) -> None:
             for name, result in results.items()
         }
         _write(directory / METADATA, metadata)
+        (directory / "README.md").write_text(model_card(metadata), encoding="utf-8")
 
 
 def _write(path: Path, value: object) -> None:

@@ -23,10 +23,10 @@ from deployments.types import Kind
 CLIP_CONFIG: dict[str, Any] = {
     "embed_dim": 64,
     "vision_cfg": {
-        "timm_model_name": "mobilenetv4_conv_small_050",
+        "timm_model_name": "test_resnet",
         "timm_model_pretrained": False,
         "timm_pool": "avg",
-        "timm_proj": "",
+        "timm_proj": "linear",
         "image_size": [48, 192],
     },
     "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
@@ -106,7 +106,7 @@ class TrainableClip:
     """
 
     engine = "clip"
-    is_bf16_faster = False  # 269 ms a step of 64 lines, f32 177 ms
+    is_bf16_faster = True  # 159 ms a step of 64 lines, f32 278 ms
 
     def __init__(self) -> None:
         self.spec = InputSpec(

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from deployments.classification.config import ClassificationArgs, EngineName
-from deployments.classification.engines import build_engine
+from deployments.classification.config import EngineName
 from deployments.classification.scores import KINDS
 from deployments.types import Kind, KindScore
 from training import classification, classification_evaluation
@@ -24,7 +23,7 @@ from training.classification_data import (
     labelled_crops,
     real_lines,
 )
-from training.classification_evaluation import evaluate, summarise, table
+from training.classification_evaluation import summarise, table
 from training.classification_models import TrainableClip, TrainableCnn, trainable
 from training.classification_renditions import RenditionSet, render
 from training.classification_training import Recipe, Training, averaged
@@ -198,13 +197,14 @@ def test_from_lines_to_a_served_weight_by_the_commands(
     metadata = json.loads((weights / "metadata.json").read_text())
     assert metadata["engine"] == engine and metadata["calibration"]["temperature"] > 0
     assert metadata["training"]["samples"] == int(steps) * 16
-    served = build_engine(ClassificationArgs(engine=engine, weights=str(weights), device="cpu"))
-    results = evaluate(served, sets, ["typewritten_en", "receipts_en"])
-    assert results["all"].n == 18
+    classification.main(["evaluate", *common, "--data", str(sets), "--weights", str(weights)])
+    results = json.loads((weights / "results.json").read_text())
+    assert results["typewritten_en"]["n"] == 9 and results["all"]["n"] == 9 * len(TRAINING_ROWS)
     if engine == "cnn":
         # Bars against strokes is easy: a few dozen steps must tell held-out lines apart.
-        assert results["all"].accuracy >= 0.8
-    assert "| all | 18 |" in table(results)
+        assert results["all"]["accuracy"] >= 0.8
+    card = (weights / "README.md").read_text()
+    assert f"| all | 63 | {results['all']['accuracy']:.4f} |" in card and "GPL-3.0" in card
 
 
 def test_the_averaged_weights_of_a_run_are_what_counts(renditions: Path, tmp_path: Path) -> None:
@@ -241,3 +241,4 @@ def test_results_count_by_hand() -> None:
     )
     assert result.ece == pytest.approx(0.75 / 4)
     assert result.wrong == ("set: text",)
+    assert "| mine | 4 | 0.7500 | 0.1875 | 1.0000 | 0.5000 |" in table({"mine": result})
