@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from deployments.precision import select_device
+from deployments.weights import resolve
 from training.lines_data import BatchPlan, Source
 
 
@@ -38,7 +39,7 @@ def train(options: argparse.Namespace) -> None:
         seed=options.seed,
         workers=options.workers,
     )
-    reader = trainable(options.engine)
+    reader = trainable(options.engine, options.start_from)
     Training(reader, recipe, options.run, select_device(options.device)).run()
 
 
@@ -56,6 +57,10 @@ def evaluate(options: argparse.Namespace) -> None:
     print(as_table(results))
     if options.out is not None:
         write_results(results, options.out)
+    if options.card:
+        from training.recognition_card import record_results
+
+        record_results(resolve(args.reference, args.engine).path, results, options.remark)
 
 
 def export(options: argparse.Namespace) -> None:
@@ -88,6 +93,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--minutes", type=float, help="training time, pauses between resumed runs not counted"
     )
+    parser.add_argument(
+        "--start-from", default="", metavar="WEIGHTS",
+        help="a CRNN weight, by shipped name or path: crnn trains it further, trocr builds on its features",
+    )  # fmt: skip
     parser.add_argument("--steps", type=int, help="optimiser steps")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--columns", type=int, default=16_000, help="pixels of width in a batch")
@@ -104,6 +113,10 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", type=Path, help="folder of labelled sets; their evaluation rows are read")
     parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
     parser.add_argument("--out", type=Path, help="JSON of scores; readings go beside it as .tsv")
+    parser.add_argument(
+        "--card", action="store_true", help="record the scores in the weight's metadata and card"
+    )
+    parser.add_argument("--remark", action="append", default=[], help="a paragraph for the card; repeatable")
     parser.add_argument("--device", default="auto")
 
 

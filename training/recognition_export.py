@@ -53,6 +53,8 @@ def export_crnn(run_dir: Path, target: Path, provenance: Provenance | None = Non
     target.mkdir(parents=True, exist_ok=True)
     tensors = {name: _compact(value) for name, value in state["average"]["values"].items()}
     save_file(tensors, target / TENSORS)
+    # safetensors writes for the owner alone; a weight is shared like any file of a repository.
+    (target / TENSORS).chmod(0o644)
     metadata = {
         "name": target.name,
         "engine": state["engine"],

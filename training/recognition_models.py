@@ -11,9 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from deployments.recognition.charset import BLANK, Charset
+from deployments.recognition.crnn import load_crnn
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import read_greedily
 from deployments.recognition.preprocess import LineFormat
+from deployments.weights import resolve
 from training.lines_data import LineBatch
 
 
@@ -51,6 +53,19 @@ class TrainableCrnn:
         self.line_format = LineFormat(height_px=self.architecture.height_px)
         self.module: nn.Module = CrnnNetwork(self.architecture).to(memory_format=torch.channels_last)
 
+    @classmethod
+    def of_weights(cls, reference: str) -> TrainableCrnn:
+        """A trained CRNN to go on from, with its own charset and input format.
+
+        Raises:
+            deployments.weights.WeightsError: the weight is not there or is no CRNN.
+        """
+        network, charset, line_format = load_crnn(resolve(reference, cls.engine))
+        reader = cls(network.architecture, charset)
+        reader.module.load_state_dict(network.state_dict())
+        reader.line_format = line_format
+        return reader
+
     def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
         images = batch.images.to(device, memory_format=torch.channels_last)
         indices, lengths = self.charset.encode_batch(batch.texts)
@@ -80,10 +95,16 @@ class TrainableCrnn:
         }
 
 
-def trainable(engine: str) -> TrainableReader:
-    """A fresh network of an engine, of the size that the project ships."""
-    if engine == "trocr":
-        from training.trocr_model import TrainableTrocr
+def trainable(engine: str, start_from: str = "") -> TrainableReader:
+    """A network of an engine, of the size that the project ships.
 
-        return TrainableTrocr()
-    return TrainableCrnn()
+    Args:
+        engine: ``crnn`` or ``trocr``.
+        start_from: a CRNN weight (shipped name or path): for ``crnn`` the one to train further, for
+            ``trocr`` the one whose features it takes and keeps; empty starts at random.
+    """
+    if engine == "crnn":
+        return TrainableCrnn.of_weights(start_from) if start_from else TrainableCrnn()
+    from training.trocr_model import TrainableTrocr
+
+    return TrainableTrocr.on_features_of(start_from) if start_from else TrainableTrocr()

@@ -1,8 +1,7 @@
-"""The compact TrOCR: a ViT over wide, low lines and a character decoder, saved in the hub's format."""
+"""The compact TrOCR: the CRNN's features and a character decoder, saved in the hub's format."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ from transformers import (
     TrOCRConfig,
     VisionEncoderDecoderConfig,
     VisionEncoderDecoderModel,
-    ViTConfig,
 )
 
 from deployments.recognition.charset import Charset
+from deployments.recognition.crnn import load_crnn
 from deployments.recognition.preprocess import LineFormat
-from deployments.weights import FORMAT, sha256
+from deployments.recognition.trocr_encoder import LineEncoder, LineEncoderConfig
+from deployments.weights import FORMAT, resolve, sha256
 from training.lines_data import LineBatch
 from training.recognition_export import TENSORS, Provenance, load_run, training_facts, write_metadata
 
@@ -32,14 +32,13 @@ SPECIAL = (PAD, START, END, UNKNOWN)
 
 @dataclass(frozen=True, slots=True)
 class TrocrArchitecture:
-    """Sizes of encoder and decoder. A patch is a column of the line, ``patch_px`` wide."""
+    """Sizes of the features (as of the CRNN) and of the decoder."""
 
     height_px: int = 32
-    width_px: int = 1024
-    patch_px: int = 8
+    channels: tuple[int, int, int, int] = (32, 64, 128, 192)
+    rnn_width: int = 128
     width: int = 192
     heads: int = 4
-    encoder_layers: int = 4
     decoder_layers: int = 2
     max_characters: int = 128
 
@@ -62,11 +61,7 @@ def build_tokenizer(charset: Charset, max_length: int) -> PreTrainedTokenizerFas
 def build_model(architecture: TrocrArchitecture, vocabulary: int) -> VisionEncoderDecoderModel:
     """A fresh network; pads with 0, starts with 1, ends with 2, as :data:`SPECIAL` orders them."""
     a = architecture
-    encoder = ViTConfig(
-        image_size=(a.height_px, a.width_px), patch_size=(a.height_px, a.patch_px), num_channels=1,
-        hidden_size=a.width, num_hidden_layers=a.encoder_layers, num_attention_heads=a.heads,
-        intermediate_size=4 * a.width, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0,
-    )  # fmt: skip
+    encoder = LineEncoderConfig(a.height_px, a.channels, a.rnn_width, hidden_size=a.width)
     decoder = TrOCRConfig(
         vocab_size=vocabulary, d_model=a.width, decoder_layers=a.decoder_layers,
         decoder_attention_heads=a.heads, decoder_ffn_dim=4 * a.width, cross_attention_hidden_size=a.width,
@@ -90,15 +85,32 @@ class TrainableTrocr:
         self.charset = charset or Charset()
         self.architecture = architecture or TrocrArchitecture()
         a = self.architecture
-        self.line_format = LineFormat(a.height_px, a.width_px, a.patch_px)
+        self.line_format = LineFormat(height_px=a.height_px)
         self.tokenizer = build_tokenizer(self.charset, a.max_characters)
         self.module: nn.Module = build_model(a, len(self.tokenizer))
+
+    @classmethod
+    def on_features_of(cls, reference: str) -> TrainableTrocr:
+        """A fresh decoder that learns to write from the features of a trained CRNN, which are kept.
+
+        Raises:
+            deployments.weights.WeightsError: the weight is not there or is no CRNN.
+        """
+        network, charset, _ = load_crnn(resolve(reference, "crnn"))
+        shape = network.architecture
+        reader = cls(TrocrArchitecture(shape.height_px, shape.channels, shape.rnn_width), charset)
+        encoder = reader.module.encoder
+        assert isinstance(encoder, LineEncoder)
+        values = network.state_dict()
+        encoder.features.load_state_dict({name: values[name] for name in encoder.features.state_dict()})
+        encoder.freeze_features()
+        return reader
 
     def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
         labels = self._labels(batch.texts, device)
         inputs = functional.pad(labels[:, :-1], (1, 0), value=1)
         with torch.autocast(device.type, torch.bfloat16):
-            output = self.module(pixel_values=self._fitted(batch.images.to(device)), decoder_input_ids=inputs)
+            output = self.module(pixel_values=batch.images.to(device), decoder_input_ids=inputs)
         logits: Tensor = output.logits.float()
         return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=0)
 
@@ -106,7 +118,7 @@ class TrainableTrocr:
         module = self.module
         assert isinstance(module, VisionEncoderDecoderModel)
         with torch.autocast(images.device.type, torch.bfloat16):
-            ids = module.generate(self._fitted(images), max_new_tokens=self.architecture.max_characters - 1)
+            ids = module.generate(images, max_new_tokens=self.architecture.max_characters - 1)
         return [" ".join(self.tokenizer.decode(row, skip_special_tokens=True).split()) for row in ids]
 
     def description(self) -> dict[str, Any]:
@@ -121,9 +133,6 @@ class TrainableTrocr:
             for text in (text[: self.architecture.max_characters - 2] for text in texts)
         ]
         return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=0).to(device)
-
-    def _fitted(self, images: Tensor) -> Tensor:
-        return functional.pad(images, (0, self.architecture.width_px - images.shape[-1]))
 
 
 def export_trocr(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
@@ -153,8 +162,3 @@ def export_trocr(run_dir: Path, target: Path, provenance: Provenance | None = No
     }
     write_metadata(target, metadata)
     return metadata
-
-
-def parameters(module: nn.Module) -> int:
-    """Number of trainable values."""
-    return sum(math.prod(p.shape) for p in module.parameters())

@@ -11,6 +11,7 @@ set to zero after every block, and the backward LSTM starts at the line's own en
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -68,8 +69,8 @@ class BiLstm(nn.Module):
         return torch.cat((onward, backward), dim=-1)
 
 
-class CrnnNetwork(nn.Module):
-    """``(N, 1, H, W)`` ink images to ``(N, T, V)`` float32 logits."""
+class CrnnFeatures(nn.Module):
+    """``(N, 1, H, W)`` ink images to ``(T, N, 2 * rnn_width)`` features in context."""
 
     def __init__(self, architecture: CrnnArchitecture) -> None:
         super().__init__()
@@ -92,18 +93,9 @@ class CrnnNetwork(nn.Module):
         self.columns = nn.Linear(fourth * architecture.height_px // 16, fourth)
         width = architecture.rnn_width
         self.rnn = nn.ModuleList([BiLstm(fourth, width), BiLstm(2 * width, width)])
-        self.head = nn.Linear(2 * width, architecture.symbols)
 
     def forward(self, images: Tensor, widths: Tensor | None = None) -> Tensor:
-        """Read a batch.
-
-        Args:
-            images: ``(N, 1, H, W)``, W a multiple of 4, paper 0.
-            widths: ``(N,)`` own widths in pixels, multiples of 4; None where all equal W.
-
-        Returns:
-            Logits ``(N, T, V)`` float32; steps at and beyond ``widths / 4`` mean nothing.
-        """
+        """Features of a batch; arguments as of :meth:`CrnnNetwork.forward`."""
         x = self._convolve(images, widths)
         n, channels, rows, steps = x.shape
         x = x.permute(3, 0, 1, 2).reshape(steps, n, channels * rows)
@@ -111,10 +103,9 @@ class CrnnNetwork(nn.Module):
         reversal = None if widths is None else _reversal(widths // STRIDE_PX, steps)
         for layer in self.rnn:
             x = layer(x, reversal)
-        logits: Tensor = self.head(x)
-        return logits.float().transpose(0, 1)
+        return x
 
-    def fuse(self) -> CrnnNetwork:
+    def fuse(self) -> Self:
         """Fold batch normalisation into the convolutions; for inference only. Returns itself."""
         for module in self.modules():
             if isinstance(module, ConvBlock):
@@ -128,6 +119,27 @@ class CrnnNetwork(nn.Module):
                 x = _blank_beyond(block(x), widths, full)
             x = pool(x)
         return x
+
+
+class CrnnNetwork(CrnnFeatures):
+    """``(N, 1, H, W)`` ink images to ``(N, T, V)`` float32 logits."""
+
+    def __init__(self, architecture: CrnnArchitecture) -> None:
+        super().__init__(architecture)
+        self.head = nn.Linear(2 * architecture.rnn_width, architecture.symbols)
+
+    def forward(self, images: Tensor, widths: Tensor | None = None) -> Tensor:
+        """Read a batch.
+
+        Args:
+            images: ``(N, 1, H, W)``, W a multiple of 4, paper 0.
+            widths: ``(N,)`` own widths in pixels, multiples of 4; None where all equal W.
+
+        Returns:
+            Logits ``(N, T, V)`` float32; steps at and beyond ``widths / 4`` mean nothing.
+        """
+        logits: Tensor = self.head(super().forward(images, widths))
+        return logits.float().transpose(0, 1)
 
 
 def _blank_beyond(x: Tensor, widths: Tensor | None, full_width: int) -> Tensor:

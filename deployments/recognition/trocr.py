@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from deployments.errors import Outcome, UnreadableDocument
 from deployments.precision import Precision, select_device
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.decode import reading_of
-from deployments.recognition.preprocess import LineFormat, prepare_line, stack
+from deployments.recognition.preprocess import LineFormat, prepare_line
+from deployments.recognition.trocr_encoder import LineEncoder
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
 
@@ -63,17 +65,45 @@ class TrocrEngine:
             )
         except (OSError, ValueError, KeyError) as error:
             raise WeightsError(f"weights {weights.reference!r} are no TrOCR checkpoint: {error}") from error
-        self._model = model.eval().to(self._precision.device)
+        model.eval()
+        if isinstance(model.encoder, LineEncoder):
+            model.encoder.features.fuse()
+        self._model = model.to(self._precision.device)
         self._tuning = RecognitionTuning()
 
     def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Pixels]]]:
-        """Inputs ``float32 (C, H, W)`` of the encoder's fixed size."""
+        """Inputs ``float32 (C, H, W)``: ink of any width for our checkpoints, else of one size."""
         return [_prepared(item, self._pixels) for item in items]
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[Pixels]]) -> list[Tokens]:
-        """Tokens of each line, by one batched generation."""
-        pixels = torch.from_numpy(np.stack([item.payload for item in batch])).to(self._precision.device)
+        """Tokens of each line, by one batched generation per width.
+
+        A decoder sees padding, so lines of different widths are not generated together.
+        """
+        tokens: dict[int, Tokens] = {}
+        by_width = sorted(range(len(batch)), key=lambda i: batch[i].width)
+        for _, group in groupby(by_width, key=lambda i: batch[i].width):
+            members = list(group)
+            pixels = torch.from_numpy(np.stack([batch[i].payload for i in members]))
+            tokens |= zip(members, self._generate(pixels.to(self._precision.device)), strict=True)
+        return [tokens[i] for i in range(len(batch))]
+
+    def finish(self, raw: Sequence[Tokens]) -> list[Outcome[Reading]]:
+        """Texts; confidences per character where every token is one character."""
+        return [self._reading(tokens) for tokens in raw]
+
+    def warm_up(self) -> None:
+        """Run a full batch to the longest text in each numeric format and keep the faster."""
+        blank = _prepared(np.full((64, 512, 3), 255, np.uint8), self._pixels)
+        assert isinstance(blank, Prepared)
+        self._precision.choose(lambda: self.forward([blank] * WARM_UP_LINES), repeats=1)
+
+    def configure(self, tuning: RecognitionTuning) -> None:
+        """Take new limits of the search."""
+        self._tuning = tuning
+
+    def _generate(self, pixels: torch.Tensor) -> list[Tokens]:
         tuning = self._tuning
         with self._precision.autocast():
             output = self._model.generate(
@@ -89,20 +119,6 @@ class TrocrEngine:
         )
         ids = output.sequences[:, -scores.shape[1] :].tolist()
         return [self._tokens(*row) for row in zip(ids, scores.float().tolist(), strict=True)]
-
-    def finish(self, raw: Sequence[Tokens]) -> list[Outcome[Reading]]:
-        """Texts; confidences per character where every token is one character."""
-        return [self._reading(tokens) for tokens in raw]
-
-    def warm_up(self) -> None:
-        """Run a full batch to the longest text in each numeric format and keep the faster."""
-        blank = _prepared(np.full((64, 512, 3), 255, np.uint8), self._pixels)
-        assert isinstance(blank, Prepared)
-        self._precision.choose(lambda: self.forward([blank] * WARM_UP_LINES), repeats=1)
-
-    def configure(self, tuning: RecognitionTuning) -> None:
-        """Take new limits of the search."""
-        self._tuning = tuning
 
     def _longest(self) -> int:
         # One position is the start token's.
@@ -129,14 +145,13 @@ class TrocrEngine:
 
 
 class InkPixels:
-    """Ink of one fixed size with the aspect kept: what our own checkpoints are trained on."""
+    """Ink of a fixed height with the aspect kept: what our own checkpoints are trained on."""
 
     def __init__(self, line_format: LineFormat) -> None:
         self.line_format = line_format
 
     def __call__(self, image: Image) -> Pixels:
-        ink = prepare_line(image, self.line_format)
-        return np.asarray(stack([ink], self.line_format.max_width_px)[0])
+        return prepare_line(image, self.line_format)[None]
 
 
 class ProcessorPixels:

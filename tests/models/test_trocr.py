@@ -32,14 +32,7 @@ from training.recognition_export import export_run
 from training.trocr_model import TrainableTrocr, TrocrArchitecture
 
 SMALL = TrocrArchitecture(
-    height_px=32,
-    width_px=128,
-    patch_px=8,
-    width=32,
-    heads=2,
-    encoder_layers=1,
-    decoder_layers=1,
-    max_characters=16,
+    channels=(8, 8, 16, 16), rnn_width=16, width=32, heads=2, decoder_layers=1, max_characters=16
 )
 CHARSET = Charset("abcdef 0123")
 
@@ -65,11 +58,16 @@ def foreign(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(3)
     tokenizer = byte_level_tokenizer()
     encoder = ViTConfig(
-        image_size=48, patch_size=16, hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        image_size=48,
+        patch_size=16,
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
         intermediate_size=64,
-    )  # fmt: skip
+    )
     decoder = TrOCRConfig(
-        vocab_size=len(tokenizer), d_model=32, decoder_layers=1, decoder_attention_heads=2, decoder_ffn_dim=64,
+        vocab_size=len(tokenizer), d_model=32, decoder_layers=1, decoder_attention_heads=2,
+        decoder_ffn_dim=64,
         max_position_embeddings=24, cross_attention_hidden_size=32,
         bos_token_id=0, pad_token_id=1, eos_token_id=2, decoder_start_token_id=2,
     )  # fmt: skip
