@@ -53,6 +53,9 @@ define install
 		echo "uv could not install; trying pip" >&2
 		"$(PY)" -m pip install --quiet --no-deps --requirement $(1)
 	}
+	# uv leaves compiling to the first import, which twenty processes of Ray would each do at once,
+	# and at every start where PYTHONDONTWRITEBYTECODE is set. Templates that are no Python are skipped.
+	"$(PY)" -m compileall -qq -j 0 $(VENV)/lib || true
 	touch $@
 endef
 
