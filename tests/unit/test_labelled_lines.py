@@ -1,0 +1,84 @@
+"""Real lines: which rows evaluate, and how they are cut."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from deployments.types import Kind
+from training.labelled_lines import EVALUATION_ROWS, read_lines
+from training.real import TRAINING_ROWS, training_lines
+
+
+def write_set(folder: Path, rows: int, **line: object) -> Path:
+    """Pages of 60 x 200 px with a dark band from (40, 20) to (160, 40), labelled as one line each."""
+    (folder / "images").mkdir(parents=True)
+    page = np.full((60, 200), 240, np.uint8)
+    page[20:40, 40:160] = 20
+    cv2.imwrite(str(folder / "images" / "page.png"), page)
+    labels = []
+    for number in range(rows):
+        label = {"bbox": [40, 20, 120, 20], "text": f"row {number}", "kind": "printed"} | line
+        labels.append(json.dumps({"image": "images/page.png", "lines": [label]}))
+    (folder / "labels.jsonl").write_text("\n".join(labels), encoding="utf-8")
+    return folder
+
+
+def test_rows_train_or_evaluate_but_never_both(tmp_path: Path) -> None:
+    for name, training in TRAINING_ROWS.items():
+        folder = write_set(tmp_path / f"only_{name}" / name, training + (EVALUATION_ROWS[name] or 0))
+        evaluated = {line.text for line in read_lines(folder, "evaluate")}
+        trained = {line.text for line in read_lines(folder, "train")}
+        assert len(evaluated) == EVALUATION_ROWS[name]
+        assert not evaluated & trained
+        assert not evaluated & {line.text for line in training_lines(folder.parent)}
+
+
+def test_sets_without_training_rows_evaluate_whole(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "pages_ru_printed", 3)
+    assert len(list(read_lines(folder, "evaluate"))) == 3
+    assert list(read_lines(folder, "train")) == []
+
+
+def test_a_box_is_cut_to_its_pixels_and_a_margin_widens_it(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", 1)
+    tight = next(read_lines(folder)).image
+    assert tight.shape == (20, 120, 3)
+    assert tight.max() < 60
+    assert next(read_lines(folder, margin=0.5)).image.shape == (40, 140, 3)
+
+
+def test_a_polygon_takes_precedence_over_the_box(tmp_path: Path) -> None:
+    polygon = [[40, 20], [100, 20], [100, 40], [40, 40]]
+    line = next(read_lines(write_set(tmp_path / "set", 1, polygon=polygon)))
+    assert line.image.shape == (20, 60, 3)
+    assert line.kind is Kind.PRINTED
+
+
+@pytest.mark.parametrize("line", [{"text": "  "}, {"bbox": [40, 20, 0, 20]}])
+def test_lines_without_text_or_area_are_left_out(tmp_path: Path, line: dict[str, object]) -> None:
+    assert list(read_lines(write_set(tmp_path / "set", 2, **line))) == []
+
+
+def test_a_crop_set_gives_whole_images(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", 1)
+    row = {"image": "images/page.png", "text": "слово", "kind": "handwritten"}
+    (folder / "labels.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    line = next(read_lines(folder))
+    assert (line.image.shape, line.text, line.kind) == ((60, 200, 3), "слово", Kind.HANDWRITTEN)
+
+
+def test_the_split_of_an_unknown_set_is_not_guessed(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="not known"):
+        list(read_lines(write_set(tmp_path / "mine", 1), "evaluate"))
+
+
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "set", 1)
+    (folder / "images" / "page.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"page\.png"):
+        list(read_lines(folder))
