@@ -23,9 +23,11 @@ from deployments.engine import Prepared
 from deployments.errors import UnreadableDocument
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
+from deployments.recognition.crnn import load_crnn
+from deployments.recognition.crnn_network import CrnnFeatures
 from deployments.recognition.trocr import Tokens, TrocrEngine
 from deployments.types import Reading
-from deployments.weights import WeightsError
+from deployments.weights import WeightsError, resolve
 from training.checkpoints import LAST, AveragedWeights, save
 from training.lines_data import LineBatch
 from training.recognition_export import export_run
@@ -199,3 +201,23 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="trocr-nothing"):
         (tmp_path / "trocr-nothing").mkdir()
         engine_of(tmp_path / "trocr-nothing")
+
+
+def test_a_decoder_on_trained_features_leaves_them_as_they_are() -> None:
+    reader = TrainableTrocr.on_features_of("crnn-ru-en")
+    network, _, _ = load_crnn(resolve("crnn-ru-en", "crnn"))
+    image = torch.rand(1, 1, 32, 64)
+    with torch.inference_mode():
+        expected = CrnnFeatures.forward(network, image)
+        torch.testing.assert_close(reader.module.encoder.features.eval()(image), expected)
+    before = {name: value.clone() for name, value in reader.module.state_dict().items()}
+    reader.module.train()
+    optimizer = torch.optim.SGD([p for p in reader.module.parameters() if p.requires_grad], 0.1)
+    torch.autograd.backward(reader.loss(LineBatch(image, ["да"]), torch.device("cpu")))
+    optimizer.step()
+    changed = {
+        name for name, value in reader.module.state_dict().items() if not torch.equal(value, before[name])
+    }
+    assert not any(name.startswith("encoder.features.") for name in changed)
+    assert "encoder.project.weight" in changed
+    assert any(name.startswith("decoder.") for name in changed)
