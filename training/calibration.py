@@ -10,32 +10,45 @@ Floats = npt.NDArray[np.float64]
 _SEARCH = (-4.0, 4.0)
 
 
-def negative_log_likelihood(margins: Floats, labels: npt.NDArray[np.bool_], temperature: float) -> float:
-    """Mean NLL of two-class scores, in nats.
+def negative_log_likelihood(
+    margins: Floats,
+    labels: npt.NDArray[np.bool_],
+    temperature: float,
+    weights: Floats | None = None,
+    doubt: float = 0.0,
+) -> float:
+    """Weighted mean NLL of two-class scores, in nats.
 
     Args:
         margins: ``(N,)``, score of the positive class minus that of the other.
         labels: ``(N,)``, True for the positive class.
+        weights: ``(N,)``, how much each sample counts; None: all the same.
+        doubt: probability that a label is wrong.
     """
     signed = np.where(labels, margins, -margins) / temperature
-    return float(np.logaddexp(0, -signed).mean())
+    losses = (1 - doubt) * np.logaddexp(0, -signed) + doubt * np.logaddexp(0, signed)
+    return float(np.average(losses, weights=weights))
 
 
-def fit_temperature(margins: Floats, labels: npt.NDArray[np.bool_]) -> float:
+def fit_temperature(margins: Floats, labels: npt.NDArray[np.bool_], weights: Floats | None = None) -> float:
     """The temperature in ``[exp(-4), exp(4)]`` with the least NLL.
 
-    The NLL is convex in the inverse temperature, so that a golden-section search finds it.
-    Raises ValueError without samples.
+    The targets are softened by ``1 / (N + 2)`` as Platt (1999) does for his scaling: without it
+    samples that hold no error would ask for certainty. The NLL is convex in the inverse
+    temperature, so that a golden-section search finds it. Raises ValueError without samples.
     """
     if not len(margins):
         raise ValueError("no scores to calibrate on")
+    doubt = 1 / (len(margins) + 2)
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(margins, labels, float(np.exp(log_temperature)), weights, doubt)
+
     low, high = _SEARCH
     golden = (np.sqrt(5) - 1) / 2
     while high - low > 1e-4:
         first, second = high - golden * (high - low), low + golden * (high - low)
-        if negative_log_likelihood(margins, labels, np.exp(first)) < negative_log_likelihood(
-            margins, labels, np.exp(second)
-        ):
+        if loss(first) < loss(second):
             high = second
         else:
             low = first

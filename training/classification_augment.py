@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,6 +50,10 @@ def augment(grey: Grey, margin_px: int, scrap: Grey, rng: Rng) -> Grey:
     return np.ascontiguousarray(line)
 
 
+def _bytes(values: npt.NDArray[np.floating[Any]]) -> Grey:
+    return np.asarray(np.clip(values, 0, 255), dtype=np.uint8)
+
+
 def _crop(grey: Grey, margin_px: int, rng: Rng) -> Grey:
     """The line with its box drawn looser or tighter than it is."""
     height, width = grey.shape
@@ -59,7 +64,7 @@ def _crop(grey: Grey, margin_px: int, rng: Rng) -> Grey:
     top, bottom, left, right = (margin_px + slack).astype(int)
     pads = [max(0, -side) for side in (top, bottom, left, right)]
     if any(pads):
-        grey = cv2.copyMakeBorder(grey, *pads, cv2.BORDER_REPLICATE).astype(np.uint8)
+        grey = np.pad(grey, (pads[:2], pads[2:]), mode="edge")
         top, bottom, left, right = (max(0, side) for side in (top, bottom, left, right))
         height, width = grey.shape
     cut = grey[top : height - bottom, left : width - right]
@@ -148,13 +153,13 @@ def _light(line: Grey, rng: Rng) -> Grey:
     gain = 1 + slope * np.linspace(-0.5, 0.5, width, dtype=np.float32)[None]
     gain = gain * (1 + rng.uniform(-0.2, 0.2) * np.linspace(-0.5, 0.5, height, dtype=np.float32)[:, None])
     toned = 255 * (line.astype(np.float32) / 255) ** math.exp(rng.normal(0, 0.3))
-    return np.clip(toned * gain, 0, 255).astype(np.uint8)
+    return _bytes(toned * gain)
 
 
 def _fade(line: Grey, rng: Rng) -> Grey:
     """Less contrast, lighter or darker."""
     gain, floor = rng.uniform(0.25, 0.9), rng.uniform(0, 120)
-    return np.clip(line * gain + floor, 0, 255).astype(np.uint8)
+    return _bytes(line * gain + floor)
 
 
 def _stain(line: Grey, rng: Rng) -> Grey:
@@ -162,11 +167,11 @@ def _stain(line: Grey, rng: Rng) -> Grey:
     height, width = line.shape
     coarse = rng.normal(0, rng.uniform(5, 25), (max(2, height // 12), max(2, width // 12))).astype(np.float32)
     grain = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-    return np.clip(line + grain, 0, 255).astype(np.uint8)
+    return _bytes(line + grain)
 
 
 def _invert(line: Grey, rng: Rng) -> Grey:
-    return 255 - line
+    return np.asarray(255 - line, dtype=np.uint8)
 
 
 def _shine_through(line: Grey, scrap: Grey, rng: Rng) -> Grey:
@@ -174,7 +179,7 @@ def _shine_through(line: Grey, scrap: Grey, rng: Rng) -> Grey:
     back = cv2.resize(scrap, (line.shape[1], line.shape[0]))[:, ::-1].astype(np.float32)
     shade = back / max(1.0, float(np.percentile(back, 90)))
     strength = rng.uniform(0.05, 0.25)
-    return np.clip(line * (1 - strength * (1 - shade.clip(0, 1))), 0, 255).astype(np.uint8)
+    return _bytes(line * (1 - strength * (1 - shade.clip(0, 1))))
 
 
 def _resample(line: Grey, rng: Rng) -> Grey:
@@ -204,7 +209,7 @@ def _sharpen(line: Grey, rng: Rng) -> Grey:
 
 def _noise(line: Grey, rng: Rng) -> Grey:
     grain = rng.standard_normal(line.shape, dtype=np.float32) * np.float32(rng.uniform(2, 18))
-    return np.clip(line + grain, 0, 255).astype(np.uint8)
+    return _bytes(line + grain)
 
 
 def _jpeg(line: Grey, rng: Rng) -> Grey:

@@ -131,9 +131,9 @@ def _limited(crop: Image, height_px: int = 64) -> Image:
     return np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def real_lines(root: Path, name: str, part: Part = "training") -> Iterator[SourceLine]:
-    """Lines of a set to learn from, with a quarter of their height around them."""
-    for row in _rows(root, name, part):
+def real_lines(root: Path, name: str) -> Iterator[SourceLine]:
+    """Training lines of a set, with a quarter of their height around them."""
+    for row in _rows(root, name, "training"):
         page = _read(root / name / row["image"])
         if "lines" not in row:
             yield SourceLine(_grey(_limited(page)), 0, Kind(row["kind"]), name)

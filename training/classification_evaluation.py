@@ -12,24 +12,18 @@ import numpy.typing as npt
 
 from deployments.classification.config import ClassificationTuning
 from deployments.classification.engines import ClassificationEngine
-from deployments.classification.scores import Scores
+from deployments.classification.scores import Scores, handwritten_probability
 from deployments.engine import Prepared
 from deployments.errors import OcrError
 from deployments.types import Image, Kind, KindScore
 from training.calibration import Floats, expected_calibration_error, fit_temperature
-from training.classification_augment import augment
 from training.classification_data import (
     TRAINING_ROWS,
     LabelledCrop,
-    Mixture,
-    SourceLine,
     labelled_crops,
-    real_lines,
 )
 
 STEP_CROPS = 50
-CALIBRATION_RENDITIONS = 1500
-CALIBRATION_SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,30 +118,28 @@ def _raw(engine: ClassificationEngine, images: Sequence[Image]) -> list[Scores]:
 
 
 def calibrate(engine: ClassificationEngine, root: Path) -> tuple[float, float]:
-    """Fit the temperature on held-out training lines, both kinds equally often, in random renditions.
+    """Fit the temperature on held-out training lines as the service would cut them.
 
-    Plain held-out lines hardly hold an error to learn from; renditions are as hard as training's.
+    Every kind of every set weighs the same, however many lines it has.
 
     Returns:
         The temperature, and the calibration error on those lines with it.
     """
-    margins, labels = _calibration_margins(engine, root)
-    temperature = fit_temperature(margins, labels)
-    probability = 1 / (1 + np.exp(-np.abs(margins) / temperature))
-    return temperature, expected_calibration_error(probability, (margins > 0) == labels)
-
-
-def _calibration_margins(engine: ClassificationEngine, root: Path) -> tuple[Floats, npt.NDArray[np.bool_]]:
-    lines: list[SourceLine] = []
+    margins, labels, groups = [], [], []
     for name, rows in TRAINING_ROWS.items():
-        if rows:
-            lines += real_lines(root, name, "calibration")
-    mixture, rng = Mixture(lines), np.random.default_rng(CALIBRATION_SEED)
-    margins, labels = [], []
-    for _ in range(CALIBRATION_RENDITIONS // STEP_CROPS):
-        drawn = [mixture.draw(rng) for _ in range(STEP_CROPS)]
-        greys = [augment(line.grey, line.margin_px, mixture.draw(rng)[0].grey, rng) for line, _ in drawn]
-        raw = np.stack(_raw(engine, [np.repeat(grey[..., None], 3, axis=2) for grey in greys]))
-        margins.append(raw[:, 0].astype(np.float64) - raw[:, 1])
-        labels.append(np.array([kind == 0 for _, kind in drawn]))
-    return np.concatenate(margins), np.concatenate(labels)
+        remaining = labelled_crops(root, name, "calibration") if rows else iter(())
+        while batch := list(islice(remaining, STEP_CROPS)):
+            raw = np.stack(_raw(engine, [crop.image for crop in batch])).astype(np.float64)
+            margins.append(raw[:, 0] - raw[:, 1])
+            labels += [crop.kind is Kind.HANDWRITTEN for crop in batch]
+            groups += [f"{name} {crop.kind}" for crop in batch]
+    return _calibrated(np.concatenate(margins), np.array(labels), np.array(groups))
+
+
+def _calibrated(
+    margins: Floats, labels: npt.NDArray[np.bool_], groups: npt.NDArray[np.str_]
+) -> tuple[float, float]:
+    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    temperature = fit_temperature(margins, labels, weights=1 / sizes[group])
+    confidence = handwritten_probability(np.stack([np.abs(margins), np.zeros_like(margins)], -1), temperature)
+    return temperature, expected_calibration_error(confidence, (margins > 0) == labels)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -44,9 +43,8 @@ def set_lines(style: Style, number: int, rng: Rng) -> list[Grey]:
 
 
 def _set_line(face: FontFace, corpus: Corpus, rng: Rng) -> Grey | None:
-    languages: list[Language] = [
-        language for language, script in (("ru", "cyrillic"), ("en", "latin")) if script in face.scripts
-    ]
+    languages: list[Language] = ["ru"] if "cyrillic" in face.scripts else []
+    languages += ["en"] if "latin" in face.scripts else []
     language = languages[int(rng.integers(len(languages)))]
     kind = draw_kind(rng, HANDWRITTEN_MIX) if face.style == "handwritten" else None
     text = corpus.text(rng, language, kind, max_chars=50)
@@ -60,10 +58,10 @@ def _set_line(face: FontFace, corpus: Corpus, rng: Rng) -> Grey | None:
 def _style(style: Style, length: int, rng: Rng) -> InkStyle:
     """Print with the small faults of type; script with letters that dance."""
     spread = 1.0 if style == "handwritten" else 0.12 * float(rng.random() < 0.4)
-    jitter = np.tile(np.float32([0, 0, 0, 1, 1]), (length, 1))
+    jitter = np.tile(np.array([0, 0, 0, 1, 1], np.float32), (length, 1))
     jitter += (
         rng.standard_normal((length, 5), dtype=np.float32)
-        * np.float32([0.025 * FONT_PX, 0.035 * FONT_PX, 2.5, 0.05, 0.1])
+        * np.array([0.025 * FONT_PX, 0.035 * FONT_PX, 2.5, 0.05, 0.1], np.float32)
         * np.float32(spread)
     )
     jitter[:, 3:] = jitter[:, 3:].clip([0.7, 0.5], [1.3, 1])
@@ -84,9 +82,8 @@ def trim(line: Grey, rng: Rng) -> Grey | None:
     line = line[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     # A label's box spans ascenders and descenders even where this text has none of them.
     pads = np.abs(rng.normal(0, 0.12, 4)) * max(line.shape[0], FONT_PX // 2) + 1
-    return np.asarray(
-        cv2.copyMakeBorder(line, *(int(pad) for pad in pads), cv2.BORDER_CONSTANT, value=255), dtype=np.uint8
-    )
+    top, bottom, left, right = pads.astype(int).tolist()
+    return np.pad(line, ((top, bottom), (left, right)), constant_values=255)
 
 
 def written_lines(folder: Path, number: int, rng: Rng) -> list[Grey]:

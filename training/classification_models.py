@@ -13,7 +13,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from deployments.classification.clip import encode_prompts
 from deployments.classification.cnn import CnnArchitecture, KindNet
 from deployments.classification.config import DEFAULT_PROMPTS, Prompts
 from deployments.classification.preprocess import InputSpec
@@ -56,17 +55,13 @@ class TrainableKind(Protocol):
     """A kind classifier under training."""
 
     engine: str
-    module: nn.Module
+    module: Any
     spec: InputSpec
     is_bf16_faster: bool
     """On a CPU with bf16 units, forward and backward together."""
 
     def loss(self, pixels: Tensor, kinds: Tensor) -> Tensor:
         """Scalar loss of ``float (N, C, H, W)`` and the index of each kind in ``KINDS``, ``(N,)``."""
-        ...
-
-    def scores(self, pixels: Tensor) -> Tensor:
-        """``float (N, 2)`` in the order of ``KINDS``."""
         ...
 
     def write(self, directory: Path) -> dict[str, Any]:
@@ -85,16 +80,13 @@ class TrainableCnn:
             height_px=128, width_px=512, channels=1, mean=(0.8,), std=(0.3,), binarize=binarize, max_rows=2
         )
         self.architecture = CnnArchitecture()
-        self.module = KindNet(self.architecture)
+        self.module: Any = KindNet(self.architecture)
 
     def loss(self, pixels: Tensor, kinds: Tensor) -> Tensor:
         return functional.cross_entropy(self.module(pixels).float(), kinds, label_smoothing=0.01)
 
-    def scores(self, pixels: Tensor) -> Tensor:
-        return self.module(pixels).float()  # type: ignore[no-any-return]
-
     def write(self, directory: Path) -> dict[str, Any]:
-        save_file(_halved(self.module), directory / "model.safetensors")
+        _save(self.module, directory / "model.safetensors")
         return {"input": self.spec.model_dump(), "architecture": self.architecture.model_dump()}
 
 
@@ -137,14 +129,11 @@ class TrainableClip:
             min=1
         )
         # Even a perfect match is shared by half the batch: brought to the size of the first term.
-        return to_text + 0.5 * to_image.mean() / math.log(max(3, len(kinds)))
-
-    def scores(self, pixels: Tensor) -> Tensor:
-        images = self.module.encode_image(pixels, normalize=True).float()
-        return images @ encode_prompts(self.module, self._tokenize, self.prompts).T
+        loss: Tensor = to_text + 0.5 * to_image.mean() / math.log(max(3, len(kinds)))
+        return loss
 
     def write(self, directory: Path) -> dict[str, Any]:
-        save_file(_halved(self.module), directory / "open_clip_model.safetensors")
+        _save(self.module, directory / "open_clip_model.safetensors")
         config = {
             "model_cfg": CLIP_CONFIG,
             "preprocess_cfg": {"mean": self.spec.mean, "std": self.spec.std, "resize_mode": "longest"},
@@ -160,7 +149,7 @@ class TrainableClip:
 
     def _some_prompts(self, kind: Kind) -> Tensor:
         tokens = self._tokens[kind]
-        return tokens[torch.randperm(len(tokens))[:PROMPTS_A_STEP]]
+        return torch.index_select(tokens, 0, torch.randperm(len(tokens))[:PROMPTS_A_STEP])
 
     def _silence_unused_words(self) -> None:
         """Words that no prompt teaches stay at zero: they say nothing rather than something random."""
@@ -168,7 +157,7 @@ class TrainableClip:
             [*self._tokens.values(), self._tokenize([*DEFAULT_PROMPTS.handwritten, *DEFAULT_PROMPTS.printed])]
         )
         unused = torch.ones(CLIP_CONFIG["text_cfg"]["vocab_size"], dtype=torch.bool)
-        unused[seen.unique()] = False
+        unused[seen.flatten()] = False
         with torch.no_grad():
             self.module.token_embedding.weight[unused] = 0
 
@@ -187,11 +176,11 @@ def _match_loss(similarity: Tensor, is_match: Tensor, smoothing: float) -> Tenso
     return ((1 - smoothing) * right + smoothing * wrong).mean()
 
 
-def _halved(module: nn.Module) -> dict[str, Tensor]:
+def _save(module: nn.Module, path: Path) -> None:
     """Weights as bf16, which halves the file; running statistics keep f32."""
-    return {
-        name: (value.bfloat16() if value.is_floating_point() and "running_" not in name else value)
-        .contiguous()
-        .cpu()
+    tensors = {
+        name: value.bfloat16() if value.is_floating_point() and "running_" not in name else value
         for name, value in module.state_dict().items()
     }
+    save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, path)
+    path.chmod(0o644)

@@ -60,7 +60,7 @@ class Training:
         self.recipe = recipe
         self.run_dir = run_dir
         self.device = device
-        self.module = classifier.module.to(device, memory_format=torch.channels_last)
+        self.module = classifier.module.to(device).to(memory_format=torch.channels_last)
         self.average = AveragedWeights(self.module, recipe.average_decay)
         self.optimizer = torch.optim.AdamW(_groups(self.module, recipe.weight_decay), lr=recipe.rate)
         self.step = 0
@@ -135,7 +135,7 @@ class Training:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=is_half):
             loss = self.classifier.loss(pixels, kinds.to(self.device))
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if torch.isfinite(nn.utils.clip_grad_norm_(self.module.parameters(), recipe.clip)):
             self.optimizer.step()
             self.average.update(self.module)

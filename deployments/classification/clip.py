@@ -152,4 +152,5 @@ def encode_prompts(model: Any, tokenize: Any, prompts: Prompts) -> torch.Tensor:
     for kind in KINDS:
         features = model.encode_text(tokenize(list(prompts.of(kind))).to(device), normalize=True)
         means.append(features.float().mean(dim=0))
-    return torch.nn.functional.normalize(torch.stack(means), dim=-1) * model.logit_scale.exp().float()
+    scale: torch.Tensor = model.logit_scale.exp().float()
+    return torch.nn.functional.normalize(torch.stack(means), dim=-1) * scale

@@ -122,7 +122,7 @@ class CnnEngine:
         model.load_state_dict(load_file(weights.file("model.safetensors")))
         model.eval()
         fuse_batch_norms(model)
-        self._model = model.to(self._precision.device, memory_format=torch.channels_last)
+        self._model = model.to(self._precision.device).to(memory_format=torch.channels_last)
         self._normalise = Normaliser(self.spec, self._precision.device)
         self._calibrated = float(weights.metadata.get("calibration", {}).get("temperature", 1.0))
         self._tuning = ClassificationTuning()

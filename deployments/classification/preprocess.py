@@ -86,7 +86,7 @@ def fit_grey(grey: Grey, spec: InputSpec) -> npt.NDArray[np.uint8]:
 
 def check_crop(crop: Image) -> None:
     """Raise :class:`UnusableCrop` unless the array is a non-empty RGB image."""
-    if not isinstance(crop, np.ndarray) or crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
+    if crop.dtype != np.uint8 or crop.ndim != 3 or crop.shape[2] != 3:
         raise UnusableCrop("a line crop is a uint8 array of shape (height, width, 3)")
     if crop.size == 0:
         raise UnusableCrop(f"the line crop has no pixels: {crop.shape[1]} x {crop.shape[0]}")

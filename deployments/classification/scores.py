@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +18,7 @@ KINDS = (Kind.HANDWRITTEN, Kind.PRINTED)
 
 
 def handwritten_probability(
-    scores: npt.NDArray[np.float32], temperature: float = 1.0
+    scores: npt.NDArray[np.floating[Any]], temperature: float = 1.0
 ) -> npt.NDArray[np.float64]:
     """Softmax over the last axis, of size 2 and in the order of ``KINDS``, at a temperature.
 

@@ -12,7 +12,7 @@ import torch
 from deployments.classification.config import EngineName
 from deployments.classification.scores import KINDS
 from deployments.types import Kind, KindScore
-from training import classification, classification_evaluation
+from training import classification
 from training.classification_augment import MAX_HEIGHT_PX, augment
 from training.classification_data import (
     CALIBRATION_EVERY,
@@ -181,9 +181,8 @@ def test_prompts_of_the_other_kind_raise_the_loss() -> None:
 
 @pytest.mark.parametrize("engine", ["cnn", "clip"])
 def test_from_lines_to_a_served_weight_by_the_commands(
-    engine: EngineName, sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    engine: EngineName, sets: Path, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(classification_evaluation, "CALIBRATION_RENDITIONS", 100)
     mine = tmp_path / "lines"
     render(LINES, 400, seed=0, directory=mine)
     run, weights = tmp_path / "run", tmp_path / "weights"

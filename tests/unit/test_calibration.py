@@ -38,9 +38,25 @@ def test_likelihood_by_hand() -> None:
 
 def test_the_temperature_makes_the_odds_those_of_the_labels() -> None:
     # A margin of 4 that is right nine times of ten means odds of 9: 4 / T = ln 9.
-    margins = np.full(10, 4.0)
-    labels = np.array([True] * 9 + [False])
-    assert fit_temperature(margins, labels) == pytest.approx(4 / math.log(9), rel=1e-3)
+    margins = np.full(10_000, 4.0)
+    labels = np.arange(10_000) % 10 > 0
+    assert fit_temperature(margins, labels) == pytest.approx(4 / math.log(9), rel=2e-3)
+
+
+def test_weights_count_samples_more_than_once() -> None:
+    # One error among four weighs as much as the three: even odds ask for no confidence at all.
+    labels, weights = np.array([True, True, True, False]), np.array([1.0, 1.0, 1.0, 3.0])
+    assert fit_temperature(np.full(4, 4.0), labels, weights) > 40
+    repeated = fit_temperature(np.full(6000, 4.0), np.repeat([True, False], [5000, 1000]))
+    weighted = fit_temperature(np.full(6000, 4.0), np.arange(6000) > 2999, np.repeat([1.0, 5.0], 3000))
+    assert weighted == pytest.approx(repeated, rel=1e-6)
+
+
+def test_no_error_among_few_samples_is_no_certainty() -> None:
+    # Softened by 1 / (8 + 2): odds of nine, whatever the margin.
+    assert fit_temperature(np.full(8, 4.0), np.ones(8, dtype=bool)) == pytest.approx(
+        4 / math.log(9), rel=1e-3
+    )
 
 
 def test_a_temperature_leaves_a_calibrated_score_alone() -> None:
