@@ -43,7 +43,7 @@ CONFINED = {
     ),
     "fastapi": ("serve_app/*.py",),
     "starlette": ("serve_app/*.py",),
-    "ultralytics": ("deployments/detection/yolo.py", "training/detection*.py"),
+    "ultralytics": ("deployments/detection/yolo*.py", "training/detection*.py"),
 }
 CONFINED |= {name: CONFINED["torch"] for name in ("torchvision", "transformers", "open_clip", "timm")}
 
