@@ -120,26 +120,23 @@ def _raw(engine: ClassificationEngine, images: Sequence[Image]) -> list[Scores]:
 def calibrate(engine: ClassificationEngine, root: Path) -> tuple[float, float]:
     """Fit the temperature on held-out training lines as the service would cut them.
 
-    Every kind of every set weighs the same, however many lines it has.
+    Both kinds weigh the same, however many lines each has.
 
     Returns:
         The temperature, and the calibration error on those lines with it.
     """
-    margins, labels, groups = [], [], []
+    margins, labels = [], []
     for name, rows in TRAINING_ROWS.items():
         remaining = labelled_crops(root, name, "calibration") if rows else iter(())
         while batch := list(islice(remaining, STEP_CROPS)):
             raw = np.stack(_raw(engine, [crop.image for crop in batch])).astype(np.float64)
             margins.append(raw[:, 0] - raw[:, 1])
             labels += [crop.kind is Kind.HANDWRITTEN for crop in batch]
-            groups += [f"{name} {crop.kind}" for crop in batch]
-    return _calibrated(np.concatenate(margins), np.array(labels), np.array(groups))
+    return _calibrated(np.concatenate(margins), np.array(labels))
 
 
-def _calibrated(
-    margins: Floats, labels: npt.NDArray[np.bool_], groups: npt.NDArray[np.str_]
-) -> tuple[float, float]:
-    _, group, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    temperature = fit_temperature(margins, labels, weights=1 / sizes[group])
+def _calibrated(margins: Floats, labels: npt.NDArray[np.bool_]) -> tuple[float, float]:
+    sizes = np.bincount(labels, minlength=2)
+    temperature = fit_temperature(margins, labels, weights=1 / sizes[labels.astype(int)])
     confidence = handwritten_probability(np.stack([np.abs(margins), np.zeros_like(margins)], -1), temperature)
     return temperature, expected_calibration_error(confidence, (margins > 0) == labels)
