@@ -1,8 +1,8 @@
 """Train, export and evaluate the line detectors.
 
-    python -m training.detection train --pages .cache/pages --minutes 55 --out runs/yolo-lines
-    python -m training.detection export --run runs/yolo-lines --out weights/yolo-lines
-    python -m training.detection evaluate --pages DIR --weights yolo-lines
+python -m training.detection train --pages .cache/pages --minutes 55 --out runs/yolo-lines
+python -m training.detection export --run runs/yolo-lines --out weights/yolo-lines
+python -m training.detection evaluate --pages DIR --weights yolo-lines
 """
 
 from __future__ import annotations

@@ -141,7 +141,7 @@ def windows(
 
 def vary_light(pixels: Image, rng: np.random.Generator) -> Image:
     """Contrast, brightness, colour cast, gamma, blur, noise and inverse print, each now and then."""
-    levels = np.arange(256, dtype=np.float32)
+    levels: npt.NDArray[np.float64] = np.arange(256, dtype=np.float64)
     if rng.random() < 0.5:
         levels = 255 * (levels / 255) ** float(np.exp(rng.uniform(-0.5, 0.5)))
     levels = levels * rng.uniform(0.6, 1.15) + rng.uniform(-25, 40)

@@ -43,7 +43,11 @@ class CharacterPage:
 
 
 def read_characters(folder: Path) -> Iterator[CharacterPage]:
-    """Pages of a synthetic set that was written with its characters."""
+    """Pages of a synthetic set that was written with its characters.
+
+    A line where some glyph stands for other than one character (a ligature) has no place for
+    each, and is left out.
+    """
     path = folder / "chars.jsonl"
     if not path.is_file():
         raise DataError(f"{path}: no such file; write the pages with their characters")
@@ -52,7 +56,8 @@ def read_characters(folder: Path) -> Iterator[CharacterPage]:
             try:
                 page = json.loads(row)
                 lines = tuple(_line(line) for line in page["lines"] if line["quads"])
-                yield CharacterPage(folder / page["image"], lines)
+                whole = tuple(line for line in lines if len(line.quads) == len(line.places))
+                yield CharacterPage(folder / page["image"], whole)
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{path}:{number}: not a page of characters: {error!r}") from error
 
@@ -82,10 +87,7 @@ def draw_heatmaps(
 
 def _line(line: dict[str, list[object]]) -> CharacterLine:
     quads = np.array(line["quads"], np.float32).reshape(-1, 4, 2)
-    places = np.array(line["index"], np.int64)
-    if len(quads) != len(places):
-        raise ValueError(f"{len(quads)} characters, {len(places)} places")
-    return CharacterLine(quads, places)
+    return CharacterLine(quads, np.array(line["index"], np.int64))
 
 
 def _add_gaussian(target: Map, middle: npt.NDArray[np.float32], side: npt.NDArray[np.float32]) -> None:

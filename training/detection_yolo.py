@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -10,10 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset
-from ultralytics.nn.tasks import yaml_model_load
 
 from deployments.detection.preprocess import InputSpec
-from deployments.detection.yolo_network import LineLoss, build_network
+from deployments.detection.yolo_network import LineLoss, build_network, stock_architecture
 from training.detection_augment import Variation, Window, windows
 from training.detection_data import LabelledPage, PageSource
 
@@ -26,7 +24,7 @@ def architecture(name: str = "yolov8", width: float = WIDTH) -> dict[str, Any]:
     Their distance distributions (``reg_max`` 16) cannot reach further than 15 strides, while a
     line of small print needs the finest stride and half the page's width.
     """
-    stock: dict[str, Any] = copy.deepcopy(yaml_model_load(f"{name}.yaml"))
+    stock = stock_architecture(name)
     scales = {"l": [0.33, width, 1024]}
     return {
         "backbone": stock["backbone"],

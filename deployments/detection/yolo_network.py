@@ -18,13 +18,18 @@ os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="ultralytics-")
 
 import torch
 from torch import Tensor, nn
-from ultralytics.nn.tasks import DetectionModel, load_checkpoint
+from ultralytics.nn.tasks import DetectionModel, load_checkpoint, yaml_model_load
 from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.tal import dist2bbox, make_anchors
 
 from deployments.weights import WeightsError
 
 LOSS_GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5}
+
+
+def stock_architecture(name: str) -> dict[str, Any]:
+    """One of the architectures that come with ultralytics, such as ``yolov8``."""
+    return dict(yaml_model_load(f"{name}.yaml"))
 
 
 def build_network(architecture: Mapping[str, Any]) -> DetectionModel:
@@ -75,12 +80,17 @@ def for_inference(network: DetectionModel, device: torch.device) -> nn.Module:
     """Fold batch norms into convolutions, and lay weights out channels-last on the device."""
     network.eval()
     network.end2end = False
-    fused: nn.Module = network.fuse(verbose=False)
-    fused.requires_grad_(False)
+    fused: nn.Module = network.fuse(verbose=False).requires_grad_(False)
     # The head then answers raw distances: it would decode them in the autocast type, and bf16
     # cannot tell row 159 from row 160.
-    fused.model[-1].training = True
-    return fused.to(device=device, memory_format=torch.channels_last)
+    _head(fused).training = True
+    return fused.to(device).to(memory_format=torch.channels_last)
+
+
+def _head(network: nn.Module) -> Any:
+    """The detection head: the last layer of any ultralytics network."""
+    layers: Any = network.model
+    return layers[-1]
 
 
 def predict(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -89,7 +99,7 @@ def predict(network: nn.Module, images: Tensor) -> tuple[Tensor, Tensor]:
     ``images`` is ``(N, 3, H, W)`` in ``[0, 1]``. Returns boxes ``float32 (N, A, 4)``, left, top,
     right, bottom in input pixels, and the score of the best class ``float32 (N, A)``.
     """
-    head = network.model[-1]
+    head = _head(network)
     outputs = network(images)
     outputs = outputs.get("one2many", outputs)
     anchors, strides = make_anchors(_shapes_in_float32(outputs["feats"]), head.stride, 0.5)
