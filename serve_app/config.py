@@ -30,7 +30,7 @@ class RecognitionChoice(_Frozen):
     handwritten: RecognitionEngine = Field("crnn", description="engine that reads handwritten lines")
     engines: Mapping[RecognitionEngine, RecognitionArgs] = Field(
         default_factory=dict,
-        description="weights and device of an engine, by its name; an engine not listed uses its shipped weights",
+        description="weights and device by engine; an engine not listed uses its shipped weights",
     )
 
     @property

@@ -144,7 +144,9 @@ class OcrPipeline:
         self, crops: list[Image], kinds: Sequence[Outcome[KindScore]]
     ) -> tuple[list[Outcome[Reading]], list[str]]:
         """Send each crop to the engine that reads its kind; a crop of unknown kind counts as printed."""
-        chosen = [self._recognisers[kind.kind if isinstance(kind, KindScore) else Kind.PRINTED] for kind in kinds]
+        chosen = [
+            self._recognisers[kind.kind if isinstance(kind, KindScore) else Kind.PRINTED] for kind in kinds
+        ]
         groups: dict[str, list[int]] = {}
         for i, recogniser in enumerate(chosen):
             groups.setdefault(recogniser.engine, []).append(i)
