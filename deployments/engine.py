@@ -23,7 +23,7 @@ from deployments.errors import Outcome
 ItemT = TypeVar("ItemT", contravariant=True)
 PayloadT = TypeVar("PayloadT")
 RawT = TypeVar("RawT")
-ResultT = TypeVar("ResultT", covariant=True)
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True, slots=True)

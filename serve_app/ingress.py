@@ -37,7 +37,7 @@ class StageClient:
     cancel a by-reference call with its awaiter (measured), so a cancelled call is withdrawn here.
     """
 
-    def __init__(self, stage: str, handle: DeploymentHandle) -> None:
+    def __init__(self, stage: str, handle: DeploymentHandle[Any]) -> None:
         self._stage = stage
         self._handle = handle
         self._answered_s = -READY_FRESH_S
@@ -100,9 +100,9 @@ class OcrIngress:
     def __init__(
         self,
         config: AppConfig,
-        detection: DeploymentHandle,
-        classification: DeploymentHandle,
-        recognition: Mapping[str, DeploymentHandle],
+        detection: DeploymentHandle[Any],
+        classification: DeploymentHandle[Any],
+        recognition: Mapping[str, DeploymentHandle[Any]],
     ) -> None:
         readers = {
             engine: StageClient("recognition", handle) for engine, handle in recognition.items()

@@ -33,7 +33,9 @@ class DocumentMetrics:
         self._pages = Counter(PAGES, "Pages read")
         self._regions = Counter(REGIONS, "Regions found, by kind", ("kind",))
         self._failures = Counter(
-            FAILURES, "Failures by error code; scope is region, page or document", ("scope", "code")
+            FAILURES,
+            "Failures by error code; scope is region, page or document",
+            ("scope", "code"),  # type: ignore[arg-type]  # Ray's annotation means any length
         )
 
     @contextmanager

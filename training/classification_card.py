@@ -26,7 +26,8 @@ def model_card(metadata: Mapping[str, Any]) -> str:
         f"# {metadata['name']}: handwritten or printed",
         _WHAT[engine],
         "Typewriting counts as printed. Input: a line crop of any size; it becomes dark ink on white, "
-        "keeps its proportions, and is folded into two rows when it is long.",
+        "keeps its proportions, and when it is long is "
+        + ("folded into two rows." if metadata["input"]["max_rows"] > 1 else "represented by its middle."),
         "## Results\n\n"
         "Evaluation rows of each set, cut along the labelled boxes or polygons, never trained on. Of "
         "`pages_ru_printed` and `words_ru_handwritten` no row is; the writers of the latter also drew the "

@@ -77,7 +77,7 @@ class TrainableCnn:
 
     def __init__(self, binarize: bool = False) -> None:
         self.spec = InputSpec(
-            height_px=128, width_px=512, channels=1, mean=(0.8,), std=(0.3,), binarize=binarize, max_rows=2
+            height_px=128, width_px=512, channels=1, mean=(0.8,), std=(0.3,), binarize=binarize, max_rows=1
         )
         self.architecture = CnnArchitecture()
         self.module: Any = KindNet(self.architecture)
@@ -101,6 +101,8 @@ class TrainableClip:
     is_bf16_faster = True  # 159 ms a step of 64 lines, f32 278 ms
 
     def __init__(self) -> None:
+        # On held-out training lines two rows show long lines better than their middle does: the 5th
+        # percentile of the margin is 3.1, with one row 2.4. For the larger box of the CNN one is best.
         self.spec = InputSpec(
             height_px=48, width_px=192, channels=3, mean=(0.8,) * 3, std=(0.3,) * 3, max_rows=2
         )

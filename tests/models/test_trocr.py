@@ -26,6 +26,7 @@ from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn import load_crnn
 from deployments.recognition.crnn_network import CrnnFeatures
 from deployments.recognition.trocr import Tokens, TrocrEngine
+from deployments.recognition.trocr_encoder import LineEncoder
 from deployments.types import Reading
 from deployments.weights import WeightsError, resolve
 from training.checkpoints import LAST, AveragedWeights, save
@@ -205,11 +206,13 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
 
 def test_a_decoder_on_trained_features_leaves_them_as_they_are() -> None:
     reader = TrainableTrocr.on_features_of("crnn-ru-en")
+    encoder = reader.module.encoder
+    assert isinstance(encoder, LineEncoder)
     network, _, _ = load_crnn(resolve("crnn-ru-en", "crnn"))
     image = torch.rand(1, 1, 32, 64)
     with torch.inference_mode():
         expected = CrnnFeatures.forward(network, image)
-        torch.testing.assert_close(reader.module.encoder.features.eval()(image), expected)
+        torch.testing.assert_close(encoder.features.eval()(image), expected)
     before = {name: value.clone() for name, value in reader.module.state_dict().items()}
     reader.module.train()
     optimizer = torch.optim.SGD([p for p in reader.module.parameters() if p.requires_grad], 0.1)

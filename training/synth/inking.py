@@ -44,4 +44,4 @@ def _age(plane: Plane, ink: Ink, rng: np.random.Generator) -> Plane:
         loss = field(rng, plane.shape[0], plane.shape[1], period_px=float(rng.uniform(80, 700)))
         keep = cv2.convertScaleAbs(255 - loss, alpha=ink.fade, beta=255 * (1 - ink.fade))
         out = cv2.multiply(out, keep, scale=1 / 255)
-    return cv2.convertScaleAbs(out, alpha=ink.opacity)
+    return cv2.convertScaleAbs(out, alpha=ink.opacity)  # type: ignore[no-any-return]
