@@ -14,7 +14,9 @@ _WHAT = {
 }
 _LIMITS = {
     "clip": "Only the words of its training prompts mean anything to the text tower; other words are silent. "
-    "For free prompts take a public model.",
+    "For free prompts take a public model. Looks it has not seen cost accuracy: the same model trained "
+    "for 750 steps without receipts and historic lines reached 0.934 on the receipts and 0.967 on the "
+    "historic lines.",
     "cnn": "It knows the two kinds and nothing else.",
 }
 
