@@ -309,7 +309,7 @@ def test_cancelling_withdraws_the_reading(page: Any, service: Service) -> None:
     page.click("#sample")
     expect(page.locator("#reading")).to_contain_text("Reading")
     expect(page.locator("#image")).to_be_visible()
-    page.wait_for_function("document.getElementById('elapsed').textContent !== '0 ms'")
+    expect(page.locator("#elapsed")).not_to_have_text("0 ms")
     page.click("#cancel")
     expect(page.locator("#welcome")).to_be_visible()
     for _ in range(100):
