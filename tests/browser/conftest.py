@@ -1,4 +1,8 @@
-"""The API on a real socket, and a real Chromium, both once a session."""
+"""The API on a real socket and a real Chromium, one of each for all tests of a file.
+
+Both end with the file and not with the session: the driver keeps an event loop running in the
+main thread, in which no asynchronous test after it could start its own.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +72,7 @@ class Service:
     reader: SampleReader = field(default_factory=SampleReader)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -81,7 +85,7 @@ def service() -> Iterator[Service]:
         thread.join(10)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
