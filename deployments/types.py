@@ -67,8 +67,13 @@ class Reading:
     ``confidence`` is the probability of the whole reading: the geometric mean over its
     characters, 0 for an empty reading. ``char_confidences`` has one entry a character of
     ``text`` where the engine can give them, else it is empty.
+
+    ``char_spans`` says where each character of ``text`` stands along the line: its left and right
+    edge as fractions of the crop's width, ``0 <= left <= right <= 1``, from left to right and
+    without overlap. Empty where the engine cannot tell.
     """
 
     text: str
     confidence: float
     char_confidences: tuple[float, ...] = field(default=())
+    char_spans: tuple[tuple[float, float], ...] = field(default=())

@@ -14,7 +14,7 @@ from deployments.precision import Precision, select_device
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
-from deployments.recognition.decode import Posteriors, read_greedily
+from deployments.recognition.decode import LinePosteriors, read_greedily
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
@@ -46,22 +46,25 @@ class CrnnEngine:
         return prepare_lines(items, self.line_format)
 
     @torch.inference_mode()
-    def forward(self, batch: Sequence[Prepared[Ink]]) -> list[Posteriors]:
-        """Probabilities ``float32 (T, V)`` of each line, T its own."""
+    def forward(self, batch: Sequence[Prepared[Ink]]) -> list[LinePosteriors]:
+        """Probabilities of each line's own time steps."""
         device = self._precision.device
-        images = torch.from_numpy(stack([item.payload for item in batch]))
-        images = images.to(device, memory_format=torch.channels_last)
         widths = [item.width for item in batch]
+        images = torch.from_numpy(stack([item.payload for item in batch], max(widths)))
+        images = images.to(device, memory_format=torch.channels_last)
         # Lines of one width need neither masks nor reversals by length.
         own = None if len(set(widths)) == 1 else torch.tensor(widths, device=device)
         with self._precision.autocast():
             posteriors = self._network(images, own).softmax(-1).cpu().numpy()
-        return [row[: width // STRIDE_PX] for row, width in zip(posteriors, widths, strict=True)]
+        return [
+            LinePosteriors(row[: item.width // STRIDE_PX], item.payload.shape[1] / STRIDE_PX)
+            for row, item in zip(posteriors, batch, strict=True)
+        ]
 
-    def finish(self, raw: Sequence[Posteriors]) -> list[Outcome[Reading]]:
+    def finish(self, raw: Sequence[LinePosteriors]) -> list[Outcome[Reading]]:
         """Best-path texts."""
         consistent = self._tuning.script_consistency
-        return [read_greedily(posteriors, self.charset, consistent) for posteriors in raw]
+        return [read_greedily(line.steps, self.charset, consistent, line.content_steps) for line in raw]
 
     def warm_up(self) -> None:
         """Run a page's usual batch in each numeric format, keep the faster, then the widest line."""

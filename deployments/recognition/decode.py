@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +18,26 @@ from deployments.recognition.charset import BLANK, Charset
 from deployments.types import Reading
 
 Posteriors = npt.NDArray[np.float32]
+Span = tuple[float, float]
 
 _TWINS = dict(zip("ABCEHKMOPTXaceopxy", "АВСЕНКМОРТХасеорху", strict=True))
 _TWIN_OF = _TWINS | {cyrillic: latin for latin, cyrillic in _TWINS.items()}
 _FLOOR = 1e-6
+_SPACE_LAG_STEPS = 0.5
+_USUAL_LETTER_STEPS = 3.0
+_WIDE_LETTER = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class LinePosteriors:
+    """What a CTC network says of one line.
+
+    ``steps``: probabilities ``(T, V)``. ``content_steps``: how many of them, not a whole number, the
+    crop itself spans; the steps beyond are padding.
+    """
+
+    steps: Posteriors
+    content_steps: float
 
 
 @dataclass(slots=True)
@@ -33,7 +50,12 @@ class _Letter:
     end: int
 
 
-def read_greedily(posteriors: Posteriors, charset: Charset, script_consistency: bool = True) -> Reading:
+def read_greedily(
+    posteriors: Posteriors,
+    charset: Charset,
+    script_consistency: bool = True,
+    content_steps: float | None = None,
+) -> Reading:
     """Best-path text of one line.
 
     Args:
@@ -41,6 +63,7 @@ def read_greedily(posteriors: Posteriors, charset: Charset, script_consistency: 
         charset: the symbols of V.
         script_consistency: write no word with look-alike letters of two scripts; see
             :func:`unify_scripts`.
+        content_steps: time steps that the crop spans, the rest being padding; None: all T.
 
     Returns:
         Text with single inner spaces; a character's confidence is the largest probability of its
@@ -50,22 +73,27 @@ def read_greedily(posteriors: Posteriors, charset: Charset, script_consistency: 
     if script_consistency:
         for word in _words(letters):
             unify_scripts(word, posteriors, charset)
-    return reading_of([(letter.symbol, letter.confidence) for letter in letters])
+    spans = _spans(letters, len(posteriors) if content_steps is None else content_steps)
+    return reading_of([(letter.symbol, letter.confidence) for letter in letters], spans)
 
 
-def reading_of(characters: Sequence[tuple[str, float]]) -> Reading:
-    """Reading of characters with confidences: outer and doubled spaces dropped, geometric mean."""
-    kept: list[tuple[str, float]] = []
-    for symbol, confidence in characters:
-        if symbol != " " or (kept and kept[-1][0] != " "):
-            kept.append((symbol, min(max(confidence, 0.0), 1.0)))
-    if kept and kept[-1][0] == " ":
+def reading_of(characters: Sequence[tuple[str, float]], spans: Sequence[Span] = ()) -> Reading:
+    """Reading of characters with confidences: outer and doubled spaces dropped, geometric mean.
+
+    ``spans``: as :attr:`Reading.char_spans`, one a character or none.
+    """
+    kept: list[int] = []
+    for i, (symbol, _) in enumerate(characters):
+        if symbol != " " or (kept and characters[kept[-1]][0] != " "):
+            kept.append(i)
+    if kept and characters[kept[-1]][0] == " ":
         kept.pop()
     if not kept:
         return Reading("", 0.0)
-    confidences = tuple(confidence for _, confidence in kept)
+    confidences = tuple(min(max(characters[i][1], 0.0), 1.0) for i in kept)
     mean = math.exp(sum(math.log(max(c, _FLOOR)) for c in confidences) / len(confidences))
-    return Reading("".join(symbol for symbol, _ in kept), mean, confidences)
+    text = "".join(characters[i][0] for i in kept)
+    return Reading(text, mean, confidences, tuple(spans[i] for i in kept) if spans else ())
 
 
 def unify_scripts(word: list[_Letter], posteriors: Posteriors, charset: Charset) -> None:
@@ -105,6 +133,25 @@ def _runs(posteriors: Posteriors, charset: Charset) -> list[_Letter]:
         for s, e in zip(starts, ends, strict=True)
         if best[s] != BLANK
     ]
+
+
+def _spans(letters: Sequence[_Letter], content_steps: float) -> list[Span]:
+    """Where the letters stand, as fractions of the crop's width.
+
+    A run starts where its letter does (within half a step, a pixel or two, on the shipped weight)
+    and is shorter than it: the rest is blanks. So a letter ends where the next run starts. The last
+    one is as wide as the line's usual letter; the first is often marked in the margin before it, so
+    its width is bounded by that too.
+    """
+    if not letters:
+        return []
+    starts = [letter.start - _SPACE_LAG_STEPS * (letter.symbol == " ") for letter in letters]
+    advances = [b.start - a.start for a, b in pairwise(letters) if " " not in (a.symbol, b.symbol)]
+    usual = float(np.median(advances)) if advances else _USUAL_LETTER_STEPS
+    end = max(starts[-1] + usual, letters[-1].end)
+    starts[0] = max(starts[0], (*starts, end)[1] - _WIDE_LETTER * usual)
+    edges = np.clip(np.array([*starts, end]) / max(content_steps, 1.0), 0.0, 1.0).tolist()
+    return list(pairwise(edges))
 
 
 def _words(letters: list[_Letter]) -> list[list[_Letter]]:

@@ -61,27 +61,36 @@ def prepare_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
     Raises:
         UnreadableDocument: the crop has no pixels or is no image.
     """
+    return pad_to_bucket(scale_line(image, line_format), line_format.bucket_px)
+
+
+def scale_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
+    """:func:`prepare_line` without the padding: as wide as the crop is at the format's height."""
     grey = to_grey(image)
     if line_format.deskew:
         grey = deskew(grey)
     if line_format.adaptive_threshold:
         grey = threshold_adaptive(grey)
-    grey = resize_to_height(grey, line_format.height_px, line_format.max_width_px)
-    return pad_to_bucket(normalise_ink(grey), line_format.bucket_px)
+    return normalise_ink(resize_to_height(grey, line_format.height_px, line_format.max_width_px))
 
 
 def prepare_lines(
     images: Sequence[npt.NDArray[np.uint8]], line_format: LineFormat
 ) -> list[Outcome[Prepared[Ink]]]:
-    """Prepare each crop on its own: a bad one yields its error and harms no other."""
+    """Prepare each crop on its own: a bad one yields its error and harms no other.
+
+    A payload is the line as wide as it is; ``Prepared.width`` is the width it is padded to, which
+    :func:`stack` does.
+    """
     outcomes: list[Outcome[Prepared[Ink]]] = []
     for image in images:
         try:
-            ink = prepare_line(image, line_format)
+            ink = scale_line(image, line_format)
         except UnreadableDocument as error:
             outcomes.append(error)
         else:
-            outcomes.append(Prepared(ink, *ink.shape))
+            height, width = ink.shape
+            outcomes.append(Prepared(ink, height, padded_width(width, line_format.bucket_px)))
     return outcomes
 
 
@@ -127,15 +136,22 @@ def normalise_ink(grey: Grey) -> Ink:
     return np.clip(ink, -1.0, 1.5, out=ink)
 
 
+def padded_width(width_px: int, bucket_px: int) -> int:
+    """The width up to the next multiple of ``bucket_px``."""
+    return math.ceil(width_px / bucket_px) * bucket_px
+
+
 def pad_to_bucket(ink: Ink, bucket_px: int) -> Ink:
     """Pad with paper on the right to a multiple of ``bucket_px``."""
     width = ink.shape[1]
-    padded = math.ceil(width / bucket_px) * bucket_px
-    return np.pad(ink, ((0, 0), (0, padded - width)))
+    return np.pad(ink, ((0, 0), (0, padded_width(width, bucket_px) - width)))
 
 
 def stack(lines: list[Ink], width_px: int | None = None) -> Ink:
-    """Batch prepared lines of one height: ``float32``, shape ``(N, 1, H, max W)``, padded with paper."""
+    """Batch prepared lines of one height: ``float32``, shape ``(N, 1, H, W)``, padded with paper.
+
+    W is ``width_px``, or without it the largest width among the lines.
+    """
     width = max(line.shape[1] for line in lines) if width_px is None else width_px
     batch = np.zeros((len(lines), 1, lines[0].shape[0], width), np.float32)
     for row, line in zip(batch, lines, strict=True):

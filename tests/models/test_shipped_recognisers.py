@@ -65,6 +65,24 @@ def test_plain_print_is_read(engine: RecognitionEngine) -> None:
     assert all(0 < reading.confidence <= 1 for reading in readings)
 
 
+def test_words_are_found_along_the_line() -> None:
+    engine = build_engine(RecognitionArgs(engine="crnn", device="cpu"))
+    line = LINES[0]
+    image = render(line)
+    prepared = [item for item in engine.prepare([image]) if isinstance(item, Prepared)]
+    (reading,) = engine.finish(engine.forward(prepared))
+    assert isinstance(reading, Reading) and reading.text == line
+    start = 0
+    for word in line.split():
+        end = start + len(word)
+        left = (10 + font(32).getlength(line[:start])) / image.shape[1]
+        right = (10 + font(32).getlength(line[:end])) / image.shape[1]
+        found = reading.char_spans[start][0], reading.char_spans[end - 1][1]
+        # A sixth of the line's height: less than half a letter.
+        assert found == pytest.approx((left, right), abs=image.shape[0] / 6 / image.shape[1]), word
+        start = end + 1
+
+
 @pytest.mark.parametrize("name", [SHIPPED_WEIGHTS[engine] for engine in ENGINES])
 def test_a_shipped_weight_carries_its_card_and_results(name: str) -> None:
     metadata = json.loads((SHIPPED / name / METADATA).read_text(encoding="utf-8"))

@@ -84,3 +84,30 @@ def test_confidences_never_leave_the_unit_interval() -> None:
     reading = reading_of([("a", 1.2), ("b", -0.1)])
     assert reading.char_confidences == (1.0, 0.0)
     assert 0 < reading.confidence < 0.01
+
+
+def test_characters_stand_where_their_runs_start() -> None:
+    steps = [{"": 0.9}, *sure("ab"), {" ": 0.9}, {"": 0.9}, *sure("c"), {"": 0.9}]
+    reading = read_greedily(posteriors(*steps), CHARSET, content_steps=10.0)
+    assert reading.text == "ab c"
+    expected = [(0.1, 0.3), (0.3, 0.45), (0.45, 0.7), (0.7, 0.9)]
+    assert np.array(reading.char_spans) == pytest.approx(np.array(expected))
+
+
+def test_spans_stay_within_the_crop_whatever_the_padding_says() -> None:
+    reading = read_greedily(posteriors(*sure("abc")), CHARSET, content_steps=4.0)
+    edges = [edge for span in reading.char_spans for edge in span]
+    assert edges == sorted(edges)
+    assert edges[-1] == 1.0
+
+
+def test_spans_follow_the_characters_that_are_kept() -> None:
+    reading = read_greedily(posteriors(*sure("  ab  c ")), CHARSET)
+    assert len(reading.char_spans) == len(reading.text) == 4
+    assert reading.char_spans[0][0] == pytest.approx(4 / 16)
+
+
+def test_a_single_character_has_a_usual_width_and_an_empty_line_no_span() -> None:
+    reading = read_greedily(posteriors({"": 0.9}, *sure("a"), *[{"": 0.9}] * 7), CHARSET)
+    assert reading.char_spans == (pytest.approx((0.1, 0.4)),)
+    assert read_greedily(posteriors({"": 0.9}), CHARSET).char_spans == ()
