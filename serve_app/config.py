@@ -82,7 +82,7 @@ class PipelineOptions(_Frozen):
         64, ge=16, description="lines are cut at their own height, reduced to this, pixels"
     )
     crop_margin: float = Field(
-        0.08, ge=0, le=1, description="widening of a line's cut on all sides, share of its height"
+        0.04, ge=0, le=1, description="widening of a line's cut on all sides, share of its height"
     )
     pages_in_flight: int = Field(
         4, ge=1, description="pages of one document that are in the stages at a time"

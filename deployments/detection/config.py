@@ -50,7 +50,7 @@ class DetectionTuning(StageTuning):
         15.0, ge=0, le=30, description="pages are straightened up to this angle, degrees; 0 never"
     )
     max_lines: int = Field(400, ge=1, le=3000, description="lines of a page kept, the surest first")
-    confidence: float = Field(0.25, gt=0, lt=1, description="yolo: least score of a line")
+    confidence: float = Field(0.3, gt=0, lt=1, description="yolo: least score of a line")
     iou: float = Field(0.5, gt=0, lt=1, description="yolo: overlap at which the weaker box is a duplicate")
     containment: float = Field(
         0.8, gt=0, le=1, description="yolo: share of a box within a surer one at which it is a fragment"

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from deployments.detection.config import DetectionArgs, DetectionTuning
+from deployments.detection.line_ends import reach_ends
 from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to, page_quad
 from deployments.detection.skew import estimate_skew
 from deployments.detection.yolo_boxes import Selection, select_lines
@@ -93,6 +94,7 @@ class YoloEngine:
         tuning = self._tuning
         selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
         boxes, scores = select_lines(found.boxes, found.scores, selection)
+        boxes = reach_ends(boxes, found.page.pixels, self.spec.squeeze)
         lines = []
         for box, score in zip(boxes, scores, strict=True):
             quad = page_quad(box, found.page)

@@ -12,8 +12,11 @@ from torchvision.ops import nms
 Floats = npt.NDArray[np.float32]
 
 MAX_CANDIDATES = 3000
+# Shares: of the height of two boxes that they have in common, and of the narrower one's width.
 SAME_ROW = 0.6
 SAME_LINE = 0.1
+# Share of a box within a weaker one from which the weaker one must not read it again.
+SWALLOWED = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,7 @@ class Selection:
 
 
 def select_lines(boxes: Floats, scores: Floats, selection: Selection) -> tuple[Floats, Floats]:
-    """Drop duplicates and fragments, join pieces of one line; the surest first.
+    """Drop duplicates and fragments, join pieces, part what overlaps; the surest line first.
 
     ``boxes`` is ``(N, 4)`` left, top, right, bottom; ``scores`` ``(N,)``.
     """
@@ -39,7 +42,7 @@ def select_lines(boxes: Floats, scores: Floats, selection: Selection) -> tuple[F
     kept = nms(torch.from_numpy(boxes), torch.from_numpy(scores), selection.iou).numpy()
     boxes, scores = boxes[kept], scores[kept]
     whole = ~_fragments(boxes, selection.containment)
-    boxes, scores = _join_pieces(boxes[whole], scores[whole])
+    boxes, scores = _cut_overlaps(*_join_pieces(boxes[whole], scores[whole]))
     return boxes[: selection.max_lines], scores[: selection.max_lines]
 
 
@@ -79,3 +82,31 @@ def _join_pieces(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
         joined[index, 0], joined[index, 2] = left[pieces].min(), right[pieces].max()
         heads.append(index)
     return joined[heads], scores[heads]
+
+
+def _cut_overlaps(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    """Cut from each box what a surer box within it already covers, so that no text is read twice.
+
+    A box over a label and its answer is left with the answer where the label has a surer box of
+    its own. Of the two sides that remain the wider one is kept, unless it is no wider than high.
+    """
+    cut = boxes.copy()
+    kept: list[int] = []
+    for index in range(len(boxes)):
+        for surer in kept:
+            _cut_beside(cut[index], cut[surer])
+        left, top, right, bottom = cut[index]
+        if right - left == boxes[index, 2] - boxes[index, 0] or right - left > bottom - top:
+            kept.append(index)
+    return cut[kept], scores[kept]
+
+
+def _cut_beside(box: Floats, surer: Floats) -> None:
+    """Cut ``box`` in place to the wider side of ``surer``, if that lies mostly within it."""
+    shared = np.clip(np.minimum(box[2:], surer[2:]) - np.maximum(box[:2], surer[:2]), 0, None).prod()
+    if shared < SWALLOWED * np.clip(surer[2:] - surer[:2], 1e-6, None).prod():
+        return
+    if surer[0] - box[0] > box[2] - surer[2]:
+        box[2] = surer[0]
+    else:
+        box[0] = surer[2]

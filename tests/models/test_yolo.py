@@ -217,3 +217,12 @@ def test_pieces_of_a_line_are_joined_and_neighbours_are_not() -> None:
     # The third lies beside them, the fourth shares 3 of 17 rows with the first.
     assert kept.tolist() == [[0, 0, 120, 10], [130, 0, 200, 10], [0, 7, 60, 17]]
     np.testing.assert_allclose(kept_scores, [0.9, 0.7, 0.6])
+
+
+def test_a_weak_box_over_a_label_and_its_answer_is_left_with_the_answer() -> None:
+    boxes = [[0, 4, 60, 14], [0, 0, 200, 20], [0, 40, 60, 50], [70, 40, 200, 50], [0, 36, 205, 54]]
+    scores = np.array([0.9, 0.4, 0.8, 0.7, 0.3], np.float32)
+    kept, kept_scores = select_lines(np.array(boxes, np.float32), scores, Selection(0.5, 0.8, 10))
+    # The last one has nothing of its own beside the label and the answer that were found.
+    assert kept.tolist() == [[0, 4, 60, 14], [0, 40, 60, 50], [70, 40, 200, 50], [60, 0, 200, 20]]
+    np.testing.assert_allclose(kept_scores, [0.9, 0.8, 0.7, 0.4])
