@@ -36,7 +36,7 @@ RECEIPT_MIX: dict[TextKind, float] = {
     "form": 0.05,
 }
 TYPED_MIX: dict[TextKind, float] = {"prose": 0.65, "words": 0.15, "form": 0.1, "figures": 0.1}
-HANDWRITTEN_MIX: dict[TextKind, float] = {"prose": 0.5, "words": 0.34, "form": 0.11, "figures": 0.05}
+HANDWRITTEN_MIX: dict[TextKind, float] = {"prose": 0.4, "words": 0.36, "form": 0.19, "figures": 0.05}
 _MIN_CHARS = 1
 _PLAIN_SIGNS = 0.08
 _LINE_LENGTHS = ((0.22, 1, 12), (0.36, 10, 42), (0.42, 38, 100))

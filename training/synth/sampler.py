@@ -32,8 +32,12 @@ from training.synth.recipes import LineSpec, PenRun, Run, Wobble
 
 Rng = np.random.Generator
 
-_PEN_SHARE = 0.55
+# Pen tracks of few people teach more of a real hand than script faces do.
+_PEN_SHARE = 0.75
+_HANDWRITTEN_RUSSIAN, _PRINTED_RUSSIAN = 0.65, 0.55
 _HANDWRITTEN_MAX_CHARS = 70
+# Answers on forms are a word or two, and their few letters leave a reader nothing to guess from.
+_ANSWER_SHARE, _ANSWER_MAX_CHARS = 0.4, 16
 _SIZES_PX = (30, 36, 44, 52)
 _RECEIPT: frozenset[Process] = frozenset({"dots", "bitmap", "thermal"})
 _TYPED: frozenset[Process] = frozenset({"typewriter", "carbon"})
@@ -77,7 +81,8 @@ class LineSampler:
 
     def sample(self, rng: Rng) -> LineSpec:
         handwritten = rng.random() < self._handwritten_share
-        language: Language = "ru" if rng.random() < 0.55 else "en"
+        russian = _HANDWRITTEN_RUSSIAN if handwritten else _PRINTED_RUSSIAN
+        language: Language = "ru" if rng.random() < russian else "en"
         return self._handwritten(rng, language) if handwritten else self._printed(rng, language)
 
     def _printed(self, rng: Rng, language: Language) -> LineSpec:
@@ -102,7 +107,8 @@ class LineSampler:
 
     def _handwritten(self, rng: Rng, language: Language) -> LineSpec:
         kind = draw_kind(rng, HANDWRITTEN_MIX)
-        text = self._corpus.text(rng, language, kind, _HANDWRITTEN_MAX_CHARS, plain=True)
+        longest = _ANSWER_MAX_CHARS if rng.random() < _ANSWER_SHARE else _HANDWRITTEN_MAX_CHARS
+        text = self._corpus.text(rng, language, kind, longest, plain=True)
         text = _hand_case(rng, text)
         size_px = int(rng.choice(_SIZES_PX))
         level = float(rng.gamma(2.0, 0.5))
