@@ -32,6 +32,7 @@ from serve_app.yaml_files import YamlError, parse
 
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
 KEPT_LINES = 30
 FAILED, NOT_STARTED = 1, 2
@@ -117,6 +118,10 @@ class _Stop(Exception):
 
 
 def _raise_stop(number: int, _frame: object) -> None:
+    # Once is enough: make passes a signal on that the terminal has sent already, and a second one
+    # would break off the stopping.
+    for each in STOP_SIGNALS:
+        signal.signal(each, signal.SIG_IGN)
     raise _Stop(signal.Signals(number).name)
 
 
@@ -190,7 +195,7 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
         print(f"{message} make serve PORT={port_number + 1}", file=sys.stderr)
         return NOT_STARTED
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port_number}"
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in STOP_SIGNALS:
         signal.signal(number, _raise_stop)
     with config_on_port(path, config, port) as effective:
         serve = ServeProcess(effective, environment(os.environ, hub=hub))

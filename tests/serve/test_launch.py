@@ -61,6 +61,8 @@ def test_ready_then_stopped_by_ctrl_c(tmp_path: Path, config: Config) -> None:
         children = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.send_signal(signal.SIGINT)
+        read_until(process, "stopping")
+        process.send_signal(signal.SIGTERM)  # a second one, as make passes it on, changes nothing
         process.communicate()
     assert process.returncode == 0
     _, alive = psutil.wait_procs(children, timeout=20)
