@@ -39,7 +39,7 @@ def train(options: argparse.Namespace) -> None:
         seed=options.seed,
         workers=options.workers,
     )
-    reader = trainable(options.engine, options.start_from)
+    reader = trainable(options.engine, options.start_from, options.features_from)
     Training(reader, recipe, options.run, select_device(options.device)).run()
 
 
@@ -95,8 +95,11 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--start-from", default="", metavar="WEIGHTS",
-        help="a CRNN weight, by shipped name or path: crnn trains it further, trocr builds on its features",
+        help="a weight of the engine to train further, by shipped name or path",
     )  # fmt: skip
+    parser.add_argument(
+        "--features-from", default="", metavar="WEIGHTS", help="trocr: a CRNN weight whose features it keeps"
+    )
     parser.add_argument("--steps", type=int, help="optimiser steps")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")
     parser.add_argument("--columns", type=int, default=16_000, help="pixels of width in a batch")

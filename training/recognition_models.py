@@ -95,16 +95,28 @@ class TrainableCrnn:
         }
 
 
-def trainable(engine: str, start_from: str = "") -> TrainableReader:
+def trainable(engine: str, start_from: str = "", features_from: str = "") -> TrainableReader:
     """A network of an engine, of the size that the project ships.
 
     Args:
         engine: ``crnn`` or ``trocr``.
-        start_from: a CRNN weight (shipped name or path): for ``crnn`` the one to train further, for
-            ``trocr`` the one whose features it takes and keeps; empty starts at random.
+        start_from: a weight of that engine to train further, by shipped name or path; empty starts
+            at random.
+        features_from: a CRNN weight whose features a ``trocr`` takes and keeps.
+
+    Raises:
+        deployments.weights.WeightsError: a weight is not there or is of another engine.
+        ValueError: features for an engine that takes none.
     """
     if engine == "crnn":
+        if features_from:
+            raise ValueError("only trocr takes the features of another weight")
         return TrainableCrnn.of_weights(start_from) if start_from else TrainableCrnn()
     from training.trocr_model import TrainableTrocr
 
-    return TrainableTrocr.on_features_of(start_from) if start_from else TrainableTrocr()
+    if not start_from:
+        return TrainableTrocr.on_features_of(features_from) if features_from else TrainableTrocr()
+    reader = TrainableTrocr.of_weights(start_from)
+    if features_from:
+        reader.take_features(load_crnn(resolve(features_from, "crnn"))[0])
+    return reader

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,19 +21,25 @@ from transformers import (
 
 from deployments.recognition.charset import Charset
 from deployments.recognition.crnn import load_crnn
+from deployments.recognition.crnn_network import CrnnNetwork
 from deployments.recognition.preprocess import LineFormat
-from deployments.recognition.trocr_encoder import LineEncoder, LineEncoderConfig
-from deployments.weights import FORMAT, resolve, sha256
+from deployments.recognition.trocr_encoder import LineEncoder, LineEncoderConfig, sinusoids
+from deployments.weights import FORMAT, WeightsError, resolve, sha256
 from training.lines_data import LineBatch
 from training.recognition_export import TENSORS, Provenance, load_run, training_facts, write_metadata
 
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 SPECIAL = (PAD, START, END, UNKNOWN)
+# TrOCRLearnedPositionalEmbedding keeps its first two rows to itself.
+POSITION_OFFSET = 2
 
 
 @dataclass(frozen=True, slots=True)
 class TrocrArchitecture:
-    """Sizes of the features (as of the CRNN) and of the decoder."""
+    """Sizes of the features (as of the CRNN) and of the decoder.
+
+    ``ctc_symbols``: outputs of the CRNN's head, which counts characters for the decoder; 0: none.
+    """
 
     height_px: int = 32
     channels: tuple[int, int, int, int] = (32, 64, 128, 192)
@@ -41,6 +48,7 @@ class TrocrArchitecture:
     heads: int = 4
     decoder_layers: int = 2
     max_characters: int = 128
+    ctc_symbols: int = 0
 
 
 def build_tokenizer(charset: Charset, max_length: int) -> PreTrainedTokenizerFast:
@@ -61,7 +69,9 @@ def build_tokenizer(charset: Charset, max_length: int) -> PreTrainedTokenizerFas
 def build_model(architecture: TrocrArchitecture, vocabulary: int) -> VisionEncoderDecoderModel:
     """A fresh network; pads with 0, starts with 1, ends with 2, as :data:`SPECIAL` orders them."""
     a = architecture
-    encoder = LineEncoderConfig(a.height_px, a.channels, a.rnn_width, hidden_size=a.width)
+    encoder = LineEncoderConfig(
+        a.height_px, a.channels, a.rnn_width, hidden_size=a.width, symbols=a.ctc_symbols
+    )
     decoder = TrOCRConfig(
         vocab_size=vocabulary, d_model=a.width, decoder_layers=a.decoder_layers,
         decoder_attention_heads=a.heads, decoder_ffn_dim=4 * a.width, cross_attention_hidden_size=a.width,
@@ -71,8 +81,18 @@ def build_model(architecture: TrocrArchitecture, vocabulary: int) -> VisionEncod
     config = VisionEncoderDecoderConfig.from_encoder_decoder_configs(encoder, decoder)
     config.pad_token_id, config.eos_token_id, config.decoder_start_token_id = 0, 2, 1
     model = VisionEncoderDecoderModel(config)
+    _number_steps(model.decoder.model.decoder.embed_positions)
     model.generation_config.update(pad_token_id=0, bos_token_id=1, eos_token_id=2, decoder_start_token_id=1)
     return model
+
+
+def _number_steps(embedding: nn.Embedding) -> None:
+    """Start the learned positions from the encoder's own: step i writes character i + 1."""
+    steps = embedding.num_embeddings - POSITION_OFFSET
+    with torch.no_grad():
+        embedding.weight[POSITION_OFFSET:] = sinusoids(
+            torch.arange(1, steps + 1, dtype=torch.float32), embedding.embedding_dim
+        )
 
 
 class TrainableTrocr:
@@ -98,13 +118,44 @@ class TrainableTrocr:
         """
         network, charset, _ = load_crnn(resolve(reference, "crnn"))
         shape = network.architecture
-        reader = cls(TrocrArchitecture(shape.height_px, shape.channels, shape.rnn_width), charset)
-        encoder = reader.module.encoder
+        architecture = TrocrArchitecture(
+            shape.height_px, shape.channels, shape.rnn_width, ctc_symbols=shape.symbols
+        )
+        reader = cls(architecture, charset)
+        reader.take_features(network)
+        return reader
+
+    @classmethod
+    def of_weights(cls, reference: str) -> TrainableTrocr:
+        """A compact TrOCR that this project exported, to go on from, features included.
+
+        Raises:
+            deployments.weights.WeightsError: the weight is not there or is no compact TrOCR.
+        """
+        weights = resolve(reference, cls.engine)
+        if "architecture" not in weights.metadata:
+            raise WeightsError(f"weights {reference!r}: only a TrOCR exported here can be trained further")
+        reader = _of_description(weights.metadata)
+        reader.line_format = LineFormat.of(weights.metadata["input"])
+        model = VisionEncoderDecoderModel.from_pretrained(
+            weights.path, local_files_only=True, dtype=torch.float32
+        )
+        reader.module.load_state_dict(model.state_dict())
+        return reader
+
+    def take_features(self, network: CrnnNetwork) -> None:
+        """Put a CRNN's features and head in place of the present ones, and keep them as they are.
+
+        Raises:
+            RuntimeError: the CRNN is of another shape.
+        """
+        encoder = self.module.encoder
         assert isinstance(encoder, LineEncoder)
         values = network.state_dict()
         encoder.features.load_state_dict({name: values[name] for name in encoder.features.state_dict()})
+        if encoder.head is not None:
+            encoder.head.load_state_dict(network.head.state_dict())
         encoder.freeze_features()
-        return reader
 
     def loss(self, batch: LineBatch, device: torch.device) -> Tensor:
         labels = self._labels(batch.texts, device)
@@ -135,6 +186,12 @@ class TrainableTrocr:
         return nn.utils.rnn.pad_sequence(rows, batch_first=True, padding_value=0).to(device)
 
 
+def _of_description(description: Mapping[str, Any]) -> TrainableTrocr:
+    shape = dict(description["architecture"])
+    architecture = TrocrArchitecture(**shape | {"channels": tuple(shape["channels"])})
+    return TrainableTrocr(architecture, Charset(description["input"]["charset"]))
+
+
 def export_trocr(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
     """Write the averaged weights of a TrOCR run as a checkpoint in the hub's format, in bf16.
 
@@ -142,14 +199,13 @@ def export_trocr(run_dir: Path, target: Path, provenance: Provenance | None = No
         FileNotFoundError: the run has no checkpoint.
     """
     state = load_run(run_dir)
-    reader = TrainableTrocr(
-        TrocrArchitecture(**state["description"]["architecture"]),
-        Charset(state["description"]["input"]["charset"]),
-    )
+    reader = _of_description(state["description"])
     reader.module.load_state_dict(state["average"]["values"])
     model = reader.module.to(torch.bfloat16)
     assert isinstance(model, VisionEncoderDecoderModel)
     model.save_pretrained(target)
+    # safetensors writes for the owner alone; a weight is shared like any file of a repository.
+    (target / TENSORS).chmod(0o644)
     reader.tokenizer.save_pretrained(target)
     metadata = {
         "name": target.name,
