@@ -51,6 +51,11 @@ class Source:
             raise ValueError(f"source {text!r}: the weight must be a positive number")
         return cls(pattern, value)
 
+    @classmethod
+    def literal(cls, folder: Path, weight: float = 1.0) -> Source:
+        """Source of one folder, whatever characters its name holds."""
+        return cls(glob.escape(str(folder)), weight)
+
     def folders(self) -> list[Path]:
         """Folders that match and hold a shard by now, in a stable order."""
         paths = [Path(path) for path in sorted(glob.glob(self.pattern))]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -67,20 +68,28 @@ def folder_lines(folder: Path, rows: int | None = None, upper_cased: bool = Fals
     """Lines of the first ``rows`` rows of a folder with ``labels.jsonl``: pages or crops.
 
     ``upper_cased``: the transcripts are in capitals even where the image is not.
+    Raises :class:`LabelError` with the row's number for a row that is not as it must be.
     """
-    with (folder / "labels.jsonl").open(encoding="utf-8") as labels:
-        for number, label in enumerate(labels):
-            if rows is not None and number >= rows:
-                return
-            row = json.loads(label)
-            path = folder / row["image"]
-            if "lines" not in row:
-                yield RealLine(path, None, row["text"], _KINDS[row["kind"]], upper_cased)
-                continue
-            for line in row["lines"]:
-                x, y, width, height = line["bbox"]
-                box = (x, y, width, height)
-                yield RealLine(path, box, line["text"], _KINDS[line["kind"]], upper_cased)
+    file = folder / "labels.jsonl"
+    with file.open(encoding="utf-8") as labels:
+        for number, label in enumerate(islice(labels, rows), start=1):
+            try:
+                lines = list(_row_lines(folder, json.loads(label), upper_cased))
+            except (ValueError, KeyError, TypeError) as error:
+                raise LabelError(f"{file}, line {number}: {error!r}") from error
+            yield from lines
+
+
+def _row_lines(folder: Path, row: dict[str, Any], upper_cased: bool) -> Iterator[RealLine]:
+    path = folder / row["image"]
+    if not path.is_file():
+        raise ValueError(f"no image {row['image']!r}")
+    if "lines" not in row:
+        yield RealLine(path, None, row["text"], _KINDS[row["kind"]], upper_cased)
+        return
+    for line in row["lines"]:
+        x, y, width, height = line["bbox"]
+        yield RealLine(path, (x, y, width, height), line["text"], _KINDS[line["kind"]], upper_cased)
 
 
 def csv_lines(path: Path, default_kind: Kind = Kind.HANDWRITTEN) -> Iterator[RealLine]:

@@ -1,4 +1,4 @@
-"""Recognisers from lines to weights: ``python -m training.recognition train|evaluate|export``."""
+"""Recognisers from lines to weights: ``python -m training.recognition train|curve|evaluate|export``."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from pathlib import Path
 import torch
 
 from deployments.precision import select_device
-from deployments.weights import resolve
+from deployments.weights import WeightsError, resolve
 from training.lines_data import BatchPlan, Source
+from training.own_sets import OwnSet
+from training.real import LabelError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,16 +24,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     if options.threads:
         torch.set_num_threads(options.threads)
-    return int(options.verb(options) or 0)
+    try:
+        return int(options.verb(options) or 0)
+    except (FileNotFoundError, LabelError, WeightsError) as error:
+        print(error, file=sys.stderr)
+        return 1
 
 
 def train(options: argparse.Namespace) -> None:
+    from training.own_sets import write_set
     from training.recognition_models import trainable
     from training.recognition_training import Recipe, Training
 
+    sources, valid = list(options.source), list(options.valid)
+    for number, own in enumerate(options.set):
+        learned, held_out = write_set(own, options.run / f"set-{number}", options.seed)
+        sources.append(learned)
+        valid += [held_out] if held_out else []
+    if not sources:
+        raise SystemExit("nothing to train on: name shards with --source, or a set of your own with --set")
     recipe = Recipe(
-        sources=tuple(options.source),
-        valid=tuple(options.valid),
+        sources=tuple(sources),
+        valid=tuple(valid),
         minutes=options.minutes,
         steps=options.steps,
         rate=options.rate,
@@ -64,6 +78,9 @@ def evaluate(options: argparse.Namespace) -> None:
 
 
 def export(options: argparse.Namespace) -> None:
+    if options.weights:
+        _export_formats(options)
+        return
     from training.recognition_export import Provenance, export_run
 
     provenance = Provenance(tuple(options.data), tuple(options.licence))
@@ -71,14 +88,42 @@ def export(options: argparse.Namespace) -> None:
     print(f"{options.out}: {metadata['engine']} of {metadata['training']['samples']} lines")
 
 
+def curve(options: argparse.Namespace) -> None:
+    from training.recognition_curve import draw_curve
+
+    draw_curve(options.run, options.out)
+
+
+def _export_formats(options: argparse.Namespace) -> None:
+    from training.own_sets import crops_of
+    from training.recognition_formats import CHECKED_LINES, TOLERANCE, export_formats
+
+    if options.set is None:
+        raise SystemExit("an export to other formats is checked on lines: name a set with --set")
+    crops = crops_of(options.set.path, CHECKED_LINES)
+    formats = tuple(options.format) or ("onnx", "torchscript")
+    for written in export_formats(resolve(options.weights, "crnn"), options.out, formats, crops):
+        found = f"{written.largest_difference:.1g} of torch's on {len(crops)} lines"
+        print(f"{written.path}: logits within {found} (allowed {TOLERANCE:g})")
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m training.recognition", description=__doc__)
     parser.add_argument("--threads", type=int, default=0, help="torch threads; 0: one per core")
     verbs = parser.add_subparsers(required=True)
     _add_train(verbs.add_parser("train", help="train, or go on with an interrupted run"))
+    _add_curve(verbs.add_parser("curve", help="draw a run's loss and validation CER"))
     _add_evaluate(verbs.add_parser("evaluate", help="score a weight through the serving engine"))
-    _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
+    _add_export(
+        verbs.add_parser("export", help="write a run as a weight, or a weight as ONNX and TorchScript")
+    )
     return parser
+
+
+def _add_curve(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verb=curve)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
 
 
 def _add_train(parser: argparse.ArgumentParser) -> None:
@@ -86,8 +131,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", choices=("crnn", "trocr"), default="crnn")
     parser.add_argument("--run", type=Path, required=True, help="folder of checkpoints and curves")
     parser.add_argument(
-        "--source", type=Source.parse, action="append", required=True, metavar="PATTERN[=WEIGHT]",
+        "--source", type=Source.parse, action="append", default=[], metavar="PATTERN[=WEIGHT]",
         help="shard folders to train on; repeatable, looked up again while training runs",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", type=OwnSet.parse, action="append", default=[], metavar="PATH[=WEIGHT]",
+        help="a set of your own: a CSV File name,Text,Class or a folder with labels.jsonl; repeatable",
     )  # fmt: skip
     parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
     parser.add_argument(
@@ -125,8 +174,17 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
 
 def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(verb=export)
-    parser.add_argument("--run", type=Path, required=True)
+    made_from = parser.add_mutually_exclusive_group(required=True)
+    made_from.add_argument("--run", type=Path, help="a run, to export as a weight that the service loads")
+    made_from.add_argument("--weights", help="a CRNN weight, to export in other formats")
     parser.add_argument("--out", type=Path, required=True, help="folder to write, named as the weight")
+    parser.add_argument(
+        "--format", choices=("onnx", "torchscript"), action="append", default=[],
+        help="with --weights; repeatable, both without it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--set", type=OwnSet.parse, help="with --weights: a set whose lines check what was exported"
+    )
     parser.add_argument("--data", action="append", default=[], help="a source of the lines; repeatable")
     parser.add_argument("--licence", action="append", default=[], help="licence of a source; repeatable")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from deployments.weights import METADATA
+from training.recognition_curve import PICTURE
 from training.recognition_evaluation import SetResult, as_table
 from training.recognition_export import write_metadata
 
@@ -30,7 +31,10 @@ def record_results(folder: Path, results: Sequence[SetResult], remarks: Sequence
     metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     metadata["results"] = {r.name: r.score.as_dict() for r in results}
     write_metadata(folder, metadata)
-    (folder / "README.md").write_text(model_card(metadata, results, remarks), encoding="utf-8")
+    card = model_card(metadata, results, remarks)
+    if (folder / PICTURE).is_file():
+        card += f"\n![Training loss and validation CER over lines seen]({PICTURE})\n"
+    (folder / "README.md").write_text(card, encoding="utf-8")
 
 
 def model_card(metadata: Mapping[str, Any], results: Sequence[SetResult], remarks: Sequence[str] = ()) -> str:

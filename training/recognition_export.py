@@ -16,6 +16,7 @@ from torch import Tensor
 
 from deployments.weights import FORMAT, METADATA, sha256
 from training.checkpoints import LAST, load
+from training.recognition_curve import CURVE, PICTURE, draw_curve
 
 TENSORS = "model.safetensors"
 
@@ -29,12 +30,16 @@ class Provenance:
 
 
 def export_run(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
-    """Export a run of either engine; see :func:`export_crnn`."""
+    """Export a run of either engine, with a picture of its curve; see :func:`export_crnn`."""
     if load_run(run_dir)["engine"] == "trocr":
         from training.trocr_model import export_trocr
 
-        return export_trocr(run_dir, target, provenance)
-    return export_crnn(run_dir, target, provenance)
+        metadata = export_trocr(run_dir, target, provenance)
+    else:
+        metadata = export_crnn(run_dir, target, provenance)
+    if (run_dir / CURVE).is_file():
+        draw_curve(run_dir, target / PICTURE)
+    return metadata
 
 
 def export_crnn(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:

@@ -89,6 +89,8 @@ class Training:
                 cer = self.validate()
             if clock.due("save", self.recipe.save_every_s):
                 self.save()
+        if counted:
+            self._report(loss_sum / counted, clock.rate(self.lines))
         self.save()
         return self.validate() if self.recipe.valid else cer
 

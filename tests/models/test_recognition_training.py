@@ -22,6 +22,8 @@ from deployments.weights import resolve
 from training import line_augment, recognition
 from training.checkpoints import LAST, AveragedWeights, Budget, cosine_rate, load
 from training.lines_data import BatchPlan, LineStream, Source, steps_needed
+from training.recognition_card import record_results
+from training.recognition_curve import PICTURE
 from training.recognition_evaluation import evaluate_rendered, write_results
 from training.recognition_export import export_run
 from training.recognition_models import TrainableCrnn
@@ -154,6 +156,24 @@ def test_the_command_line_trains_exports_and_evaluates(
     assert row in card
     assert "| trained on | digits |" in card
     assert resolve(str(weight), "crnn").metadata["results"][f"{digits.name}, printed"]["n"] == 64
+
+
+def test_a_curve_is_drawn_and_goes_with_the_weight(
+    trained: tuple[Path, float, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run, _, _ = trained
+    export_run(run, tmp_path / "weight")
+    record_results(tmp_path / "weight", [])
+    assert "](curve.png)" in (tmp_path / "weight" / "README.md").read_text(encoding="utf-8")
+    assert recognition.main(["curve", "--run", str(run), "--out", str(tmp_path / "again.png")]) == 0
+    assert (tmp_path / "again.png").read_bytes() == (tmp_path / "weight" / PICTURE).read_bytes()
+    with PilImage.open(tmp_path / "again.png") as picture:
+        assert picture.size == (800, 400)
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or ()}
+        # Loss and validation CER are both there.
+        assert {(0x2F, 0x5D, 0x9B), (0xB3, 0x54, 0x1E)} <= colours
+    assert recognition.main(["curve", "--run", str(tmp_path), "--out", "x.png"]) == 1
+    assert "curve.csv" in capsys.readouterr().err
 
 
 def test_one_seed_gives_the_same_batches(digits: Path) -> None:

@@ -1,0 +1,131 @@
+"""A set of one's own joins training with one option, and the shipped CRNN learns from it."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image as PilImage
+from PIL import ImageDraw, ImageFont
+
+from deployments.engine import Prepared
+from deployments.recognition.config import RecognitionArgs
+from deployments.recognition.engines import build_engine
+from deployments.types import Reading
+from training import recognition
+from training.own_sets import CUTS, HELD_OUT, OwnSet, write_set
+from training.real import LabelError
+from training.synth.shards import LineShards
+
+LETTERS = str.maketrans("0123456789", "abcdefghij")
+
+
+def draw(digits: str) -> PilImage.Image:
+    font = ImageFont.load_default(30)
+    image = PilImage.new("L", (round(font.getlength(digits)) + 16, 48), 235)
+    ImageDraw.Draw(image).text((8, 6), digits, font=font, fill=25)
+    return image
+
+
+def write_csv(folder: Path, texts: Iterable[tuple[str, str]], kind: str = "printed") -> Path:
+    """A set whose images show the first text of each pair and are labelled with the second."""
+    path = folder / "set.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["File name", "Text", "Class"])
+        for number, (shown, label) in enumerate(texts):
+            draw(shown).save(folder / f"{number}.png")
+            rows.writerow([f"{number}.png", label, kind])
+    return path
+
+
+def numbers(count: int) -> list[str]:
+    rng = np.random.default_rng(7)
+    return ["".join(map(str, rng.integers(0, 10, rng.integers(3, 7)))) for _ in range(count)]
+
+
+def test_the_shipped_weight_learns_a_set_from_one_option(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # No reader knows that digits are letters unless it learns it from this set.
+    path = write_csv(tmp_path, [(digits, digits.translate(LETTERS)) for digits in numbers(60)])
+    run, weight = tmp_path / "run", tmp_path / "crnn-own"
+    arguments = ["--start-from", "crnn-ru-en", "--run", str(run), "--set", str(path), "--steps", "110"]
+    arguments += ["--rate", "2e-3", "--columns", "3072", "--device", "cpu"]
+    assert recognition.main(["--threads", "1", "train", *arguments]) == 0
+    with (run / "curve.csv").open(encoding="utf-8") as file:
+        assert float(list(csv.DictReader(file))[-1]["valid_cer"]) < 0.5
+    assert recognition.main(["export", "--run", str(run), "--out", str(weight)]) == 0
+    engine = build_engine(RecognitionArgs(weights=str(weight), device="cpu"))
+    image = np.dstack([np.asarray(draw("90577"))] * 3)
+    prepared = [item for item in engine.prepare([image]) if isinstance(item, Prepared)]
+    (reading,) = engine.finish(engine.forward(prepared))
+    assert isinstance(reading, Reading)
+    assert sum(symbol in "jafhh" for symbol in reading.text) >= 4, reading
+
+
+def test_every_tenth_image_is_held_out_and_never_trained_on(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, [(digits, digits) for digits in numbers(2 * HELD_OUT)], "handwritten")
+    train, valid = write_set(OwnSet(path, 0.5), tmp_path / "out")
+    assert valid is not None and train.weight == 0.5
+    learned, held = LineShards(*train.folders()), LineShards(*valid.folders())
+    assert len(held) == 2
+    assert len(learned) == CUTS[learned[0].kind] * 18
+    assert not set(learned.texts) & set(held.texts)
+
+
+def test_a_set_is_cut_once(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, [("12", "12")])
+    train, valid = write_set(OwnSet(path), tmp_path / "out")
+    assert valid is None
+    path.unlink()
+    assert write_set(OwnSet(path), tmp_path / "out") == (train, None)
+
+
+def test_a_folder_of_pages_is_a_set_in_any_place(tmp_path: Path) -> None:
+    folder = tmp_path / "our [forms]"
+    folder.mkdir()
+    page = PilImage.new("L", (300, 200), 235)
+    page.paste(draw("4711"), (40, 100))
+    page.save(folder / "page.png")
+    line = {"bbox": [40, 100, draw("4711").width, 48], "text": "4711", "kind": "printed"}
+    row = {"image": "page.png", "lines": [line]}
+    (folder / "labels.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    train, _ = write_set(OwnSet.parse(f"{folder}=2"), folder / "run")
+    assert train.weight == 2
+    lines = LineShards(*train.folders())
+    assert set(lines.texts) == {"4711"}
+    assert lines[0].image.min() < 60 < 200 < np.median(lines[0].image)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"image": "gone.png", "text": "a", "kind": "printed"}, r"line 1: .*no image 'gone.png'"),
+        ({"image": "page.png", "text": "a", "kind": "typed"}, r"line 1: KeyError\('typed'\)"),
+        ({"image": "page.png", "kind": "printed"}, r"line 1: KeyError\('text'\)"),
+        ({"image": "page.png", "lines": [{"bbox": [1, 2], "text": "a", "kind": "printed"}]}, "line 1: Value"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path: Path, row: dict[str, object], message: str) -> None:
+    draw("1").save(tmp_path / "page.png")
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    with pytest.raises(LabelError, match=message):
+        write_set(OwnSet(tmp_path), tmp_path / "out")
+
+
+def test_a_set_without_a_usable_line_or_no_set_at_all_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_csv(tmp_path, [("1", "漢字")])
+    with pytest.raises(LabelError, match="no line that can be used"):
+        write_set(OwnSet(path), tmp_path / "out")
+    arguments = ["train", "--run", str(tmp_path / "run"), "--steps", "1"]
+    assert recognition.main([*arguments, "--set", str(tmp_path / "nothing.csv")]) == 1
+    assert "nothing.csv: neither a CSV file nor a folder" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="nothing to train on"):
+        recognition.main(arguments)
