@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 Values = npt.NDArray[np.float64]
@@ -44,7 +43,7 @@ def draw_curve(run_dir: Path, picture: Path) -> None:
         right.set(ylabel="CER, %", ylim=(0, min(100.0, 110 * float(cer.max()))))
     left.legend(handles=handles, loc="upper right", frameon=False)
     # Without a time stamp the same curve gives the same bytes.
-    FigureCanvasAgg(figure).print_png(picture, metadata={"Software": None})
+    figure.savefig(picture, metadata={"Software": None})
 
 
 def _column(rows: list[dict[str, str]], name: str) -> tuple[Values, Values]:

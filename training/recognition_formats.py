@@ -115,8 +115,9 @@ def _write_torchscript(network: nn.Module, path: Path, line_format: LineFormat) 
     with warnings.catch_warnings():
         # torch.jit is deprecated in favour of torch.export, which other runtimes cannot load yet.
         warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.trace(network, _example(line_format), check_trace=False), path)
-        reader: Reader = torch.jit.load(path)
+        traced = torch.jit.trace(network, _example(line_format), check_trace=False)  # type: ignore[no-untyped-call]
+        torch.jit.save(traced, path)
+        reader: Reader = torch.jit.load(path)  # type: ignore[no-untyped-call]
     return reader
 
 
