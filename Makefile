@@ -124,9 +124,13 @@ test-browser: $(VENV)/.test ## the page, in a headless Chromium
 
 ##### Measurements
 
-.PHONY: accuracy rest
-accuracy: $(VENV)/.test ## score the labelled sets over HTTP: URL=address SETS=name,name JOBS=number
+.PHONY: accuracy accuracy-crops rest
+accuracy: $(VENV)/.test ## score the labelled sets over HTTP, then crops: URL=address SETS=name,name JOBS=number
 	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(if $(SETS),--sets "$(SETS)") $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
+	$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)")
+
+accuracy-crops: $(VENV)/.test ## score recognition alone on labelled crops, beside Tesseract: ARGS="--engine trocr"
+	@$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)") $(ARGS)
 
 rest: $(VENV)/.serve ## memory and processor time of a running service at rest
 	@"$(PY)" -m benchmarks.rest $(ARGS)

@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import os
-import platform
-import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +23,7 @@ import httpx
 import numpy as np
 
 from benchmarks.labelled_sets import BadLabels, Row, find_sets, read_set
+from benchmarks.records import DATA, write_record
 from benchmarks.scoring import (
     Counts,
     Line,
@@ -41,8 +38,6 @@ from deployments.types import Kind
 from serve_app.environment import ROOT, environment
 from serve_app.launch import ServeProcess, is_ready, wait_until_ready
 
-DATA = ROOT.parent / "shared" / "data"
-RESULTS = ROOT / "benchmarks" / "results"
 URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 300.0
 COLUMNS = ("n", "failed", "word_f1", "line_f1", "line_iou", "cer", "kind_accuracy")
@@ -123,43 +118,10 @@ def service(url: str | None) -> Iterator[str | None]:
         serve.stop()
 
 
-def write_results(results: dict[str, dict[str, Any]], engines: dict[str, Any], jobs: int) -> Path:
-    """Keep the figures with what they were measured on."""
-    now = datetime.now(UTC)
-    content = {
-        "measured": now.isoformat(timespec="seconds"),
-        "commit": _commit(),
-        "machine": {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()},
-        "jobs": jobs,
-        "engines": engines,
-        "sets": results,
-    }
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f"accuracy-{now:%Y%m%dT%H%M%SZ}.json"
-    path.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    return path
-
-
 def _line(region: dict[str, Any]) -> Line:
     kind = region.get("kind")
     quad = np.asarray(region["polygon"], np.float32).reshape(4, 2)
     return Line(quad, region.get("text") or "", Kind(kind) if kind else None)
-
-
-def _commit() -> str:
-    """The commit that is checked out, marked when files differ from it; empty without git."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
-    with contextlib.suppress(OSError):
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    return ""
-
-
-def _processor() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor()
 
 
 def _options() -> argparse.Namespace:
@@ -191,7 +153,8 @@ def main() -> int:
             print(f"{name}: {len(rows)} images", file=sys.stderr)
             results[name] = score_set(reader, rows, options.jobs)
     print(table(results))
-    print(f"\nwritten to {write_results(results, reader.engines, options.jobs).relative_to(ROOT)}")
+    figures = {"jobs": options.jobs, "engines": reader.engines, "sets": results}
+    print(f"\nwritten to {write_record('accuracy', figures).relative_to(ROOT)}")
     return 0
 
 
