@@ -45,8 +45,9 @@ define install
 	[ -z "$$index" ] || export UV_DEFAULT_INDEX="$${UV_DEFAULT_INDEX:-$$index}"
 	[ -z "$$certificates" ] || export SSL_CERT_FILE="$$certificates"
 	export UV_HTTP_TIMEOUT="$${UV_HTTP_TIMEOUT:-120}" PIP_DISABLE_PIP_VERSION_CHECK=1
-	# Two commands at once, say `make serve` and `make test`, install one after the other.
-	exec 9> $(VENV)/.lock
+	# Two commands at once, say `make serve` and `make test`, install one after the other. The lock is
+	# ours alone: uv takes one on $(VENV)/.lock and would wait for us.
+	exec 9> $(VENV)/.installing
 	flock 9 2>/dev/null || true
 	echo "Installing $(1) into $(VENV)"
 	"$(PY)" -m uv pip install --quiet --python "$(PY)" --no-deps --requirements $(1) || {

@@ -173,8 +173,7 @@ def summary(url: str, dashboard_url: str | None, seconds: float) -> str:
         "In a browser": f"{url}/",
         "API reference": f"{url}/docs",
         "Ray dashboard": dashboard_url or "not running",
-        # Ray asks for a token that it makes for every user, unless RAY_AUTH_MODE=disabled.
-        "Its token": f"{sys.executable} -m ray.scripts.scripts get-auth-token",
+        "Its stages": f"{Path(sys.executable).with_name('serve')} status",
         "Stop": "Ctrl-C",
     }
     lines = [f"  {name:<14} {value}" for name, value in rows.items()]

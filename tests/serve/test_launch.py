@@ -15,6 +15,7 @@ import psutil
 import pytest
 import yaml
 
+from serve_app.launch import serve_status
 from tests.serve.conftest import ROOT, Config, free_port, with_fakes
 
 
@@ -58,6 +59,7 @@ def test_ready_then_stopped_by_ctrl_c(tmp_path: Path, config: Config) -> None:
         dashboard = re.search(r"Ray dashboard +(\S+)", rest)
         assert dashboard is not None
         assert httpx.get(dashboard[1]).status_code == 200
+        assert "HEALTHY" in serve_status(dashboard[1])
         children = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.send_signal(signal.SIGINT)
