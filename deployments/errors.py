@@ -3,8 +3,10 @@
     OcrError
     ├── InputError                 the client can mend it           4xx
     │   ├── MalformedRequest       400
+    │   ├── NotAcceptable          406
     │   ├── PayloadTooLarge        413
     │   ├── UnsupportedFormat      415
+    │   ├── InvalidParameter       422
     │   └── UnreadableDocument     422
     └── ServiceError               the client can only try again    5xx
         ├── StageFailed            500   the model failed on this item
@@ -41,12 +43,20 @@ class MalformedRequest(InputError):
     status, code, title = 400, "malformed_request", "The request is malformed"
 
 
+class NotAcceptable(InputError):
+    status, code, title = 406, "not_acceptable", "None of the accepted formats can be written"
+
+
 class PayloadTooLarge(InputError):
     status, code, title = 413, "payload_too_large", "The document is larger than the service accepts"
 
 
 class UnsupportedFormat(InputError):
     status, code, title = 415, "unsupported_format", "The document format is not supported"
+
+
+class InvalidParameter(InputError):
+    status, code, title = 422, "invalid_parameter", "A parameter is unknown or has a bad value"
 
 
 class UnreadableDocument(InputError):

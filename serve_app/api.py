@@ -14,9 +14,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from deployments.errors import DeadlineExceeded
+from deployments.types import Image
 from serve_app import contract, problems
-from serve_app.documents import PageLimits, decode
+from serve_app.documents import open_document
 from serve_app.faults import RequestIds, install_handlers, problem_response, request_id
+from serve_app.pages import PageLimits, SourceFile
 from serve_app.reader import Reader
 from serve_app.render import json as json_format
 from serve_app.render import text as text_format
@@ -108,11 +110,15 @@ class _Service:
         self, document: Callable[[], bytes], layout: Layout, started_s: float
     ) -> tuple[DocumentResult, dict[str, float]]:
         loop = asyncio.get_running_loop()
-        pages = await loop.run_in_executor(self._decoders, lambda: decode(document(), self.limits))
+        pages = await loop.run_in_executor(self._decoders, lambda: self._decode(document()))
         decoded_ms = _since_ms(started_s)
         left_s = self.limits.request_deadline_s - decoded_ms / 1000
         result = await self._reader.read(pages, layout is Layout.LINE, left_s)
         return result, {"decode": decoded_ms, **result.timings_ms}
+
+    def _decode(self, data: bytes) -> list[Image]:
+        with open_document([SourceFile(data)], self.limits) as document:
+            return [page.image for page in document]
 
     def close(self) -> None:
         self._decoders.shutdown(wait=False, cancel_futures=True)

@@ -67,6 +67,7 @@ class Limits(_Frozen):
     max_document_pixels: int = Field(
         300_000_000, ge=1, description="pixels of all pages of one document; each takes 3 bytes (413)"
     )
+    max_render_s: float = Field(10.0, gt=0, description="drawing one page of a PDF, seconds (413)")
     request_deadline_s: float = Field(
         60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
     )

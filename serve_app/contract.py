@@ -69,13 +69,14 @@ EXAMPLE: dict[str, Any] = {
 }
 
 _FAILED_READING = (
-    problems.INVALID_PARAMETER,
     *map(
         problems.kind_of,
         (
             errors.MalformedRequest,
+            errors.NotAcceptable,
             errors.PayloadTooLarge,
             errors.UnsupportedFormat,
+            errors.InvalidParameter,
             errors.UnreadableDocument,
             errors.StageFailed,
             errors.Overloaded,

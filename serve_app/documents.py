@@ -1,38 +1,30 @@
-"""Bytes as sent -> pages: formats told by content, limits held before pixels are decoded.
+"""Files as sent -> pages, one at a time: formats told by content, limits held before pixels are decoded.
 
-Decoders meet hostile bytes here, so whatever they raise becomes an
-:class:`~deployments.errors.InputError`: this module raises nothing else.
+This module and the readers behind it (``pictures``, ``pdf``) raise nothing but
+:class:`~deployments.errors.InputError`.
 """
 
 from __future__ import annotations
 
-import io
-import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
-import PIL.ExifTags
-import PIL.Image
+from deployments.errors import InvalidParameter, MalformedRequest, PayloadTooLarge, UnsupportedFormat
+from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage, megapixels
+from serve_app.pdf import PdfFile
+from serve_app.pictures import PictureFile
+from serve_app.results import PageOrigin
 
-from deployments.errors import (
-    InputError,
-    MalformedRequest,
-    PayloadTooLarge,
-    UnreadableDocument,
-    UnsupportedFormat,
-)
-from deployments.types import Image
-from serve_app.pixels import to_rgb
+SUPPORTED = "PDF, JPEG, PNG, TIFF, WebP, BMP and GIF"
 
-SUPPORTED = "JPEG, PNG, TIFF, WebP, BMP and GIF"
-
-_NEW_SUBFILE_TYPE = 254
-_REDUCED_RESOLUTION = 1
+# Readers of PDF accept it after other bytes, as mail gateways leave them.
+_PDF_HEADER_WITHIN = 1024
 
 
 class Format(StrEnum):
-    """Formats that are read; values are Pillow's names of them."""
+    """Formats that are read; values are Pillow's names of them, but for PDF."""
 
     JPEG = "JPEG"
     PNG = "PNG"
@@ -40,6 +32,7 @@ class Format(StrEnum):
     WEBP = "WEBP"
     BMP = "BMP"
     GIF = "GIF"
+    PDF = "PDF"
 
 
 _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
@@ -56,52 +49,100 @@ _SIGNATURES: tuple[tuple[bytes, Format], ...] = (
 
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"mif1", b"msf1", b"avif")
 
-_TURNS = {
-    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
-    3: PIL.Image.Transpose.ROTATE_180,
-    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
-    5: PIL.Image.Transpose.TRANSPOSE,
-    6: PIL.Image.Transpose.ROTATE_270,
-    7: PIL.Image.Transpose.TRANSVERSE,
-    8: PIL.Image.Transpose.ROTATE_90,
-}
+
+class _PageReader(Protocol):
+    """One open file of any format."""
+
+    @property
+    def page_count(self) -> int: ...
+    def read(self, number: int, origin: PageOrigin) -> SourcePage: ...
+    def close(self) -> None: ...
 
 
-class PageLimits(Protocol):
-    """What a document may measure; ``serve_app.config.Limits`` has these and more.
+@dataclass(frozen=True, slots=True)
+class _Place:
+    reader: _PageReader
+    origin: PageOrigin
 
-    ``max_pixels`` holds for each page, ``max_document_pixels`` for all of them together.
+
+class OpenDocument:
+    """All files of a request, opened: how many pages are to be read, and the pages one at a time.
+
+    ``read`` and iteration decode; both belong into a worker thread, one at a time. Close it.
     """
 
+    def __init__(self, readers: Sequence[_PageReader], places: Sequence[_Place], limits: PageLimits) -> None:
+        self._readers = readers
+        self._places = places
+        self._limits = limits
+        self._left_pixels = limits.max_document_pixels
+
     @property
-    def max_pixels(self) -> int: ...
-    @property
-    def max_pages(self) -> int: ...
-    @property
-    def max_document_pixels(self) -> int: ...
-    @property
-    def max_side_px(self) -> int: ...
-    @property
-    def min_side_px(self) -> int: ...
+    def page_count(self) -> int:
+        """How many pages are to be read."""
+        return len(self._places)
+
+    def read(self, index: int) -> SourcePage:
+        """The page at ``index``, from 0, of those to be read.
+
+        Raises:
+            UnreadableDocument: the page is damaged, or too small.
+            PayloadTooLarge: it is too large, or all pages read so far are together.
+        """
+        place = self._places[index]
+        page = place.reader.read(place.origin.number, place.origin)
+        height_px, width_px = page.image.shape[:2]
+        self._left_pixels -= height_px * width_px
+        if self._left_pixels < 0:
+            most = megapixels(self._limits.max_document_pixels)
+            raise PayloadTooLarge(f"The pages have more than {most} megapixels together.")
+        return page
+
+    def __iter__(self) -> Iterator[SourcePage]:
+        return (self.read(index) for index in range(self.page_count))
+
+    def close(self) -> None:
+        """Free the files."""
+        for reader in self._readers:
+            reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
-def decode(data: bytes, limits: PageLimits) -> list[Image]:
-    """All pages of a document, upright (EXIF orientation applied).
+def open_document(
+    files: Sequence[SourceFile], limits: PageLimits, options: DocumentOptions | None = None
+) -> OpenDocument:
+    """Open the files of a request, in order; no page is decoded yet. Pages will be upright.
 
-    Of animations the first frame is read. Raises MalformedRequest for no bytes, UnsupportedFormat
-    for what is not one of ``SUPPORTED``, UnreadableDocument for damaged files and pages under
-    ``min_side_px``, PayloadTooLarge for pages and page counts over the limits.
+    Of animations the first frame is a page.
+
+    Raises:
+        MalformedRequest: a file without bytes, or no file.
+        UnsupportedFormat: what is not one of ``SUPPORTED``.
+        UnreadableDocument: damaged files, PDFs without pages or behind a password.
+        InvalidParameter: a file has none of the pages asked for.
+        PayloadTooLarge: more than ``max_pages`` are to be read.
     """
-    kind = sniff(data)
+    options = options or DocumentOptions()
+    if not files:
+        raise MalformedRequest("There is no document in the request.")
+    readers: list[_PageReader] = []
+    places: list[_Place] = []
     try:
-        with PIL.Image.open(io.BytesIO(data), formats=[kind.value]) as picture:
-            return list(_read_pages(_pages(picture, kind, limits), limits))
-    except InputError:
+        for number, file in enumerate(files, 1):
+            readers.append(_open(file, limits, options))
+            wanted = _wanted(readers[-1].page_count, options)
+            places += [_Place(readers[-1], PageOrigin(page, number, file.name)) for page in wanted]
+            if len(places) > limits.max_pages:
+                raise PayloadTooLarge(f"A document may have {limits.max_pages} pages at most.")
+    except BaseException:
+        OpenDocument(readers, (), limits).close()
         raise
-    except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        raise PayloadTooLarge(f"A page may have {_mega(limits.max_pixels)} megapixels at most.") from error
-    except Exception as error:
-        raise UnreadableDocument(f"The {kind.value} file is damaged or cut short.") from error
+    return OpenDocument(readers, places, limits)
 
 
 def sniff(data: bytes) -> Format:
@@ -113,84 +154,27 @@ def sniff(data: bytes) -> Format:
             return kind
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return Format.WEBP
-    if b"%PDF-" in data[:1024]:
-        raise UnsupportedFormat(f"PDF is not supported yet: send its pages as images ({SUPPORTED}).")
+    if b"%PDF-" in data[:_PDF_HEADER_WITHIN]:
+        return Format.PDF
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         raise UnsupportedFormat(f"HEIF and AVIF are not supported: send {SUPPORTED}.")
-    raise UnsupportedFormat(f"The bytes are not an image of a supported format: {SUPPORTED}.")
+    raise UnsupportedFormat(f"The bytes are not a document of a supported format: {SUPPORTED}.")
 
 
-def _pages(picture: PIL.Image.Image, kind: Format, limits: PageLimits) -> Iterator[PIL.Image.Image]:
-    if kind is not Format.TIFF:
-        yield picture
-        return
-    found = 0
-    # Previews do not count as pages, yet a file made of them alone must not keep us busy.
-    for index in range(2 * limits.max_pages + 1):
-        try:
-            picture.seek(index)
-        except EOFError:
-            break
-        if index and _is_preview(picture):
-            continue
-        found += 1
-        if found > limits.max_pages:
-            break
-        yield picture
-    else:
-        found = limits.max_pages + 1
-    if found > limits.max_pages:
-        raise PayloadTooLarge(f"A document may have {limits.max_pages} pages at most.")
+def _open(file: SourceFile, limits: PageLimits, options: DocumentOptions) -> _PageReader:
+    kind = sniff(file.data)
+    if kind is Format.PDF:
+        return PdfFile(file, options, limits)
+    highest = options.pages.highest if options.pages else None
+    return PictureFile(file, kind.value, limits, highest)
 
 
-def _is_preview(picture: PIL.Image.Image) -> bool:
-    kind = getattr(picture, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0)
-    return bool(int(kind) & _REDUCED_RESOLUTION)
-
-
-def _read_pages(pictures: Iterator[PIL.Image.Image], limits: PageLimits) -> Iterator[Image]:
-    left_pixels = limits.max_document_pixels
-    for picture in pictures:
-        left_pixels -= picture.width * picture.height
-        if left_pixels < 0:
-            raise PayloadTooLarge(
-                f"The pages have more than {_mega(limits.max_document_pixels)} megapixels together."
-            )
-        yield _read_page(picture, limits)
-
-
-def _read_page(picture: PIL.Image.Image, limits: PageLimits) -> Image:
-    _check_size(picture.size, limits)
-    picture.load()
-    turn = _TURNS.get(_orientation(picture))
-    upright = picture.transpose(turn) if turn is not None else picture
-    _check_size(upright.size, limits)
-    return to_rgb(upright)
-
-
-def _orientation(picture: PIL.Image.Image) -> int:
-    """EXIF orientation, 1 (upright) when absent or when the metadata alone is damaged."""
-    try:
-        return int(picture.getexif().get(PIL.ExifTags.Base.Orientation, 1))
-    except Exception:
-        return 1
-
-
-def _check_size(size: tuple[int, int], limits: PageLimits) -> None:
-    width, height = size
-    if width * height > limits.max_pixels:
-        raise PayloadTooLarge(
-            f"The page is {width} x {height} px, over the limit of {_mega(limits.max_pixels)} megapixels."
-        )
-    if max(size) > limits.max_side_px:
-        raise PayloadTooLarge(
-            f"The page is {width} x {height} px; no side may be over {limits.max_side_px} px."
-        )
-    if min(size) < limits.min_side_px:
-        raise UnreadableDocument(
-            f"The page is {width} x {height} px; no side may be under {limits.min_side_px} px."
-        )
-
-
-def _mega(pixels: int) -> str:
-    return f"{math.floor(pixels / 1e4) / 100:g}"
+def _wanted(page_count: int, options: DocumentOptions) -> list[int]:
+    numbers = range(1, page_count + 1)
+    if options.pages is None:
+        return list(numbers)
+    wanted = options.pages.among(numbers)
+    if not wanted:
+        pages = "1 page" if page_count == 1 else f"{page_count} pages"
+        raise InvalidParameter(f"pages: none of them is in the document, which has {pages}.")
+    return wanted

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from deployments.errors import OcrError
+from deployments.errors import InvalidParameter, OcrError
 from serve_app import problems
 from serve_app.schemas import Problem
 
@@ -111,7 +111,7 @@ def _on_ocr_error(request: Request, error: Exception) -> Response:
 def _on_invalid_parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     details = [_parameter_detail(item["loc"], item["msg"], item["type"]) for item in error.errors()]
-    problem = problems.problem(problems.INVALID_PARAMETER, " ".join(details), request_id(request))
+    problem = problems.problem(problems.kind_of(InvalidParameter), " ".join(details), request_id(request))
     return problem_response(problem)
 
 

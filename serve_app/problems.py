@@ -12,9 +12,6 @@ from serve_app.schemas import Problem, ProblemKind
 MEDIA_TYPE = "application/problem+json"
 
 INTERNAL = ProblemKind(code="internal", title="Internal error", status=500, retry=False)
-INVALID_PARAMETER = ProblemKind(
-    code="invalid_parameter", title="A parameter is unknown or has a bad value", status=422, retry=False
-)
 NOT_READY = ProblemKind(code="not_ready", title="The service is warming up", status=503, retry=True)
 
 _OF_HTTP = {
@@ -31,7 +28,7 @@ _OF_HTTP = {
 def catalogue() -> dict[str, ProblemKind]:
     """Every kind of problem the service answers with, by code."""
     answered = (kind_of(error) for error in _leaves(OcrError))
-    own = (INTERNAL, INVALID_PARAMETER, NOT_READY, *_OF_HTTP.values())
+    own = (INTERNAL, NOT_READY, *_OF_HTTP.values())
     return {kind.code: kind for kind in sorted((*answered, *own), key=lambda kind: (kind.status, kind.code))}
 
 

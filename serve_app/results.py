@@ -18,7 +18,9 @@ class Region:
 
     ``kind``, ``text`` and their confidences are None where the stage that gives them did not
     answer; ``error`` then says why. ``engine`` is the name of the recognition engine that read
-    the line.
+    the line. ``char_spans`` says where each character of ``text`` stands along the quad's first
+    edge: its left and right end as shares of it; empty where the engine cannot tell.
+    ``char_confidences`` is as in ``deployments.types.Reading``.
     """
 
     quad: Points
@@ -29,14 +31,32 @@ class Region:
     confidence: float | None = None
     engine: str | None = None
     error: OcrError | None = None
+    char_spans: tuple[tuple[float, float], ...] = ()
+    char_confidences: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageOrigin:
+    """Where a page comes from: ``number`` in its file and ``file`` in its request, both from 1.
+
+    ``file_name`` is what the sender calls the file. ``dpi`` is the page's resolution in dots an
+    inch, None where nobody knows it.
+    """
+
+    number: int
+    file: int = 1
+    file_name: str | None = None
+    dpi: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PageResult:
     """One page: its regions in reading order, or the ``error`` that befell the whole page.
 
-    ``index`` counts from 0. ``skew_deg`` is as in ``deployments.types.PageLines``.
-    ``timings_ms`` maps a stage's name to the time the page spent there.
+    ``index`` counts the pages that were read, from 0, over all files. ``skew_deg`` is as in
+    ``deployments.types.PageLines``.
+    ``timings_ms`` maps a stage's name to the time the page spent there. ``origin`` is None where
+    nobody told.
     """
 
     index: int
@@ -46,6 +66,7 @@ class PageResult:
     regions: tuple[Region, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     error: OcrError | None = None
+    origin: PageOrigin | None = None
 
 
 @dataclass(frozen=True, slots=True)

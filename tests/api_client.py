@@ -25,6 +25,7 @@ class Bounds:
     min_side_px: int = 8
     max_pages: int = 3
     max_document_pixels: int = 60_000
+    max_render_s: float = 5.0
     request_deadline_s: float = 30.0
     max_concurrent_documents: int = 2
 

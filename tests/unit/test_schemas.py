@@ -105,7 +105,7 @@ def test_every_operation_is_documented() -> None:
 @pytest.mark.parametrize("name", ["post /ocr", "post /api/"])
 def test_every_problem_of_a_reading_has_an_example(name: str) -> None:
     responses = operations()[name]["responses"]
-    assert list(responses) == ["200", "400", "413", "415", "422", "500", "503", "504"]
+    assert list(responses) == ["200", "400", "406", "413", "415", "422", "500", "503", "504"]
     shown = set()
     for status, response in responses.items():
         for code, example in response["content"].get(problems.MEDIA_TYPE, {}).get("examples", {}).items():

@@ -24,7 +24,7 @@ async def test_unknown_or_bad_parameters_are_named(query: str) -> None:
 @pytest.mark.parametrize(
     ("content", "status", "code"),
     [(b"", 400, "malformed_request"), (b"hello", 415, "unsupported_format"),
-     (b"%PDF-1.4", 415, "unsupported_format"), (PNG[:150], 422, "unreadable_document"),
+     (b"%PDF-1.4", 422, "unreadable_document"), (PNG[:150], 422, "unreadable_document"),
      (encoded(PIL.Image.new("L", (400, 101))), 413, "payload_too_large"),
      (encoded(PIL.Image.new("L", (4, 100))), 422, "unreadable_document")],
 )  # fmt: skip

@@ -1,0 +1,86 @@
+"""Pages of an open document for the event loop: decoded in worker threads, one page ahead."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future
+from typing import Self
+
+from serve_app.documents import OpenDocument, open_document
+from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
+
+
+class PageStream:
+    """An asynchronous iterator over the pages of a document, in order.
+
+    While one page is being used the next is decoded, and no more: memory holds two pages of the
+    document beside those that the caller keeps. Close it (``async with``), whether it was read to
+    its end or not; the files are freed once a worker has put down the page it has in hand.
+    """
+
+    def __init__(self, document: OpenDocument, workers: Executor) -> None:
+        self.page_count = document.page_count
+        self._document = document
+        self._workers = workers
+        self._next_index = 0
+        self._coming: Future[SourcePage] | None = None
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> SourcePage:
+        """The next page. Raises the errors of ``OpenDocument.read``."""
+        coming, self._coming = self._coming or self._decode_next(), None
+        if coming is None:
+            raise StopAsyncIteration
+        # Kept where closing finds it, should the wait be cancelled.
+        self._coming = coming
+        page = await asyncio.shield(asyncio.wrap_future(coming))
+        self._coming = self._decode_next()
+        return page
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop decoding and free the files, without waiting for either."""
+        self._next_index = self.page_count
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            coming.cancel()
+        self._workers.submit(_close, self._document, coming)
+
+    def _decode_next(self) -> Future[SourcePage] | None:
+        if self._next_index >= self.page_count:
+            return None
+        self._next_index += 1
+        return self._workers.submit(self._document.read, self._next_index - 1)
+
+
+async def open_pages(
+    files: Callable[[], Sequence[SourceFile]], limits: PageLimits, options: DocumentOptions, workers: Executor
+) -> PageStream:
+    """Open a document in a worker thread, where ``files`` is called too. Raises as ``open_document``."""
+    opening = workers.submit(lambda: open_document(files(), limits, options))
+    try:
+        return PageStream(await asyncio.shield(asyncio.wrap_future(opening)), workers)
+    except asyncio.CancelledError:
+        if not opening.cancel():
+            workers.submit(_close_opened, opening)
+        raise
+
+
+def _close(document: OpenDocument, reading: Future[SourcePage] | None) -> None:
+    if reading is not None:
+        concurrent.futures.wait([reading])
+    document.close()
+
+
+def _close_opened(opening: Future[OpenDocument]) -> None:
+    if opening.exception() is None:
+        opening.result().close()

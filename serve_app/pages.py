@@ -1,0 +1,97 @@
+"""Pages on their way from a document to the stages, and what a request asks of its documents."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from deployments.errors import PayloadTooLarge, UnreadableDocument
+from deployments.types import Image
+from serve_app.page_ranges import PageRanges
+from serve_app.results import PageOrigin, Region
+
+DEFAULT_DPI = 200
+
+
+class TextLayer(StrEnum):
+    """What to do with text that a PDF page carries beside its picture."""
+
+    IGNORE = "ignore"
+    PREFER = "prefer"
+
+
+class PageLimits(Protocol):
+    """What documents may measure; ``serve_app.config.Limits`` has these and more.
+
+    ``max_pixels`` holds for each page, ``max_document_pixels`` for all of a request together.
+    ``max_render_s`` is for drawing one PDF page.
+    """
+
+    @property
+    def max_pixels(self) -> int: ...
+    @property
+    def max_pages(self) -> int: ...
+    @property
+    def max_document_pixels(self) -> int: ...
+    @property
+    def max_side_px(self) -> int: ...
+    @property
+    def min_side_px(self) -> int: ...
+    @property
+    def max_render_s(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentOptions:
+    """Which pages to read and how: ``pages`` None means all, ``dpi`` is for PDF pages."""
+
+    pages: PageRanges | None = None
+    dpi: int = DEFAULT_DPI
+    text_layer: TextLayer = TextLayer.IGNORE
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as it was sent; ``name`` is what the sender calls it, if anything."""
+
+    data: bytes
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePage:
+    """One page, upright, ready for the stages.
+
+    ``regions`` holds the lines of a text layer that is to be taken as it is, and is None where the
+    page is to be read. ``jpeg`` is the file as sent where it shows just this page, upright.
+    """
+
+    image: Image
+    origin: PageOrigin
+    regions: tuple[Region, ...] | None = None
+    jpeg: bytes | None = None
+
+
+def check_size(size: tuple[int, int], limits: PageLimits, advice: str = "") -> None:
+    """Raise PayloadTooLarge or UnreadableDocument unless a page of ``(width, height)`` may be read."""
+    width, height = size
+    if width * height > limits.max_pixels:
+        most = megapixels(limits.max_pixels)
+        raise PayloadTooLarge(
+            f"The page is {width} x {height} px, over the limit of {most} megapixels.{advice}"
+        )
+    if max(size) > limits.max_side_px:
+        raise PayloadTooLarge(
+            f"The page is {width} x {height} px; no side may be over {limits.max_side_px} px.{advice}"
+        )
+    if min(size) < limits.min_side_px:
+        raise UnreadableDocument(
+            f"The page is {width} x {height} px; no side may be under {limits.min_side_px} px."
+        )
+
+
+def megapixels(pixels: int) -> str:
+    """Millions of pixels in words, rounded down."""
+    return f"{math.floor(pixels / 1e4) / 100:g}"

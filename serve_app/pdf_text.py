@@ -1,0 +1,99 @@
+"""The text layer of a PDF page as regions, for readers who trust it more than a reading."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pypdfium2.raw as pdfium
+
+from deployments.geometry import quad_from_box
+from deployments.types import Kind, Points
+from serve_app.results import Region
+
+ENGINE = "text-layer"
+
+# A page with fewer letters than this is a scan with a stamp or a page number laid over it.
+_LETTERS_MIN = 16
+
+_Box = tuple[float, float, float, float]
+
+
+@dataclass(slots=True)
+class _Line:
+    """Characters of one line and their boxes: left, top, right, bottom in pixels."""
+
+    text: list[str] = field(default_factory=list)
+    boxes: list[_Box | None] = field(default_factory=list)
+
+
+def text_regions(page: Any, size: tuple[int, int]) -> tuple[Region, ...]:
+    """Lines of the text layer in its own order, in pixels of the page drawn at ``size``.
+
+    Nothing where the page has next to no text. The caller holds pdfium's lock.
+    """
+    with closing(page.get_textpage()) as text_page:
+        lines = list(_lines(page, text_page, size))
+    regions = tuple(region for line in lines if (region := _region(line)) is not None)
+    letters = sum(character.isalnum() for region in regions for character in region.text or "")
+    return regions if letters >= _LETTERS_MIN else ()
+
+
+def _lines(page: Any, text_page: Any, size: tuple[int, int]) -> Iterator[_Line]:
+    line = _Line()
+    for index, character in _characters(text_page):
+        if character in "\r\n":
+            yield line
+            line = _Line()
+            continue
+        line.text.append(character)
+        line.boxes.append(None if character.isspace() else _box_px(page, text_page, index, size))
+    yield line
+
+
+def _characters(text_page: Any) -> Iterator[tuple[int, str]]:
+    for index in range(text_page.count_chars()):
+        code = pdfium.FPDFText_GetUnicode(text_page, index)
+        # 0xFFFE and 0xFFFF mark characters without a meaning; 2 is pdfium's soft hyphen.
+        if code == 2:
+            yield index, "-"
+        elif code >= 32 and not 0xD800 <= code <= 0xDFFF and code not in (0xFFFE, 0xFFFF):
+            yield index, chr(code)
+        elif code in (10, 13):
+            yield index, "\n"
+
+
+def _box_px(page: Any, text_page: Any, index: int, size: tuple[int, int]) -> _Box | None:
+    """A character's box on the drawn page; the page's turn and crop are followed."""
+    try:
+        left, bottom, right, top = text_page.get_charbox(index, loose=True)
+    except Exception:
+        return None
+    width, height = size
+    x, y = ctypes.c_int(), ctypes.c_int()
+    corners = []
+    for at in ((left, top), (right, bottom)):
+        # Device coordinates are whole numbers: a hundredth of a pixel is asked for.
+        pdfium.FPDF_PageToDevice(page, 0, 0, width * 100, height * 100, 0, *at, x, y)
+        corners.append((x.value / 100, y.value / 100))
+    (x1, y1), (x2, y2) = corners
+    return min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)
+
+
+def _region(line: _Line) -> Region | None:
+    text = "".join(line.text)
+    kept = [i for i in range(len(text)) if line.boxes[i] is not None]
+    if not kept:
+        return None
+    boxes = np.array([line.boxes[i] for i in kept], np.float64)
+    left, top = boxes[:, :2].min(axis=0)
+    right, bottom = boxes[:, 2:].max(axis=0)
+    if right - left < 1 or bottom - top < 1:
+        return None
+    quad: Points = quad_from_box((float(left), float(top), float(right - left), float(bottom - top)))
+    words = " ".join(text[kept[0] : kept[-1] + 1].split())
+    return Region(quad, 1.0, Kind.PRINTED, None, words, 1.0, ENGINE)

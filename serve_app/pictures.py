@@ -1,0 +1,133 @@
+"""Image files -> pages: Pillow, kept to one format told beforehand.
+
+Decoders meet hostile bytes here, so whatever they raise becomes an
+:class:`~deployments.errors.InputError`.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import PIL.ExifTags
+import PIL.Image
+
+from deployments.errors import InputError, PayloadTooLarge, UnreadableDocument
+from deployments.types import Image
+from serve_app.pages import PageLimits, SourceFile, SourcePage, check_size, megapixels
+from serve_app.pixels import to_rgb
+from serve_app.results import PageOrigin
+
+_NEW_SUBFILE_TYPE = 254
+_REDUCED_RESOLUTION = 1
+_PLAUSIBLE_DPI = (50.0, 2400.0)
+
+_TURNS = {
+    2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
+    3: PIL.Image.Transpose.ROTATE_180,
+    4: PIL.Image.Transpose.FLIP_TOP_BOTTOM,
+    5: PIL.Image.Transpose.TRANSPOSE,
+    6: PIL.Image.Transpose.ROTATE_270,
+    7: PIL.Image.Transpose.TRANSVERSE,
+    8: PIL.Image.Transpose.ROTATE_90,
+}
+
+
+class PictureFile:
+    """The pages of an image file: all of a TIFF, the first frame of everything else.
+
+    ``page_count`` counts at most one page more than ``limits.max_pages`` and ``wanted`` need.
+    """
+
+    def __init__(self, file: SourceFile, kind: str, limits: PageLimits, wanted: int | None) -> None:
+        self._file = file
+        self._kind = kind
+        self._limits = limits
+        with self._errors():
+            self._picture = PIL.Image.open(io.BytesIO(file.data), formats=[kind])
+            self._frames = self._page_frames(wanted) if kind == "TIFF" else [0]
+
+    @property
+    def page_count(self) -> int:
+        """How many pages there are."""
+        return len(self._frames)
+
+    def read(self, number: int, origin: PageOrigin) -> SourcePage:
+        """Page ``number``, from 1.
+
+        Raises:
+            UnreadableDocument: the file is damaged, or the page too small.
+            PayloadTooLarge: the page is too large; nothing is decoded then.
+        """
+        with self._errors():
+            self._picture.seek(self._frames[number - 1])
+            upright, pixels = self._decode()
+            origin = PageOrigin(origin.number, origin.file, origin.file_name, _dpi(self._picture))
+        jpeg = self._file.data if self._kind == "JPEG" and upright else None
+        return SourcePage(pixels, origin, jpeg=jpeg)
+
+    def close(self) -> None:
+        """Free the file."""
+        self._picture.close()
+
+    def _decode(self) -> tuple[bool, Image]:
+        """Whether the picture was stored upright in plain colours, and its pixels."""
+        picture = self._picture
+        check_size(picture.size, self._limits)
+        picture.load()
+        turn = _TURNS.get(_orientation(picture))
+        upright = picture.transpose(turn) if turn is not None else picture
+        check_size(upright.size, self._limits)
+        return turn is None and picture.mode in {"L", "RGB"}, to_rgb(upright)
+
+    def _page_frames(self, wanted: int | None) -> list[int]:
+        """Frames of a TIFF that are pages: previews are not. Directories are walked, no pixels read."""
+        enough = max(wanted or 0, self._limits.max_pages) + 1
+        frames: list[int] = []
+        # Previews do not count as pages, yet a file made of them alone must not keep us busy.
+        for index in range(2 * enough):
+            try:
+                self._picture.seek(index)
+            except EOFError:
+                return frames
+            if index == 0 or not _is_preview(self._picture):
+                frames.append(index)
+            if len(frames) == enough:
+                return frames
+        raise PayloadTooLarge(f"The TIFF file has more than {2 * enough - 1} pictures.")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except InputError:
+            raise
+        except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
+            most = megapixels(self._limits.max_pixels)
+            raise PayloadTooLarge(f"A page may have {most} megapixels at most.") from error
+        except Exception as error:
+            raise UnreadableDocument(f"The {self._kind} file is damaged or cut short.") from error
+
+
+def _is_preview(picture: PIL.Image.Image) -> bool:
+    kind = getattr(picture, "tag_v2", {}).get(_NEW_SUBFILE_TYPE, 0)
+    return bool(int(kind) & _REDUCED_RESOLUTION)
+
+
+def _orientation(picture: PIL.Image.Image) -> int:
+    """EXIF orientation, 1 (upright) when absent or when the metadata alone is damaged."""
+    try:
+        return int(picture.getexif().get(PIL.ExifTags.Base.Orientation, 1))
+    except Exception:
+        return 1
+
+
+def _dpi(picture: PIL.Image.Image) -> float | None:
+    """The resolution that the file states, None where it states none or one that no scan has."""
+    try:
+        stated = float(picture.info["dpi"][0])
+    except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
+        return None
+    low, high = _PLAUSIBLE_DPI
+    return stated if low <= stated <= high else None

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event
+from typing import Any, cast
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from deployments.errors import UnreadableDocument, UnsupportedFormat
+from serve_app.lookahead import PageStream, open_pages
+from serve_app.pages import DocumentOptions, SourceFile, SourcePage
+from serve_app.results import PageOrigin
+from tests.api_client import THREE_PAGES, Bounds
+
+
+@dataclass
+class Slow:
+    """A document whose pages are decoded when they are let go; it records what happened."""
+
+    page_count: int = 5
+    go: Event = field(default_factory=Event)
+    begun: list[int] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
+
+    def read(self, index: int) -> SourcePage:
+        self.begun.append(index)
+        assert self.go.wait(10)
+        self.log.append(f"read {index}")
+        return SourcePage(np.zeros((8, 8, 3), np.uint8), PageOrigin(index + 1))
+
+    def close(self) -> None:
+        self.log.append("close")
+
+
+@pytest.fixture
+def workers() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(2) as pool:
+        yield pool
+
+
+async def test_one_page_is_decoded_ahead_and_no_more(workers: ThreadPoolExecutor) -> None:
+    document = Slow()
+    document.go.set()
+    async with PageStream(cast(Any, document), workers) as pages:
+        assert pages.page_count == 5 and document.begun == []
+        first = await anext(pages)
+        second = await anext(pages)
+        assert [first.origin.number, second.origin.number] == [1, 2]
+        assert set(document.begun) <= {0, 1, 2}
+    workers.shutdown()
+    assert document.log[-1] == "close" and "read 3" not in document.log
+
+
+async def test_all_pages_come_in_order(workers: ThreadPoolExecutor) -> None:
+    async with await open_pages(
+        lambda: [SourceFile(THREE_PAGES)] * 1, Bounds(), DocumentOptions(), workers
+    ) as pages:
+        assert [page.origin.number async for page in pages] == [1, 2, 3]
+
+
+async def test_closing_waits_for_nothing_and_frees_the_file_after_the_page_in_hand(
+    workers: ThreadPoolExecutor,
+) -> None:
+    document = Slow()
+    async with PageStream(cast(Any, document), workers) as pages:
+        waiting = asyncio.ensure_future(anext(pages))
+        while not document.begun:
+            await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    assert document.log == []
+    document.go.set()
+    workers.shutdown()
+    assert document.log == ["read 0", "close"]
+
+
+async def test_errors_of_opening_and_of_pages_reach_the_caller(workers: ThreadPoolExecutor) -> None:
+    with pytest.raises(UnsupportedFormat):
+        await open_pages(lambda: [SourceFile(b"hello")], Bounds(), DocumentOptions(), workers)
+    noise = np.random.default_rng(5).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    stream = io.BytesIO()
+    PIL.Image.fromarray(noise).save(stream, "PNG")
+    half = SourceFile(stream.getvalue()[:9000])
+    async with await open_pages(lambda: [half], Bounds(), DocumentOptions(), workers) as pages:
+        with pytest.raises(UnreadableDocument):
+            await anext(pages)
+
+
+async def test_a_cancelled_opening_closes_what_it_opens(
+    workers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document, begun, go = Slow(), Event(), Event()
+
+    def opened(*_: object) -> Any:
+        begun.set()
+        assert go.wait(10)
+        return document
+
+    monkeypatch.setattr("serve_app.lookahead.open_document", opened)
+    opening = asyncio.ensure_future(open_pages(list, Bounds(), DocumentOptions(), workers))
+    while not begun.is_set():
+        await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    go.set()
+    workers.shutdown()
+    assert document.log == ["close"]

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from deployments.errors import InputError, InvalidParameter, PayloadTooLarge, UnreadableDocument
+from deployments.types import Kind
+from serve_app.documents import open_document
+from serve_app.page_ranges import parse_ranges
+from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
+from tests.pdfs import LETTERS, locked, pdf_of
+
+
+@dataclass(frozen=True)
+class Bounds:
+    max_pixels: int = 1_000_000
+    max_pages: int = 3
+    max_document_pixels: int = 2_000_000
+    max_side_px: int = 2000
+    min_side_px: int = 8
+    max_render_s: float = 10.0
+
+
+BOUNDS = Bounds()
+RED_SQUARE = b"1 0 0 rg 0 150 50 50 re f"
+
+
+def read(data: bytes, limits: Bounds = BOUNDS, **options: object) -> list[SourcePage]:
+    given_options = DocumentOptions(**{"dpi": 72, **options})  # type: ignore[arg-type]
+    with open_document([SourceFile(data, "scan.pdf")], limits, given_options) as document:
+        return list(document)
+
+
+def test_a_page_is_drawn_upright_on_white_at_the_resolution_asked_for() -> None:
+    (page,) = read(pdf_of([RED_SQUARE]), dpi=144)
+    assert page.image.shape == (400, 600, 3) and page.image.dtype == np.uint8
+    assert page.image.flags.c_contiguous
+    assert page.image[50, 50].tolist() == [255, 0, 0] and page.image[50, 150].tolist() == [255, 255, 255]
+    assert page.image[350, 50].tolist() == [255, 255, 255]
+    assert (page.origin.number, page.origin.file, page.origin.file_name) == (1, 1, "scan.pdf")
+    assert page.origin.dpi == 144 and page.regions is None and page.jpeg is None
+
+
+def test_a_turned_page_is_drawn_as_it_is_shown() -> None:
+    (page,) = read(pdf_of([RED_SQUARE], rotate=90))
+    assert page.image.shape == (300, 200, 3)
+    assert page.image[10, 190].tolist() == [255, 0, 0]
+
+
+def test_only_the_pages_asked_for_are_read() -> None:
+    data = pdf_of([b"%d 0 0 rg 0 0 300 200 re f" % (number % 2) for number in range(9)])
+    pages = read(data, pages=parse_ranges("2,8-"))
+    assert [page.origin.number for page in pages] == [2, 8, 9]
+    assert [int(page.image[5, 5, 0]) for page in pages] == [255, 255, 0]
+
+
+def test_none_of_the_pages_asked_for() -> None:
+    with pytest.raises(InvalidParameter, match="has 1 page"):
+        read(pdf_of(), pages=parse_ranges("2-"))
+
+
+def test_too_many_pages_are_refused_before_any_is_drawn() -> None:
+    with pytest.raises(PayloadTooLarge, match="3 pages at most"):
+        open_document([SourceFile(pdf_of([b""] * 4))], BOUNDS)
+
+
+@pytest.mark.parametrize("size_pt", [(3000, 100), (1100, 1000)])
+def test_pages_too_large_are_refused_with_advice(size_pt: tuple[float, float]) -> None:
+    with pytest.raises(PayloadTooLarge, match=r"Page 1: .* Ask for a lower dpi"):
+        read(pdf_of(size_pt=size_pt))
+
+
+def test_a_page_that_draws_too_slowly_is_given_up() -> None:
+    scribble = b"0 0 m " + b"".join(b"%d %d %d %d 9 9 c " % (i, 7, 300 - i, 90) for i in range(200)) + b"B "
+    with pytest.raises(PayloadTooLarge, match=r"longer than 1e-06 s"):
+        read(pdf_of([scribble * 400]), replace(BOUNDS, max_render_s=1e-6))
+
+
+def test_a_password_is_asked_of_nobody() -> None:
+    with pytest.raises(UnreadableDocument, match="password"):
+        read(locked("secret"))
+    assert len(read(locked(""))) == 1
+
+
+def test_a_pdf_without_pages() -> None:
+    with pytest.raises(UnreadableDocument, match="without pages"):
+        read(pdf_of([]))
+
+
+@pytest.mark.parametrize("data", [b"%PDF-1.7\n", b"%PDF-1.7\n" + b"x" * 5000, pdf_of()[:300]])
+def test_a_damaged_pdf_is_unreadable(data: bytes) -> None:
+    with pytest.raises(UnreadableDocument, match="damaged"):
+        read(data)
+
+
+@settings(max_examples=40, deadline=None)
+@given(edits=st.lists(st.tuples(st.integers(0, 10**6), st.binary(max_size=6)), max_size=8))
+def test_damaged_pdfs_raise_input_errors_alone(edits: list[tuple[int, bytes]]) -> None:
+    data = bytearray(pdf_of([LETTERS, RED_SQUARE]))
+    for place, patch in edits:
+        at = place % len(data)
+        data[at : at + len(patch)] = patch
+    try:
+        pages = read(bytes(data), text_layer=TextLayer.PREFER)
+    except InputError:
+        return
+    assert all(page.image.ndim == 3 for page in pages)
+
+
+def test_the_text_layer_is_taken_where_it_is_preferred() -> None:
+    (page,) = read(pdf_of(), text_layer=TextLayer.PREFER)
+    assert page.regions is not None
+    assert [region.text for region in page.regions] == ["Payment order 42", "Total due: 1 250"]
+    first = page.regions[0]
+    assert (first.kind, first.confidence, first.engine) == (Kind.PRINTED, 1.0, "text-layer")
+    (left, top), _, (right, bottom), _ = first.quad.tolist()
+    ink = np.argwhere(page.image[: int(bottom) + 1].min(axis=2) < 128)
+    assert left - 1 <= ink[:, 1].min() and ink[:, 1].max() <= right + 1
+    assert top - 1 <= ink[:, 0].min() and 15 < bottom - top < 40
+
+
+def test_a_turned_page_has_its_text_layer_turned_with_it() -> None:
+    (page,) = read(pdf_of(rotate=180), text_layer=TextLayer.PREFER)
+    assert page.regions is not None
+    ink = np.argwhere(page.image.min(axis=2) < 128)
+    x, y = page.regions[0].quad.mean(axis=0)
+    assert y > ink[:, 0].mean() and x > 150
+
+
+@pytest.mark.parametrize("content", [RED_SQUARE, b"BT /F1 9 Tf 20 20 Td (page 1) Tj ET"])
+def test_a_page_with_next_to_no_text_is_read_all_the_same(content: bytes) -> None:
+    assert read(pdf_of([content]), text_layer=TextLayer.PREFER)[0].regions is None
+
+
+def test_the_pixels_of_all_files_count_together() -> None:
+    files = [SourceFile(pdf_of(size_pt=(900, 900))), SourceFile(pdf_of([b"", b""], size_pt=(900, 900)))]
+    with open_document(files, BOUNDS, DocumentOptions(dpi=72)) as document:
+        pages = iter(document)
+        assert [(next(pages).origin.file, next(pages).origin.file)] == [(1, 2)]
+        with pytest.raises(PayloadTooLarge, match="together"):
+            next(pages)
