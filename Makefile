@@ -17,6 +17,7 @@ CONFIG ?= serve_config.yaml
 PORT   ?=
 HUB    ?=
 URL    ?=
+DASHBOARD ?= http://127.0.0.1:8265
 SETS   ?=
 JOBS   ?=
 ARGS   ?=
@@ -93,6 +94,16 @@ lock: | $(VENV)/bin/uv ## resolve the locks again; versions in them are kept whe
 .PHONY: serve
 serve: $(VENV)/.serve ## run the service: CONFIG=file PORT=number HUB=1 (allow weights from hubs)
 	@exec "$(PY)" -m serve_app.launch "$(CONFIG)" $(if $(PORT),--port $(PORT)) $(if $(HUB),--hub)
+
+# Ray's own commands ask for the token only when they are told that there is one.
+.PHONY: status token
+status: $(VENV)/.serve ## serve status and ray status of a running service: DASHBOARD=address
+	@export RAY_AUTH_MODE="$${RAY_AUTH_MODE:-token}"
+	"$(VENV)/bin/serve" status --address "$(DASHBOARD)"
+	"$(VENV)/bin/ray" status
+
+token: $(VENV)/.serve ## the token that the Ray dashboard asks for
+	@RAY_AUTH_MODE=token "$(VENV)/bin/ray" get-auth-token
 
 ##### Checks and tests
 

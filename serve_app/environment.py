@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 QUIET_RAY = {
     # A cluster of its own, not one that happens to run on this machine.
     "RAY_ADDRESS": "local",
-    # Ray would make a token and ask `serve status`, `ray status` and the dashboard for it. All ports of
-    # this cluster listen on 127.0.0.1 alone; RAY_AUTH_MODE=token guards it from the machine's other users.
-    "RAY_AUTH_MODE": "disabled",
+    # Ray's control service listens on every interface of the machine and runs what it is sent: only
+    # who holds the token in ~/.ray/auth_token, which Ray makes, may talk to it.
+    "RAY_AUTH_MODE": "token",
     # No usage report leaves the machine.
     "RAY_USAGE_STATS_ENABLED": "0",
     # The controller compares wanted and running replicas once a second instead of ten times.

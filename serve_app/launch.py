@@ -173,7 +173,8 @@ def summary(url: str, dashboard_url: str | None, seconds: float) -> str:
         "In a browser": f"{url}/",
         "API reference": f"{url}/docs",
         "Ray dashboard": dashboard_url or "not running",
-        "Its stages": f"{Path(sys.executable).with_name('serve')} status",
+        "Its token": "make token",
+        "Its status": f"make status DASHBOARD={dashboard_url}" if dashboard_url else "not running",
         "Stop": "Ctrl-C",
     }
     lines = [f"  {name:<14} {value}" for name, value in rows.items()]
