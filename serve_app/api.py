@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Annotated, Protocol, TypeVar
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -14,16 +14,15 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
 from deployments.errors import DeadlineExceeded
-from deployments.types import Image
 from serve_app import contract, problems
-from serve_app.documents import open_document
 from serve_app.faults import RequestIds, install_handlers, problem_response, request_id
-from serve_app.pages import PageLimits, SourceFile
-from serve_app.reader import Reader
+from serve_app.lookahead import open_pages
+from serve_app.pages import DocumentOptions, PageLimits, SourceFile
+from serve_app.reader import Reader, ReadOptions
 from serve_app.render import json as json_format
 from serve_app.render import text as text_format
-from serve_app.results import DocumentResult
-from serve_app.schemas import Health, Layout, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
+from serve_app.results import DocumentResult, stage_timings_ms
+from serve_app.schemas import Health, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
 from serve_app.site import mount_site
 from serve_app.uploads import document_bytes, encoded_document, whole_body
 
@@ -96,29 +95,22 @@ class _Service:
         limit_s = self.limits.request_deadline_s
         try:
             async with asyncio.timeout(limit_s):
-                reading = self._read(document, query.layout, started_s)
-                result, timings_ms = await _unless_disconnected(request.receive, reading)
+                result = await _unless_disconnected(request.receive, self._read(document, query))
         except TimeoutError:
             raise DeadlineExceeded(f"The document was not read within {limit_s:g} s.") from None
         errors = [page.error for page in result.pages if page.error]
         if errors and len(errors) == len(result.pages):
             raise errors[0]
-        timings_ms["total"] = _since_ms(started_s)
+        timings_ms = {**result.timings_ms, "total": _since_ms(started_s)}
         return _rendered(result, query.format, request_id(request), timings_ms)
 
-    async def _read(
-        self, document: Callable[[], bytes], layout: Layout, started_s: float
-    ) -> tuple[DocumentResult, dict[str, float]]:
-        loop = asyncio.get_running_loop()
-        pages = await loop.run_in_executor(self._decoders, lambda: self._decode(document()))
-        decoded_ms = _since_ms(started_s)
-        left_s = self.limits.request_deadline_s - decoded_ms / 1000
-        result = await self._reader.read(pages, layout is Layout.LINE, left_s)
-        return result, {"decode": decoded_ms, **result.timings_ms}
-
-    def _decode(self, data: bytes) -> list[Image]:
-        with open_document([SourceFile(data)], self.limits) as document:
-            return [page.image for page in document]
+    async def _read(self, document: Callable[[], bytes], query: OcrQuery) -> DocumentResult:
+        pages = await open_pages(
+            lambda: [SourceFile(document())], self.limits, DocumentOptions(), self._decoders
+        )
+        async with pages, aclosing(self._reader.stream(pages, ReadOptions(query.layout))) as stream:
+            results = tuple([result async for result in stream])
+        return DocumentResult(results, stage_timings_ms(results), self._reader.engines)
 
     def close(self) -> None:
         self._decoders.shutdown(wait=False, cancel_futures=True)

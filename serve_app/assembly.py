@@ -40,11 +40,14 @@ _Row = list[Box]
 _Span = tuple[float, float]
 
 
-def reading_order(regions: Sequence[Region], skew_deg: float = 0.0) -> list[Region]:
+def reading_order(
+    regions: Sequence[Region], skew_deg: float = 0.0, one_block: bool = False
+) -> list[Region]:
     """The regions in the order a person reads them.
 
-    ``skew_deg`` is as in :class:`deployments.types.PageLines`. Lines turned by a quarter or more
-    against most of the page (a note along the margin) come last.
+    ``skew_deg`` is as in :class:`deployments.types.PageLines`. With ``one_block`` the page is a
+    single block of text: rows are read across and no columns are looked for. Lines turned by a
+    quarter or more against most of the page (a note along the margin) come last.
     """
     by_turn: dict[int, list[int]] = {}
     for index, region in enumerate(regions):
@@ -53,7 +56,8 @@ def reading_order(regions: Sequence[Region], skew_deg: float = 0.0) -> list[Regi
     for turns, members in sorted(by_turn.items(), key=lambda item: -_text_length(regions, item[1])):
         boxes = upright([regions[i] for i in members], skew_deg + 90.0 * turns)
         height_px = usual_height(boxes)
-        ordered += [members[box.index] for row in _rows_in_order(boxes, height_px) for box in row]
+        rows = (_rows if one_block else _rows_in_order)(boxes, height_px)
+        ordered += [members[box.index] for row in rows for box in row]
     return [regions[i] for i in ordered]
 
 

@@ -6,8 +6,9 @@ This module and the readers behind it (``pictures``, ``pdf``) raise nothing but
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -89,6 +90,7 @@ class OpenDocument:
             UnreadableDocument: the page is damaged, or too small.
             PayloadTooLarge: it is too large, or all pages read so far are together.
         """
+        started_s = time.perf_counter()
         place = self._places[index]
         page = place.reader.read(place.origin.number, place.origin)
         height_px, width_px = page.image.shape[:2]
@@ -96,7 +98,7 @@ class OpenDocument:
         if self._left_pixels < 0:
             most = megapixels(self._limits.max_document_pixels)
             raise PayloadTooLarge(f"The pages have more than {most} megapixels together.")
-        return page
+        return replace(page, decode_ms=(time.perf_counter() - started_s) * 1000)
 
     def __iter__(self) -> Iterator[SourcePage]:
         return (self.read(index) for index in range(self.page_count))

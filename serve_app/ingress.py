@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any
 
 from fastapi import FastAPI
@@ -16,11 +16,12 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.errors import OcrError, Overloaded, StageFailed, StageUnavailable
-from deployments.types import Image
 from serve_app.api import create_api
 from serve_app.config import AppConfig
+from serve_app.pages import SourcePage
 from serve_app.pipeline import OcrPipeline, Recogniser
-from serve_app.results import DocumentResult
+from serve_app.reader import ReadOptions
+from serve_app.results import PageResult
 from serve_app.telemetry import DocumentMetrics
 
 logger = logging.getLogger("ray.serve")
@@ -131,12 +132,20 @@ class OcrIngress:
         """The HTTP application; Serve calls this in the replica, after the constructor."""
         return create_api(self, self._config, echo_request_id=False)
 
-    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
-        """Read decoded pages; see ``OcrPipeline.read``."""
-        with self._metrics.failures():
-            document = await self._pipeline.read(pages, whole_line, deadline_s)
-        self._metrics.record(document)
-        return replace(document, engines=self._engines)
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """The engine of every stage."""
+        return self._engines
+
+    async def stream(
+        self, pages: AsyncIterator[SourcePage], options: ReadOptions
+    ) -> AsyncGenerator[PageResult]:
+        """Read decoded pages; see ``OcrPipeline.stream``."""
+        with self._metrics.document():
+            async with aclosing(self._pipeline.stream(pages, options)) as results:
+                async for result in results:
+                    self._metrics.record(result)
+                    yield result
 
     async def readiness(self) -> dict[str, bool]:
         """Whether each stage has a warm replica."""

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from deployments.errors import StageUnavailable
-from deployments.types import Image
 from serve_app.api import create_api
 from serve_app.config import AppConfig
-from serve_app.results import DocumentResult
+from serve_app.pages import SourcePage
+from serve_app.reader import ReadOptions
+from serve_app.results import PageResult
 
 
 class _NoStages:
     """A reader with nothing behind it: the contract does not depend on one."""
 
-    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
+    engines: Mapping[str, str] = MappingProxyType({})
+
+    async def stream(
+        self, pages: AsyncIterator[SourcePage], options: ReadOptions
+    ) -> AsyncGenerator[PageResult]:
         raise StageUnavailable
+        yield
 
     async def readiness(self) -> Mapping[str, bool]:
         return {}

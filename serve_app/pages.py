@@ -66,12 +66,14 @@ class SourcePage:
 
     ``regions`` holds the lines of a text layer that is to be taken as it is, and is None where the
     page is to be read. ``jpeg`` is the file as sent where it shows just this page, upright.
+    ``decode_ms`` is the time that decoding took.
     """
 
     image: Image
     origin: PageOrigin
     regions: tuple[Region, ...] | None = None
     jpeg: bytes | None = None
+    decode_ms: float = 0.0
 
 
 def check_size(size: tuple[int, int], limits: PageLimits, advice: str = "") -> None:

@@ -10,16 +10,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Coroutine,
+    Iterator,
+    Mapping,
+    Sequence,
+)
+from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
-from deployments.errors import DeadlineExceeded, OcrError, Outcome, RetryLater
-from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
+from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
+from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_size
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.assembly import reading_order
 from serve_app.config import PipelineOptions
-from serve_app.results import DocumentResult, PageResult, Region
+from serve_app.ordered import map_in_order
+from serve_app.pages import SourcePage
+from serve_app.reader import ReadOptions
+from serve_app.results import PageResult, Region
+from serve_app.schemas import Layout
+from serve_app.words import spans_in_line
 
 T = TypeVar("T")
 
@@ -58,63 +73,74 @@ class OcrPipeline:
         self._recognisers = recognisers
         self._options = options
 
-    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
-        """Read a document.
-
-        Args:
-            pages: images, in order.
-            whole_line: each image is one line of text; detection is skipped.
-            deadline_s: seconds until the answer is worth nothing; the stages' work is then withdrawn.
+    async def stream(
+        self, pages: AsyncIterator[SourcePage], options: ReadOptions
+    ) -> AsyncGenerator[PageResult]:
+        """Read a document page by page; see ``Reader.stream``. At most ``pages_in_flight`` are held.
 
         Raises:
-            DeadlineExceeded: the deadline passed.
             RetryLater: a stage is overloaded or unavailable.
+            InvalidParameter: the graph does not have the engine asked for.
         """
-        started_s = time.perf_counter()
-        gate = asyncio.Semaphore(self._options.pages_in_flight)
+        recognisers = self._recognisers_for(options.engine)
 
-        async def read_one(index: int, page: Image) -> PageResult:
-            async with gate:
-                return await self._read_page(index, page, whole_line)
+        async def read(index: int, page: SourcePage) -> PageResult:
+            return await self._read_page(index, page, options.layout, recognisers)
 
-        try:
-            async with asyncio.timeout(deadline_s), asyncio.TaskGroup() as group:
-                tasks = [group.create_task(read_one(i, page)) for i, page in enumerate(pages)]
-        except TimeoutError:
-            raise DeadlineExceeded(f"The document was not read within {deadline_s:g} s") from None
-        except BaseExceptionGroup as group_error:
-            raise _first(group_error) from group_error
-        results = tuple(task.result() for task in tasks)
-        return DocumentResult(results, _total_ms(results, started_s))
+        async with aclosing(map_in_order(pages, read, self._options.pages_in_flight)) as results:
+            async for result in results:
+                yield result
 
-    async def _read_page(self, index: int, page: Image, whole_line: bool) -> PageResult:
+    def _recognisers_for(self, engine: str | None) -> Mapping[Kind, Recogniser]:
+        if engine is None:
+            return self._recognisers
+        by_engine = {recogniser.engine: recogniser for recogniser in self._recognisers.values()}
+        if engine not in by_engine:
+            raise InvalidParameter(f"engine: this service reads with {', '.join(sorted(by_engine))}.")
+        return dict.fromkeys(self._recognisers, by_engine[engine])
+
+    async def _read_page(
+        self, index: int, source: SourcePage, layout: Layout, recognisers: Mapping[Kind, Recogniser]
+    ) -> PageResult:
         clock = _Clock()
-        height_px, width_px = page.shape[:2]
-        result = PageResult(index, width_px, height_px)
+        clock.spent_ms["decode"] = round(source.decode_ms, 2)
+        height_px, width_px = source.image.shape[:2]
+        result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
+        if source.regions is not None:
+            return replace(result, regions=source.regions)
         try:
-            if whole_line:
-                found = PageLines((TextLine(quad_from_box((0, 0, width_px, height_px)), 1.0),))
-            else:
-                with clock("detection"):
-                    (outcome,) = await self._detect([page])
-                found = _value(outcome)
-            regions = await self._read_lines(page, found.lines, clock)
+            found = await self._find_lines(source.image, layout, clock)
+            regions = await self._read_lines(source.image, found.lines, recognisers, clock)
         except RetryLater:
             raise
         except OcrError as error:
-            return replace(result, error=error, timings_ms=clock.spent_ms)
+            return replace(result, error=error)
         with clock("assembly"):
-            ordered = reading_order(regions, found.skew_deg)
-        return replace(result, skew_deg=found.skew_deg, regions=tuple(ordered), timings_ms=clock.spent_ms)
+            ordered = reading_order(regions, found.skew_deg, one_block=layout is Layout.BLOCK)
+        return replace(result, skew_deg=found.skew_deg, regions=tuple(ordered))
 
-    async def _read_lines(self, page: Image, lines: Sequence[TextLine], clock: _Clock) -> list[Region]:
+    async def _find_lines(self, page: Image, layout: Layout, clock: _Clock) -> PageLines:
+        if layout is Layout.LINE:
+            height_px, width_px = page.shape[:2]
+            return PageLines((TextLine(quad_from_box((0, 0, width_px, height_px)), 1.0),))
+        with clock("detection"):
+            (outcome,) = await self._detect([page])
+        return _value(outcome)
+
+    async def _read_lines(
+        self,
+        page: Image,
+        lines: Sequence[TextLine],
+        recognisers: Mapping[Kind, Recogniser],
+        clock: _Clock,
+    ) -> list[Region]:
         with clock("crops"):
             regions, crops = await asyncio.to_thread(self._cut, page, lines)
         if not crops:
             return []
-        if len({recogniser.engine for recogniser in self._recognisers.values()}) == 1:
+        if len({recogniser.engine for recogniser in recognisers.values()}) == 1:
             # One engine reads every kind: neither stage has to wait for the other.
-            recogniser = self._recognisers[Kind.PRINTED]
+            recogniser = recognisers[Kind.PRINTED]
             kinds, readings = await _together(
                 clock.timed("classification", _each(self._classify, crops)),
                 clock.timed("recognition", _each(recogniser.recognise, crops)),
@@ -122,11 +148,33 @@ class OcrPipeline:
             engines = [recogniser.engine] * len(crops)
         else:
             kinds = await clock.timed("classification", _each(self._classify, crops))
-            readings, engines = await clock.timed("recognition", self._recognise_by_kind(crops, kinds))
+            readings, engines = await clock.timed(
+                "recognition", _recognise_by_kind(crops, kinds, recognisers)
+            )
         return [
-            _filled(region, kind, reading, engine)
+            self._filled(region, kind, reading, engine)
             for region, kind, reading, engine in zip(regions, kinds, readings, engines, strict=True)
         ]
+
+    def _filled(
+        self, region: Region, kind: Outcome[KindScore], reading: Outcome[Reading], engine: str
+    ) -> Region:
+        """A region with what the stages answered; the reading's error outweighs the kind's."""
+        if isinstance(kind, OcrError):
+            region = replace(region, error=kind)
+        else:
+            region = replace(region, kind=kind.kind, kind_confidence=kind.confidence)
+        if isinstance(reading, OcrError):
+            return replace(region, engine=engine, error=reading)
+        width_px, height_px = quad_size(region.quad)
+        return replace(
+            region,
+            engine=engine,
+            text=reading.text,
+            confidence=reading.confidence,
+            char_spans=spans_in_line(reading.char_spans, self._options.crop_margin * height_px / width_px),
+            char_confidences=reading.char_confidences,
+        )
 
     def _cut(self, page: Image, lines: Sequence[TextLine]) -> tuple[list[Region], list[Image]]:
         """Cut every line once; a quad without area is no line and is left out."""
@@ -139,26 +187,6 @@ class OcrPipeline:
             regions.append(Region(line.quad, line.score))
             crops.append(crop)
         return regions, crops
-
-    async def _recognise_by_kind(
-        self, crops: list[Image], kinds: Sequence[Outcome[KindScore]]
-    ) -> tuple[list[Outcome[Reading]], list[str]]:
-        """Send each crop to the engine that reads its kind; a crop of unknown kind counts as printed."""
-        chosen = [
-            self._recognisers[kind.kind if isinstance(kind, KindScore) else Kind.PRINTED] for kind in kinds
-        ]
-        groups: dict[str, list[int]] = {}
-        for i, recogniser in enumerate(chosen):
-            groups.setdefault(recogniser.engine, []).append(i)
-        answers = await _together(
-            *(_each(chosen[group[0]].recognise, [crops[i] for i in group]) for group in groups.values())
-        )
-        by_crop = {
-            i: reading
-            for group, readings in zip(groups.values(), answers, strict=True)
-            for i, reading in zip(group, readings, strict=True)
-        }
-        return [by_crop[i] for i in range(len(crops))], [recogniser.engine for recogniser in chosen]
 
 
 class _Clock:
@@ -179,6 +207,25 @@ class _Clock:
     async def timed(self, stage: str, work: Awaitable[T]) -> T:
         with self(stage):
             return await work
+
+
+async def _recognise_by_kind(
+    crops: list[Image], kinds: Sequence[Outcome[KindScore]], recognisers: Mapping[Kind, Recogniser]
+) -> tuple[list[Outcome[Reading]], list[str]]:
+    """Send each crop to the engine that reads its kind; a crop of unknown kind counts as printed."""
+    chosen = [recognisers[kind.kind if isinstance(kind, KindScore) else Kind.PRINTED] for kind in kinds]
+    groups: dict[str, list[int]] = {}
+    for i, recogniser in enumerate(chosen):
+        groups.setdefault(recogniser.engine, []).append(i)
+    answers = await _together(
+        *(_each(chosen[group[0]].recognise, [crops[i] for i in group]) for group in groups.values())
+    )
+    by_crop = {
+        i: reading
+        for group, readings in zip(groups.values(), answers, strict=True)
+        for i, reading in zip(group, readings, strict=True)
+    }
+    return [by_crop[i] for i in range(len(crops))], [recogniser.engine for recogniser in chosen]
 
 
 async def _each(
@@ -213,25 +260,3 @@ def _value(outcome: Outcome[T]) -> T:
     if isinstance(outcome, OcrError):
         raise outcome
     return outcome
-
-
-def _filled(
-    region: Region, kind: Outcome[KindScore], reading: Outcome[Reading], engine: str
-) -> Region:
-    """A region with what the stages answered; the reading's error outweighs the kind's."""
-    if isinstance(kind, OcrError):
-        region = replace(region, error=kind)
-    else:
-        region = replace(region, kind=kind.kind, kind_confidence=kind.confidence)
-    if isinstance(reading, OcrError):
-        return replace(region, engine=engine, error=reading)
-    return replace(region, engine=engine, text=reading.text, confidence=reading.confidence)
-
-
-def _total_ms(pages: Sequence[PageResult], started_s: float) -> dict[str, float]:
-    """Time in each stage summed over the pages, and the wall time of the whole reading."""
-    spent_ms: dict[str, float] = {}
-    for page in pages:
-        for stage, stage_ms in page.timings_ms.items():
-            spent_ms[stage] = round(spent_ms.get(stage, 0.0) + stage_ms, 2)
-    return spent_ms | {"total": round((time.perf_counter() - started_s) * 1000, 2)}

@@ -2,22 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
-from deployments.types import Image
-from serve_app.results import DocumentResult
+from serve_app.pages import SourcePage
+from serve_app.results import PageResult
+from serve_app.schemas import Layout
+
+
+@dataclass(frozen=True, slots=True)
+class ReadOptions:
+    """How pages are read. ``engine`` reads lines of every kind; None: each kind has its own."""
+
+    layout: Layout = Layout.PAGE
+    engine: str | None = None
 
 
 class Reader(Protocol):
     """Reads decoded pages; the stages behind it may be anywhere."""
 
-    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
-        """Read the pages of one document, in order.
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """The engine of every stage: ``detection``, ``classification``, ``recognition.<kind>``."""
+        ...
 
-        With ``whole_line`` each image is one line of text and is not searched for lines. Work is
-        withdrawn when the caller cancels, and after ``deadline_s`` seconds. Raises
-        :class:`deployments.errors.OcrError`; what befalls one page or region alone is its ``error``.
+    def stream(
+        self, pages: AsyncIterator[SourcePage], options: ReadOptions
+    ) -> AsyncGenerator[PageResult]:
+        """Results of the pages in order, each as soon as it is there; a few pages are taken ahead.
+
+        Closing the generator, or cancelling the task that waits for it, withdraws the work. Raises
+        :class:`deployments.errors.OcrError`, and what ``pages`` raises once the pages before are
+        answered; what befalls one page or region alone is its ``error``.
         """
         ...
 

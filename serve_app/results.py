@@ -5,7 +5,7 @@ Arrays follow the conventions of ``deployments.types``. Times are milliseconds o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from deployments.errors import OcrError
@@ -80,3 +80,12 @@ class DocumentResult:
     pages: tuple[PageResult, ...]
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     engines: Mapping[str, str] = field(default_factory=dict)
+
+
+def stage_timings_ms(pages: Iterable[PageResult]) -> dict[str, float]:
+    """Time in each stage summed over pages; pages overlap, so it may exceed the wall time."""
+    spent_ms: dict[str, float] = {}
+    for page in pages:
+        for stage, stage_ms in page.timings_ms.items():
+            spent_ms[stage] = round(spent_ms.get(stage, 0.0) + stage_ms, 2)
+    return spent_ms

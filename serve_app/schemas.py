@@ -24,6 +24,7 @@ class Layout(StrEnum):
     """What an image shows."""
 
     PAGE = "page"
+    BLOCK = "block"
     LINE = "line"
 
 
@@ -39,7 +40,8 @@ class OcrQuery(_Wire):
 
     layout: Layout = Field(
         Layout.PAGE,
-        description="`page`: lines are located first. `line`: each image is one line of text, read whole.",
+        description="`page`: lines are located, and columns told apart. `block`: lines are located, and read "
+        "row by row across the whole width. `line`: each page is one line of text, read whole.",
     )
     format: OutputFormat = Field(
         OutputFormat.JSON,

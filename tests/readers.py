@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from deployments.errors import OcrError
 from deployments.geometry import quad_from_box
 from deployments.types import Image, Kind
-from serve_app.results import DocumentResult, PageResult, Region
+from serve_app.pages import SourcePage
+from serve_app.reader import ReadOptions
+from serve_app.results import PageResult, Region
+from serve_app.schemas import Layout
 
 _INK_LEVEL = 128
 _COLOUR_MIN = 40
@@ -22,8 +25,8 @@ class InkReader:
     """Reads each run of inked pixel rows as one line, ``row 1``, ``row 2``; coloured ink is handwriting.
 
     ``page_errors`` and ``region_errors`` befall pages and regions by number; ``failure`` befalls
-    everything. With a ``gate`` a reading waits until it is set. ``calls`` records what was asked,
-    ``cancelled`` counts readings that were withdrawn.
+    everything. With a ``gate`` a reading waits until it is set. ``calls`` and ``shapes`` record
+    what was asked, ``cancelled`` counts readings that were withdrawn.
     """
 
     page_errors: Mapping[int, OcrError] = field(default_factory=dict)
@@ -32,11 +35,15 @@ class InkReader:
     stages: Mapping[str, bool] = field(default_factory=lambda: {"detection": True, "recognition.ink": True})
     gate: asyncio.Event | None = None
     started: asyncio.Event = field(default_factory=asyncio.Event)
-    calls: list[tuple[list[tuple[int, ...]], bool, float]] = field(default_factory=list)
+    calls: list[ReadOptions] = field(default_factory=list)
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    engines: Mapping[str, str] = field(default_factory=lambda: {"detection": "ink"})
     cancelled: int = 0
 
-    async def read(self, pages: Sequence[Image], whole_line: bool, deadline_s: float) -> DocumentResult:
-        self.calls.append(([page.shape for page in pages], whole_line, deadline_s))
+    async def stream(
+        self, pages: AsyncIterator[SourcePage], options: ReadOptions
+    ) -> AsyncGenerator[PageResult]:
+        self.calls.append(options)
         self.started.set()
         try:
             if self.gate is not None:
@@ -46,8 +53,15 @@ class InkReader:
             raise
         if self.failure is not None:
             raise self.failure
-        results = tuple(self._page(index, page, whole_line) for index, page in enumerate(pages))
-        return DocumentResult(results, {"detection": 1.25, "total": 2.5}, {"detection": "ink"})
+        index = 0
+        async for page in pages:
+            self.shapes.append(page.image.shape)
+            result = self._page(index, page.image, options.layout is Layout.LINE)
+            if page.regions is not None:
+                result = replace(result, regions=page.regions)
+            timings_ms = {"decode": page.decode_ms, "detection": 1.25}
+            yield replace(result, origin=page.origin, timings_ms=timings_ms)
+            index += 1
 
     async def readiness(self) -> Mapping[str, bool]:
         return self.stages

@@ -5,7 +5,8 @@ import logging
 import pytest
 
 from deployments.errors import Overloaded, StageFailed, StageUnavailable, UnreadableDocument
-from serve_app.schemas import Answer
+from serve_app.reader import ReadOptions
+from serve_app.schemas import Answer, Layout
 from tests.api_client import DATA_URL, PNG, THREE_PAGES, assert_problem, encoded, serving, two_rows
 from tests.readers import InkReader
 
@@ -64,9 +65,7 @@ async def test_layout_line_reads_the_image_as_one_line() -> None:
     async with serving(reader) as client:
         answer = await client.post("/ocr?layout=line", content=PNG)
     assert len(answer.json()["pages"][0]["regions"]) == 1
-    ((shapes, whole_line, deadline_s),) = reader.calls
-    assert shapes == [(100, 200, 3)] and whole_line
-    assert 0 < deadline_s <= 30
+    assert reader.shapes == [(100, 200, 3)] and reader.calls == [ReadOptions(Layout.LINE)]
 
 
 async def test_format_text_answers_the_text_alone() -> None:

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
 
 from deployments.errors import (
-    DeadlineExceeded,
+    InvalidParameter,
     OcrError,
     Outcome,
     Overloaded,
@@ -18,8 +18,11 @@ from deployments.geometry import quad_from_box
 from deployments.stage import Stage, StageTuning
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.config import PipelineOptions
+from serve_app.pages import SourcePage
 from serve_app.pipeline import OcrPipeline, Recogniser
-from serve_app.results import DocumentResult
+from serve_app.reader import ReadOptions
+from serve_app.results import PageOrigin, PageResult, Region
+from serve_app.schemas import Layout
 
 HAND, PRINT = Kind.HANDWRITTEN, Kind.PRINTED
 
@@ -54,18 +57,26 @@ class Graph:
         }
         self.pipeline = OcrPipeline(self.detect, self.classify, recognisers, PipelineOptions())
 
-    async def read(self, *pages: Image, whole_line: bool = False, deadline_s: float = 30) -> DocumentResult:
-        return await self.pipeline.read(pages, whole_line, deadline_s)
+    async def read(
+        self, *pages: Image, layout: Layout = Layout.PAGE, engine: str | None = None
+    ) -> list[PageResult]:
+        sources = (SourcePage(image, PageOrigin(1 + index)) for index, image in enumerate(pages))
+        return [page async for page in self.pipeline.stream(each(sources), ReadOptions(layout, engine))]
+
+
+async def each(pages: Iterable[SourcePage]) -> AsyncGenerator[SourcePage]:
+    for page in pages:
+        yield page
 
 
 async def test_page_is_read_line_by_line() -> None:
     graph = Graph()
-    document = await graph.read(draw_page([11, 22, 33], [PRINT, HAND, PRINT]))
-    (page,) = document.pages
+    (page,) = await graph.read(draw_page([11, 22, 33], [PRINT, HAND, PRINT]))
     assert [(r.text, r.kind) for r in page.regions] == [("11", PRINT), ("22", HAND), ("33", PRINT)]
     assert all(r.engine == "crnn" and r.confidence == 1 and r.error is None for r in page.regions)
-    assert set(page.timings_ms) == {"detection", "crops", "classification", "recognition", "assembly"}
-    assert document.timings_ms["total"] > 0
+    stages = {"decode", "detection", "crops", "classification", "recognition", "assembly"}
+    assert set(page.timings_ms) == stages
+    assert page.origin == PageOrigin(1)
 
 
 async def test_each_stage_gets_one_call_per_page() -> None:
@@ -77,8 +88,8 @@ async def test_each_stage_gets_one_call_per_page() -> None:
 
 async def test_crops_go_to_the_engine_of_their_kind_and_come_back_in_order() -> None:
     graph = Graph(shared=False)
-    document = await graph.read(draw_page([1, 2, 3, 4], [HAND, PRINT, HAND, PRINT]))
-    regions = document.pages[0].regions
+    pages = await graph.read(draw_page([1, 2, 3, 4], [HAND, PRINT, HAND, PRINT]))
+    regions = pages[0].regions
     assert [r.text for r in regions] == ["1", "2", "3", "4"]
     assert [r.engine for r in regions] == ["trocr", "crnn", "trocr", "crnn"]
     assert graph.reader.calls == [2] and graph.hand.calls == [2]
@@ -87,8 +98,8 @@ async def test_crops_go_to_the_engine_of_their_kind_and_come_back_in_order() -> 
 async def test_line_layout_skips_detection() -> None:
     graph = Graph()
     line = draw_page([99])[10:50]
-    document = await graph.read(line, whole_line=True)
-    (region,) = document.pages[0].regions
+    pages = await graph.read(line, layout=Layout.LINE)
+    (region,) = pages[0].regions
     assert region.text == "99" and region.detection_confidence == 1
     assert region.quad.tolist() == [[0, 0], [240, 0], [240, 40], [0, 40]]
     assert graph.detect.calls == []
@@ -96,8 +107,8 @@ async def test_line_layout_skips_detection() -> None:
 
 async def test_page_without_lines_is_an_empty_page() -> None:
     graph = Graph()
-    document = await graph.read(np.full((50, 60, 3), 255, np.uint8))
-    assert document.pages[0].regions == () and document.pages[0].error is None
+    pages = await graph.read(np.full((50, 60, 3), 255, np.uint8))
+    assert pages[0].regions == () and pages[0].error is None
     assert graph.classify.calls == []
 
 
@@ -108,8 +119,8 @@ async def test_failed_items_stay_with_their_regions() -> None:
     async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
         return [*[Reading("ok", 0.8)] * (len(crops) - 1), StageFailed("no text")]
 
-    document = await Graph(classify=classify, recognise=recognise).read(draw_page([1, 2, 3]))
-    first, second, third = document.pages[0].regions
+    pages = await Graph(classify=classify, recognise=recognise).read(draw_page([1, 2, 3]))
+    first, second, third = pages[0].regions
     assert first.text == "ok" and first.kind is None and str(first.error) == "no kind"
     assert second.error is None
     assert third.text is None and third.kind is PRINT and str(third.error) == "no text"
@@ -124,17 +135,17 @@ async def test_failed_page_leaves_the_others_alone() -> None:
             return [StageFailed("bad page")]
         return good.finish(good.forward(good.prepare(pages)))
 
-    document = await Graph(detect=detect).read(draw_page([1]), draw_page([2, 3]))
-    assert str(document.pages[0].error) == "bad page"
-    assert [r.text for r in document.pages[1].regions] == ["2", "3"]
+    pages = await Graph(detect=detect).read(draw_page([1]), draw_page([2, 3]))
+    assert str(pages[0].error) == "bad page"
+    assert [r.text for r in pages[1].regions] == ["2", "3"]
 
 
 async def test_stage_that_fails_as_a_whole_marks_every_region() -> None:
     async def classify(crops: Sequence[Image]) -> list[Outcome[KindScore]]:
         raise StageFailed("gone")
 
-    document = await Graph(classify=classify).read(draw_page([1, 2]))
-    assert [(r.text, r.kind, str(r.error)) for r in document.pages[0].regions] == [
+    pages = await Graph(classify=classify).read(draw_page([1, 2]))
+    assert [(r.text, r.kind, str(r.error)) for r in pages[0].regions] == [
         ("1", None, "gone"),
         ("2", None, "gone"),
     ]
@@ -150,10 +161,11 @@ async def test_overload_of_any_stage_is_the_answer_to_the_request(stage: str) ->
     assert caught.value.retry_after_s == 7
 
 
-async def test_deadline_withdraws_the_work() -> None:
-    withdrawn = asyncio.Event()
+async def test_a_reader_that_goes_away_withdraws_the_work() -> None:
+    withdrawn, begun = asyncio.Event(), asyncio.Event()
 
     async def never(items: Sequence[Image]) -> list[OcrError]:
+        begun.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
@@ -161,9 +173,57 @@ async def test_deadline_withdraws_the_work() -> None:
             raise
         raise AssertionError
 
-    with pytest.raises(DeadlineExceeded):
-        await Graph(detect=never).read(draw_page([1]), deadline_s=0.01)
+    reading = asyncio.ensure_future(Graph(detect=never).read(draw_page([1])))
+    await begun.wait()
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
     assert withdrawn.is_set()
+
+
+async def test_an_engine_of_the_graph_can_be_asked_for() -> None:
+    graph = Graph(shared=False)
+    (page,) = await graph.read(draw_page([1, 2], [HAND, PRINT]), engine="trocr")
+    assert [(r.text, r.kind, r.engine) for r in page.regions] == [
+        ("1", HAND, "trocr"),
+        ("2", PRINT, "trocr"),
+    ]
+    assert graph.reader.calls == [] and graph.hand.calls == [2]
+
+
+async def test_an_engine_that_the_graph_does_not_have_is_refused_by_name() -> None:
+    with pytest.raises(InvalidParameter, match="reads with crnn, trocr"):
+        await Graph(shared=False).read(draw_page([1]), engine="easyocr")
+
+
+async def test_a_text_layer_is_passed_on_unread() -> None:
+    graph = Graph()
+    region = Region(quad_from_box((1, 2, 30, 4)), 1.0, PRINT, None, "typed", 1.0, "text-layer")
+    source = SourcePage(draw_page([1]), PageOrigin(1), (region,))
+    (page,) = [page async for page in graph.pipeline.stream(each([source]), ReadOptions())]
+    assert page.regions == (region,) and graph.detect.calls == []
+
+
+async def test_a_block_is_read_across_what_would_be_columns() -> None:
+    rows = [TextLine(quad_from_box((x, y, 200, 20)), 0.9) for x in (10, 300) for y in range(10, 210, 40)]
+
+    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+        return [PageLines(tuple(rows))]
+
+    for layout, lefts in ((Layout.PAGE, [10] * 5 + [300] * 5), (Layout.BLOCK, [10, 300] * 5)):
+        page = np.full((300, 520, 3), 255, np.uint8)
+        (result,) = await Graph(detect=detect).read(page, layout=layout)
+        assert [int(region.quad[0, 0]) for region in result.regions] == lefts
+
+
+async def test_characters_stand_where_they_were_seen_whatever_the_crops_margin() -> None:
+    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
+        return [Reading("ab", 0.8, (0.7, 0.9), ((0.0, 0.5), (0.5, 1.0))) for _ in crops]
+
+    (page,) = await Graph(recognise=recognise).read(draw_page([77]))
+    (region,) = page.regions
+    assert region.char_confidences == (0.7, 0.9)
+    assert [edge for span in region.char_spans for edge in span] == pytest.approx([0, 0.5, 0.5, 1])
 
 
 async def test_lines_without_area_are_left_out() -> None:
@@ -171,5 +231,5 @@ async def test_lines_without_area_are_left_out() -> None:
         flat = TextLine(quad_from_box((5, 5, 40, 0)), 0.9)
         return [PageLines((flat, TextLine(quad_from_box((18, 18, 172, 28)), 0.8)))]
 
-    document = await Graph(detect=detect).read(draw_page([55]))
-    assert [r.text for r in document.pages[0].regions] == ["55"]
+    pages = await Graph(detect=detect).read(draw_page([55]))
+    assert [r.text for r in pages[0].regions] == ["55"]

@@ -1,0 +1,56 @@
+"""Bounded concurrency over an asynchronous sequence, with results in its order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
+from typing import Any, TypeVar
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+
+async def map_in_order(
+    items: AsyncIterator[S], work: Callable[[int, S], Coroutine[Any, Any, T]], limit: int
+) -> AsyncGenerator[T]:
+    """Results of ``work(index, item)``, in order, each as soon as it and those before it are there.
+
+    At most ``limit`` items are held: in work, or done before an earlier one. An error of ``work``
+    is raised at its place and withdraws the rest; one of ``items`` is raised after the results of
+    the items before it.
+    """
+    tasks: deque[asyncio.Task[T]] = deque()
+    coming: asyncio.Task[S] | None = None
+    failure: Exception | None = None
+    begun, ended = 0, False
+    try:
+        while True:
+            if coming is None and not ended and len(tasks) < limit:
+                coming = asyncio.ensure_future(_next(items))
+            waiting: list[asyncio.Task[Any]] = [*list(tasks)[:1], *([coming] if coming else [])]
+            if not waiting:
+                break
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            if coming is not None and coming.done():
+                try:
+                    tasks.append(asyncio.ensure_future(work(begun, coming.result())))
+                    begun += 1
+                except StopAsyncIteration:
+                    ended = True
+                except Exception as error:
+                    failure, ended = error, True
+                coming = None
+            if tasks and tasks[0].done():
+                yield tasks.popleft().result()
+        if failure is not None:
+            raise failure
+    finally:
+        left = [*tasks, *([coming] if coming else [])]
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _next(items: AsyncIterator[S]) -> S:
+    return await anext(items)
