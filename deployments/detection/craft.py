@@ -61,7 +61,8 @@ class CraftEngine:
         self._precision = Precision(self._device)
         self.spec = _input_spec(weights)
         self._network = _load(weights).eval().requires_grad_(False)
-        self._network.to(device=self._device, memory_format=torch.channels_last)
+        # A checkpoint comes in the precision it was saved in; autocast starts from single.
+        self._network.to(device=self._device, dtype=torch.float32, memory_format=torch.channels_last)
         self._mean = torch.tensor(IMAGENET_MEAN, device=self._device).view(1, 3, 1, 1) * 255
         self._std = torch.tensor(IMAGENET_STD, device=self._device).view(1, 3, 1, 1) * 255
         self._tuning = DetectionTuning()

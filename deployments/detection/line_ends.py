@@ -13,6 +13,7 @@ import numpy.typing as npt
 from deployments.types import Image
 
 Floats = npt.NDArray[np.float32]
+Flags = npt.NDArray[np.bool_]
 
 # Rows of a line in which letters stand: below them are the rules of forms, above them neighbours.
 TOP, BOTTOM = 0.15, 0.75
@@ -22,11 +23,11 @@ GAP, REACH = 0.35, 2.0
 WINDOW_PX, DARKER = 31, 14
 
 
-def ink_mask(pixels: Image) -> npt.NDArray[np.bool_]:
+def ink_mask(pixels: Image) -> Flags:
     """Where the image ``(H, W, 3)`` is darker than the paper around: ``bool (H, W)``."""
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     paper = cv2.blur(grey, (WINDOW_PX, WINDOW_PX), borderType=cv2.BORDER_REPLICATE)
-    return np.asarray(cv2.subtract(paper, grey) > DARKER)
+    return np.asarray(cv2.subtract(paper, grey) > DARKER, dtype=np.bool_)
 
 
 def reach_ends(boxes: Floats, pixels: Image, squeeze: float) -> Floats:
@@ -45,8 +46,8 @@ def reach_ends(boxes: Floats, pixels: Image, squeeze: float) -> Floats:
         before, after = _room(boxes, index, ink.shape[1])
         reach, gap = REACH * height * squeeze, max(1, round(GAP * height * squeeze))
         start, stop = max(0, round(left)), min(ink.shape[1], round(right))
-        leftwards = rows[:, max(0, round(max(before, left - reach))) : start].any(axis=0)[::-1]
-        rightwards = rows[:, stop : round(min(after, right + reach))].any(axis=0)
+        leftwards = _inked(rows[:, max(0, round(max(before, left - reach))) : start])[::-1]
+        rightwards = _inked(rows[:, stop : round(min(after, right + reach))])
         moved[index, 0] -= _run(leftwards, gap)
         moved[index, 2] += _run(rightwards, gap)
     return moved
@@ -64,7 +65,12 @@ def _room(boxes: Floats, index: int, width: int) -> tuple[float, float]:
     return max(0.0, *ends) if len(ends) else 0.0, min(width, *starts) if len(starts) else width
 
 
-def _run(inked: npt.NDArray[np.bool_], gap: int) -> int:
+def _inked(rows: Flags) -> Flags:
+    """Which columns hold ink in any of the rows."""
+    return np.asarray(rows.any(axis=0), dtype=np.bool_)
+
+
+def _run(inked: Flags, gap: int) -> int:
     """Length of the run of ink from the start on, across gaps of up to ``gap`` columns."""
     end = 0
     for column in np.flatnonzero(inked):

@@ -93,7 +93,8 @@ class YoloEngine:
     def _finish(self, found: Candidates) -> PageLines:
         tuning = self._tuning
         selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
-        boxes, scores = select_lines(found.boxes, found.scores, selection)
+        sure = found.scores >= tuning.confidence
+        boxes, scores = select_lines(found.boxes[sure], found.scores[sure], selection)
         boxes = reach_ends(boxes, found.page.pixels, self.spec.squeeze)
         lines = []
         for box, score in zip(boxes, scores, strict=True):
