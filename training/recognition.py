@@ -58,13 +58,15 @@ def train(options: argparse.Namespace) -> None:
 
 
 def evaluate(options: argparse.Namespace) -> None:
-    from deployments.recognition.config import RecognitionArgs
+    from deployments.recognition.config import RecognitionArgs, RecognitionTuning
     from deployments.recognition.engines import build_engine
     from training.recognition_evaluation import as_table, evaluate_real, evaluate_rendered, write_results
 
     args = RecognitionArgs(engine=options.engine, weights=options.weights, device=options.device)
     engine = build_engine(args)
     engine.warm_up()
+    if options.decoding:
+        engine.configure(RecognitionTuning(decoding=options.decoding))
     results = evaluate_rendered(engine, options.valid) if options.valid else []
     if options.data is not None:
         results += evaluate_real(engine, options.data)
@@ -162,6 +164,9 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(verb=evaluate)
     parser.add_argument("--engine", choices=("crnn", "trocr"), default="crnn")
     parser.add_argument("--weights", default="", help="shipped name, path or hub id; empty: the engine's own")
+    parser.add_argument(
+        "--decoding", choices=("greedy", "beam"), help="crnn; else as it is served by default"
+    )
     parser.add_argument("--data", type=Path, help="folder of labelled sets; their evaluation rows are read")
     parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
     parser.add_argument("--out", type=Path, help="JSON of scores; readings go beside it as .tsv")

@@ -14,7 +14,7 @@ from training.recognition_export import write_metadata
 
 _WHAT = {
     "crnn": "Reads one line of Russian or English text, printed or handwritten: convolutions, two "
-    "bidirectional LSTM layers and CTC, greedy decoding.",
+    "bidirectional LSTM layers and CTC.",
     "trocr": "Reads one line of Russian or English text, printed or handwritten: a VisionEncoderDecoder of "
     "transformers whose encoder is the CRNN's feature columns and whose TrOCR decoder writes characters.",
 }
@@ -56,7 +56,8 @@ def model_card(metadata: Mapping[str, Any], results: Sequence[SetResult], remark
         _WHAT[metadata["engine"]],
         f"| | |\n|---|---|\n{rows}",
         "## Results",
-        "Line crops along the labels, read by the serving engine on a CPU. Text is compared in lower case, "
+        "Line crops along the labels, read by the serving engine on a CPU with its default settings (for the "
+        "CRNN beam search with charlm-ru-en, whose card shows what greedy decoding gives). Text is compared in lower case, "
         "with plain quotes and dashes, е for ё and single spaces. CER and WER are edit distances over "
         "reference lengths. No line of these sets was trained on.",
         as_table(results),

@@ -29,6 +29,11 @@ class RecognitionArgs(BaseModel):
         description="shipped name or path, for trocr also a hub id owner/name[@revision]; "
         "empty takes the shipped weight of the engine",
     )
+    language_model: str = Field(
+        "charlm-ru-en",
+        description="crnn: shipped name or path of the character model of beam decoding; empty: none, "
+        "which leaves greedy decoding",
+    )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
     fake: FakeBehaviour = Field(
         default_factory=FakeBehaviour, description="fake only: its cost and its faults"
@@ -46,6 +51,16 @@ class RecognitionTuning(StageTuning):
     batch: BatchLimits = Field(
         default_factory=lambda: BatchLimits(max_items=32, max_pixels=1_000_000, max_padding=0.25),
         description="bounds of one model step; lines are batched by width",
+    )
+    decoding: Literal["greedy", "beam"] = Field(
+        "beam", description="crnn: beam searches with the character model, greedy takes the likeliest symbols"
+    )
+    beam_width: int = Field(12, ge=1, le=64, description="crnn: prefixes that beam decoding keeps")
+    language_weight: float = Field(
+        0.3, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
+    )
+    length_bonus: float = Field(
+        0.7, ge=0, le=5, description="crnn: added for every character in beam decoding, in nats"
     )
     script_consistency: bool = Field(
         True, description="crnn: write no word with look-alike letters of both scripts"

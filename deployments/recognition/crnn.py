@@ -11,10 +11,12 @@ from safetensors.torch import load_file
 from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
+from deployments.recognition.beam import Search, is_certain, search_beams
+from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
-from deployments.recognition.decode import LinePosteriors, read_greedily
+from deployments.recognition.decode import LinePosteriors, read_characters, read_greedily
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
@@ -39,7 +41,8 @@ class CrnnEngine:
         network, self.charset, self.line_format = load_crnn(weights)
         network = network.fuse().to(self._precision.device)
         self._network = network.to(memory_format=torch.channels_last)
-        self._tuning = RecognitionTuning()
+        self._prior = _prior(args.language_model, self.charset)
+        self.configure(RecognitionTuning())
 
     def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Ink]]]:
         """Ink images of the network's height, widths a multiple of the bucket."""
@@ -62,9 +65,8 @@ class CrnnEngine:
         ]
 
     def finish(self, raw: Sequence[LinePosteriors]) -> list[Outcome[Reading]]:
-        """Best-path texts."""
-        consistent = self._tuning.script_consistency
-        return [read_greedily(line.steps, self.charset, consistent, line.content_steps) for line in raw]
+        """Texts, as the tuning's decoding finds them."""
+        return [self._read(line) for line in raw]
 
     def warm_up(self) -> None:
         """Run a page's usual batch in each numeric format, keep the faster, then the widest line."""
@@ -76,6 +78,14 @@ class CrnnEngine:
     def configure(self, tuning: RecognitionTuning) -> None:
         """Take new switches."""
         self._tuning = tuning
+        self._search = Search(tuning.beam_width, tuning.language_weight, tuning.length_bonus)
+
+    def _read(self, line: LinePosteriors) -> Reading:
+        consistent = self._tuning.script_consistency
+        if self._prior is None or self._tuning.decoding == "greedy" or is_certain(line.steps):
+            return read_greedily(line.steps, self.charset, consistent, line.content_steps)
+        found = search_beams(line.steps, self._prior, self._search)
+        return read_characters(found, line.steps, self.charset, consistent, line.content_steps)
 
 
 def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
@@ -97,6 +107,12 @@ def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
     if outputs != len(charset):
         raise WeightsError(f"weights {weights.reference!r}: {outputs} outputs for {len(charset)} symbols")
     return network.eval(), charset, line_format
+
+
+def _prior(reference: str, charset: Charset) -> CharPrior | None:
+    if not reference:
+        return None
+    return CharPrior(CharModel.of_weights(resolve(reference, "charlm")), charset)
 
 
 def _blank_lines(count: int, height_px: int, width_px: int) -> list[Prepared[Ink]]:

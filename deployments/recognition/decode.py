@@ -69,7 +69,36 @@ def read_greedily(
         Text with single inner spaces; a character's confidence is the largest probability of its
         symbol over its run.
     """
-    letters = _runs(posteriors, charset)
+    return _reading(_runs(posteriors, charset), posteriors, charset, script_consistency, content_steps)
+
+
+def read_characters(
+    characters: Sequence[tuple[int, int]],
+    posteriors: Posteriors,
+    charset: Charset,
+    script_consistency: bool = True,
+    content_steps: float | None = None,
+) -> Reading:
+    """Reading of a text that a search found: symbol index and time step of each character.
+
+    A character's confidence is the probability of its symbol at its step; the rest as in
+    :func:`read_greedily`.
+    """
+    letters, start = [], 0
+    for index, step in characters:
+        # Where little is sure, a character may be likeliest before the one it follows.
+        start = max(start, step)
+        letters.append(_Letter(charset.symbol(index), float(posteriors[step, index]), start, start + 1))
+    return _reading(letters, posteriors, charset, script_consistency, content_steps)
+
+
+def _reading(
+    letters: list[_Letter],
+    posteriors: Posteriors,
+    charset: Charset,
+    script_consistency: bool,
+    content_steps: float | None,
+) -> Reading:
     if script_consistency:
         for word in _words(letters):
             unify_scripts(word, posteriors, charset)

@@ -16,6 +16,7 @@ from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn import CrnnEngine
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
+from deployments.recognition.decode import LinePosteriors
 from deployments.recognition.engines import build_engine
 from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, sha256
@@ -131,6 +132,32 @@ def test_the_engine_answers_in_order_whatever_the_batch(weights: Path) -> None:
     alone = [read(engine, [image])[0] for image in images]
     assert [r.text for r in together] == [r.text for r in alone]
     assert [r.confidence for r in together] == pytest.approx([r.confidence for r in alone], abs=1e-4)
+
+
+def test_the_language_model_decides_live_and_only_where_it_is_asked(weights: Path) -> None:
+    engine = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu"))
+    unsure = LinePosteriors(posteriors_of("информац", "ин"), 18.0)
+    (beam,) = engine.finish([unsure])
+    engine.configure(RecognitionTuning(decoding="greedy"))
+    (greedy,) = engine.finish([unsure])
+    assert isinstance(beam, Reading) and isinstance(greedy, Reading)
+    assert (beam.text, greedy.text) == ("информаци", "информацн")
+    assert beam.char_confidences[-1] == pytest.approx(0.45)
+    assert [span[0] for span in beam.char_spans] == pytest.approx([span[0] for span in greedy.char_spans])
+    alone = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu", language_model=""))
+    (without,) = alone.finish([unsure])
+    assert without == greedy
+
+
+def posteriors_of(sure: str, open_between: str) -> np.ndarray:
+    """Steps of a charset's symbols: sure ones, and one that is the second symbol a little likelier."""
+    charset = Charset()
+    rows = np.zeros((2 * len(sure) + 2, len(charset)), np.float32)
+    for number, symbol in enumerate(sure):
+        rows[2 * number, charset.index(symbol)] = rows[2 * number + 1, 0] = 1
+    rows[-2, charset.index(open_between[0])], rows[-2, charset.index(open_between[1])] = 0.45, 0.55
+    rows[-1, 0] = 1
+    return rows
 
 
 def test_an_unreadable_crop_fails_alone(weights: Path) -> None:

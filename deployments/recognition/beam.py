@@ -1,0 +1,163 @@
+"""Prefix beam search over CTC posteriors with a character model.
+
+After Graves, "Sequence Transduction with Recurrent Neural Networks" (2012), and Hannun et al.,
+"First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs"
+(2014), at the level of characters. A text scores ``ln p_ctc + weight * ln p_lm + bonus * length``; the
+probability of a prefix sums over its alignments. Letters: T time steps, V symbols, the blank at 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+
+import numpy as np
+
+from deployments.recognition.charlm import CharPrior
+from deployments.recognition.charset import BLANK
+from deployments.recognition.decode import Posteriors
+
+# Symbols below this probability at a step extend no prefix there.
+_LEAST_PROBABILITY = 1e-2
+# Blanks surer than this only scale all prefixes alike.
+_SURE_BLANK = 0.9999
+_TINY = 1e-30
+# Prefixes this much worse than the best, in nats, never come back.
+_MARGIN = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How wide to search and how much the character model says.
+
+    ``weight`` multiplies its log probabilities, ``bonus`` is added for every character, since any
+    model prefers short texts.
+    """
+
+    beams: int = 12
+    weight: float = 0.3
+    bonus: float = 0.7
+
+
+class _Prefix:
+    """A prefix as a node of the tree of all prefixes met.
+
+    ``blank`` and ``label``: probability of the alignments that end in a blank and in the last symbol.
+    ``peak``: the largest contribution to the last symbol, at ``step``.
+    """
+
+    __slots__ = (
+        "blank", "children", "context", "index", "label", "next_blank", "next_label", "parent", "peak",
+        "prior", "score", "step",
+    )  # fmt: skip
+
+    def __init__(self, parent: _Prefix | None, index: int, context: int, prior: float) -> None:
+        self.parent = parent
+        self.index = index
+        self.context = context
+        self.prior = prior
+        self.children: dict[int, _Prefix] = {}
+        self.blank = self.label = self.next_blank = self.next_label = self.peak = 0.0
+        self.score = 0.0
+        self.step = 0
+
+    def advance(self) -> None:
+        self.blank, self.label = self.next_blank, self.next_label
+        self.next_blank = self.next_label = 0.0
+
+
+def is_certain(posteriors: Posteriors, least: float = 0.98) -> bool:
+    """Whether every step is so sure that a search could only find the best path."""
+    return len(posteriors) == 0 or float(posteriors.max(axis=1).min()) >= least
+
+
+def search_beams(posteriors: Posteriors, prior: CharPrior, search: Search) -> list[tuple[int, int]]:
+    """The best text of a line.
+
+    Args:
+        posteriors: ``(T, V)`` float32 probabilities.
+        prior: the character model, as the charset of V sees it.
+        search: width and weights.
+
+    Returns:
+        Symbol index and time step of each character, from left to right.
+    """
+    root = _Prefix(None, BLANK, prior.start, 0.0)
+    root.blank = 1.0
+    beams = [root]
+    for step in np.flatnonzero(posteriors[:, BLANK] < _SURE_BLANK).tolist():
+        row = posteriors[step]
+        likely = np.flatnonzero(row > _LEAST_PROBABILITY).tolist()
+        symbols = [(index, float(row[index])) for index in likely if index != BLANK]
+        reached = _extend(beams, float(row[BLANK]), symbols, row, step, prior, search)
+        beams = _best(reached, search.beams)
+    return _characters(max(beams, key=_by_score))
+
+
+def _extend(
+    beams: Sequence[_Prefix],
+    blank: float,
+    symbols: Sequence[tuple[int, float]],
+    row: Posteriors,
+    step: int,
+    prior: CharPrior,
+    search: Search,
+) -> dict[int, _Prefix]:
+    """All prefixes that one step makes of the beams, by identity, with their new probabilities."""
+    reached: dict[int, _Prefix] = {}
+    for prefix in beams:
+        whole = prefix.blank + prefix.label
+        prefix.next_blank += whole * blank
+        if prefix.label:
+            prefix.next_label += prefix.label * float(row[prefix.index])
+        reached[id(prefix)] = prefix
+        for index, probability in symbols:
+            share = (prefix.blank if index == prefix.index else whole) * probability
+            if share < _TINY:
+                continue
+            child = prefix.children.get(index)
+            if child is None:
+                child = prefix.children[index] = _child(prefix, index, prior, search)
+            child.next_label += share
+            if share > child.peak:
+                child.peak, child.step = share, step
+            reached[id(child)] = child
+    return reached
+
+
+def _child(prefix: _Prefix, index: int, prior: CharPrior, search: Search) -> _Prefix:
+    said = search.weight * prior.log_probability(prefix.context, index) + search.bonus
+    return _Prefix(prefix, index, prior.extend(prefix.context, index), prefix.prior + said)
+
+
+def _best(reached: dict[int, _Prefix], count: int) -> list[_Prefix]:
+    """The best prefixes, scaled so that probabilities stay far from underflow; the others forgotten."""
+    for prefix in reached.values():
+        prefix.advance()
+        prefix.score = math.log(prefix.blank + prefix.label + _TINY) + prefix.prior
+    least = max(prefix.score for prefix in reached.values()) - _MARGIN
+    ranked = sorted(reached.values(), key=_by_score, reverse=True)
+    kept = [prefix for prefix in ranked[:count] if prefix.score >= least]
+    for prefix in ranked[len(kept) :]:
+        prefix.blank = prefix.label = prefix.peak = 0.0
+    scale = max(prefix.blank + prefix.label for prefix in kept)
+    if 0 < scale < 1e-6:
+        for prefix in kept:
+            prefix.blank /= scale
+            prefix.label /= scale
+            prefix.peak /= scale
+    return kept
+
+
+_by_score = attrgetter("score")
+
+
+def _characters(prefix: _Prefix) -> list[tuple[int, int]]:
+    characters: list[tuple[int, int]] = []
+    node: _Prefix | None = prefix
+    while node is not None and node.parent is not None:
+        characters.append((node.index, node.step))
+        node = node.parent
+    return characters[::-1]

@@ -1,0 +1,132 @@
+"""A character n-gram model of Russian and English, for beam search over CTC posteriors.
+
+Symbols are folded to classes before they are counted: letter case, digits, ё, quotes and dashes do
+not matter to the model, so it never argues about a figure or a capital. Probabilities are
+Witten-Bell interpolated (Witten and Bell, 1991), kept for the n-grams that were frequent, with the
+backoff weight of each context that has any. An n-gram of class numbers ``c1 .. cn`` (1 to 255) is the
+integer of those bytes, so the followers of a context stand next to each other among the sorted
+keys. Letters: K classes, M n-grams, V symbols of a recogniser.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+from safetensors.numpy import load_file
+
+from deployments.recognition.charset import Charset
+from deployments.weights import Weights, WeightsError
+
+Keys = npt.NDArray[np.uint64]
+LogProbabilities = npt.NDArray[np.float32]
+
+LOG_STEPS = 16.0
+"""Quantised values are ``round(-16 * ln p)`` in a byte: steps of a sixteenth, down to e^-15.9."""
+_BYTE = 8
+_UNKNOWN = 0
+_CACHED_CONTEXTS = 4096
+_FOLDED = str.maketrans(
+    dict.fromkeys("«»„“”", '"') | dict.fromkeys("‘’", "'") | dict.fromkeys("–—", "-") | {"ё": "е"}
+)
+
+
+def fold_symbol(symbol: str) -> str:
+    """The symbol that stands for this one in the model."""
+    folded = symbol.lower().translate(_FOLDED)
+    return "0" if unicodedata.category(folded[0]) == "Nd" else folded
+
+
+class CharModel:
+    """Probabilities of the next symbol after a context.
+
+    Args:
+        classes: folded symbols; class ``i + 1`` is ``classes[i]``.
+        order: the longest n-gram, at most 6.
+        keys: ``uint64 (M,)``, sorted.
+        log_probabilities: ``float32 (M,)`` of each n-gram's last class after the others.
+        backoffs: ``float32 (M,)`` log weights of each n-gram as a context, 0 where it is none.
+    """
+
+    def __init__(
+        self,
+        classes: str,
+        order: int,
+        keys: Keys,
+        log_probabilities: LogProbabilities,
+        backoffs: LogProbabilities,
+    ) -> None:
+        self.classes = classes
+        self.order = order
+        self._keys = keys
+        self._log_probabilities = log_probabilities
+        self._backoffs = backoffs
+        self._context_mask = (1 << _BYTE * (order - 1)) - 1
+        self._unigrams = np.full(len(classes) + 1, -255 / LOG_STEPS, np.float32)
+        first = int(np.searchsorted(keys, np.uint64(1 << _BYTE)))
+        self._unigrams[keys[:first].astype(np.int64)] = log_probabilities[:first]
+        # Threads share it: readings are finished in several at once.
+        self.next_log_probabilities = lru_cache(maxsize=_CACHED_CONTEXTS)(self._interpolate)
+
+    @classmethod
+    def of_weights(cls, weights: Weights) -> CharModel:
+        """The model of a weight of the engine ``charlm``.
+
+        Raises:
+            deployments.weights.WeightsError: the files do not hold such a model.
+        """
+        try:
+            tensors = load_file(weights.file("model.safetensors"))
+            keys = tensors["keys_high"].astype(np.uint64) << np.uint64(16) | tensors["keys_low"]
+            logs = [tensors[name].astype(np.float32) / -LOG_STEPS for name in ("probabilities", "backoffs")]
+            shape = weights.metadata["architecture"]
+            return cls(str(shape["classes"]), int(shape["order"]), keys, logs[0], logs[1])
+        except (KeyError, TypeError, ValueError) as error:
+            raise WeightsError(f"weights {weights.reference!r} are no character model: {error!r}") from error
+
+    def class_of(self, symbol: str) -> int:
+        """Class of a symbol; 0 where the model does not know it."""
+        return self.classes.find(fold_symbol(symbol)) + 1
+
+    def extend(self, context: int, symbol_class: int) -> int:
+        """The context after one more symbol; an unknown one empties it."""
+        if symbol_class == _UNKNOWN:
+            return 0
+        return (context << _BYTE | symbol_class) & self._context_mask
+
+    def _interpolate(self, context: int) -> LogProbabilities:
+        """``float32 (K + 1,)`` natural logarithms over the next class, 0 being the unknown one."""
+        if context == 0:
+            return self._unigrams
+        # The context without its oldest symbol: what there is to back off to.
+        shorter = context & ((1 << _BYTE * ((context.bit_length() - 1) // _BYTE)) - 1)
+        lower = self.next_log_probabilities(shorter)
+        at = int(np.searchsorted(self._keys, np.uint64(context)))
+        if at == len(self._keys) or int(self._keys[at]) != context:
+            return lower
+        bounds = np.array([context << _BYTE, (context + 1) << _BYTE], np.uint64)
+        first, last = np.searchsorted(self._keys, bounds)
+        values = lower + self._backoffs[at]
+        values[(self._keys[first:last] & np.uint64(255)).astype(np.int64)] = self._log_probabilities[
+            first:last
+        ]
+        return values
+
+
+class CharPrior:
+    """A character model as seen by one charset: what a beam search asks."""
+
+    def __init__(self, model: CharModel, charset: Charset) -> None:
+        self._model = model
+        self.classes = [_UNKNOWN, *(model.class_of(symbol) for symbol in charset.symbols)]
+        self.start = model.extend(0, model.class_of(" "))
+
+    def log_probability(self, context: int, index: int) -> float:
+        """Natural logarithm of the probability of the charset's symbol ``index`` after a context."""
+        return float(self._model.next_log_probabilities(context)[self.classes[index]])
+
+    def extend(self, context: int, index: int) -> int:
+        """The context after the charset's symbol ``index``."""
+        return self._model.extend(context, self.classes[index])
