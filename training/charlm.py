@@ -58,7 +58,7 @@ def count_ngrams(texts: Iterable[tuple[str, float]], classes: str, order: int) -
                 shifted = grams[:-1] << _BYTE | symbols[n:]
                 grams = np.where((grams[:-1] > 0) & (symbols[n:] > 0), shifted, np.uint64(0))
             keys, counts = np.unique(grams[grams > 0], return_counts=True)
-            totals[n] = _merge(totals[n], (keys, counts * weight))
+            totals[n] = _merge(totals[n], (keys, counts.astype(np.float64) * weight))
     return totals
 
 
@@ -117,9 +117,9 @@ def read_text(path: Path) -> str:
     """Distinct lines of a text file, or of the rows of line shards, a space around each."""
     if path.is_dir():
         files = sorted(path.glob("**/lines-*.jsonl"))
-        rows = (json.loads(row)["text"] for file in files for row in file.read_text("utf-8").splitlines())
+        rows = [json.loads(row)["text"] for file in files for row in file.read_text("utf-8").splitlines()]
     else:
-        rows = iter(path.read_text("utf-8").splitlines())
+        rows = path.read_text("utf-8").splitlines()
     return " " + " ".join(dict.fromkeys(normalise(row) for row in rows)) + " "
 
 
@@ -136,7 +136,7 @@ def perplexity(model: CharModel, text: str) -> float:
 
 def _merge(one: tuple[Keys, Counts], other: tuple[Keys, Counts]) -> tuple[Keys, Counts]:
     keys, inverse = np.unique(np.concatenate((one[0], other[0])), return_inverse=True)
-    return keys, np.bincount(inverse, np.concatenate((one[1], other[1])))
+    return keys, np.bincount(inverse, np.concatenate((one[1], other[1]))).astype(np.float64)
 
 
 def _lower_probabilities(model: CharModel, keys: Keys, n: int) -> Counts:
@@ -172,7 +172,7 @@ def _table(
 
 
 def _quantised(logs: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    return np.clip(np.rint(-logs * LOG_STEPS), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(-logs * LOG_STEPS), 0, 255), np.uint8)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -57,9 +57,9 @@ def model_card(metadata: Mapping[str, Any], results: Sequence[SetResult], remark
         f"| | |\n|---|---|\n{rows}",
         "## Results",
         "Line crops along the labels, read by the serving engine on a CPU with its default settings (for the "
-        "CRNN beam search with charlm-ru-en, whose card shows what greedy decoding gives). Text is compared in lower case, "
-        "with plain quotes and dashes, е for ё and single spaces. CER and WER are edit distances over "
-        "reference lengths. No line of these sets was trained on.",
+        "CRNN beam search with charlm-ru-en, whose card shows what greedy decoding gives). Text is compared "
+        "in lower case, with plain quotes and dashes, е for ё and single spaces. CER and WER are edit "
+        "distances over reference lengths. No line of these sets was trained on.",
         as_table(results),
         *remarks,
     ]

@@ -108,10 +108,9 @@ class CharModel:
             return lower
         bounds = np.array([context << _BYTE, (context + 1) << _BYTE], np.uint64)
         first, last = np.searchsorted(self._keys, bounds)
-        values = lower + self._backoffs[at]
-        values[(self._keys[first:last] & np.uint64(255)).astype(np.int64)] = self._log_probabilities[
-            first:last
-        ]
+        values: LogProbabilities = lower + self._backoffs[at]
+        followers = (self._keys[first:last] & np.uint64(255)).astype(np.int64)
+        values[followers] = self._log_probabilities[first:last]
         return values
 
 
