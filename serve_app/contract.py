@@ -47,6 +47,7 @@ EXAMPLE: dict[str, Any] = {
             "width": 1240,
             "height": 1754,
             "skew_deg": 0.0,
+            "orientation_deg": 0,
             "regions": [
                 {
                     "bbox": {"x": 120.0, "y": 96.0, "width": 412.0, "height": 34.0},

@@ -8,28 +8,32 @@ a stage that asks to come back later fails the whole request, which the client m
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import time
 from collections.abc import (
     AsyncGenerator,
     AsyncIterator,
     Awaitable,
     Callable,
-    Coroutine,
-    Iterator,
     Mapping,
     Sequence,
 )
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_size
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.assembly import reading_order
+from serve_app.calls import Clock, each, together
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
+from serve_app.orientation import (
+    lines_to_probe,
+    orientation_deg,
+    reads_better_upside_down,
+    turn_lines,
+    upside_down,
+)
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
@@ -102,7 +106,7 @@ class OcrPipeline:
     async def _read_page(
         self, index: int, source: SourcePage, layout: Layout, recognisers: Mapping[Kind, Recogniser]
     ) -> PageResult:
-        clock = _Clock()
+        clock = Clock()
         clock.spent_ms["decode"] = round(source.decode_ms, 2)
         height_px, width_px = source.image.shape[:2]
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
@@ -111,15 +115,40 @@ class OcrPipeline:
         try:
             found = await self._find_lines(source.image, layout, clock)
             regions = await self._read_lines(source.image, found.lines, recognisers, clock)
+            if layout is not Layout.LINE and await self._is_on_its_head(
+                source.image, regions, recognisers, clock
+            ):
+                lines = turn_lines(found.lines)
+                regions = await self._read_lines(source.image, lines, recognisers, clock)
         except RetryLater:
             raise
         except OcrError as error:
             return replace(result, error=error)
         with clock("assembly"):
             ordered = reading_order(regions, found.skew_deg, one_block=layout is Layout.BLOCK)
-        return replace(result, skew_deg=found.skew_deg, regions=tuple(ordered))
+        turned_deg = orientation_deg(ordered, found.skew_deg)
+        return replace(
+            result, skew_deg=found.skew_deg, orientation_deg=turned_deg, regions=tuple(ordered)
+        )
 
-    async def _find_lines(self, page: Image, layout: Layout, clock: _Clock) -> PageLines:
+    async def _is_on_its_head(
+        self,
+        page: Image,
+        regions: Sequence[Region],
+        recognisers: Mapping[Kind, Recogniser],
+        clock: Clock,
+    ) -> bool:
+        probed = [regions[i] for i in lines_to_probe(regions)]
+        if not probed:
+            return False
+        lines = [TextLine(upside_down(region.quad), 1.0) for region in probed]
+        with clock("crops"):
+            _, crops = await asyncio.to_thread(self._cut, page, lines)
+        recognise = recognisers[Kind.PRINTED].recognise
+        readings = await clock.timed("recognition", each(recognise, crops))
+        return reads_better_upside_down(probed, readings)
+
+    async def _find_lines(self, page: Image, layout: Layout, clock: Clock) -> PageLines:
         if layout is Layout.LINE:
             height_px, width_px = page.shape[:2]
             return PageLines((TextLine(quad_from_box((0, 0, width_px, height_px)), 1.0),))
@@ -132,7 +161,7 @@ class OcrPipeline:
         page: Image,
         lines: Sequence[TextLine],
         recognisers: Mapping[Kind, Recogniser],
-        clock: _Clock,
+        clock: Clock,
     ) -> list[Region]:
         with clock("crops"):
             regions, crops = await asyncio.to_thread(self._cut, page, lines)
@@ -141,13 +170,13 @@ class OcrPipeline:
         if len({recogniser.engine for recogniser in recognisers.values()}) == 1:
             # One engine reads every kind: neither stage has to wait for the other.
             recogniser = recognisers[Kind.PRINTED]
-            kinds, readings = await _together(
-                clock.timed("classification", _each(self._classify, crops)),
-                clock.timed("recognition", _each(recogniser.recognise, crops)),
+            kinds, readings = await together(
+                clock.timed("classification", each(self._classify, crops)),
+                clock.timed("recognition", each(recogniser.recognise, crops)),
             )
             engines = [recogniser.engine] * len(crops)
         else:
-            kinds = await clock.timed("classification", _each(self._classify, crops))
+            kinds = await clock.timed("classification", each(self._classify, crops))
             readings, engines = await clock.timed(
                 "recognition", _recognise_by_kind(crops, kinds, recognisers)
             )
@@ -189,26 +218,6 @@ class OcrPipeline:
         return regions, crops
 
 
-class _Clock:
-    """Wall time that a page spent in each stage; stages that ran side by side overlap."""
-
-    def __init__(self) -> None:
-        self.spent_ms: dict[str, float] = {}
-
-    @contextlib.contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        started_s = time.perf_counter()
-        try:
-            yield
-        finally:
-            spent_ms = (time.perf_counter() - started_s) * 1000
-            self.spent_ms[stage] = round(self.spent_ms.get(stage, 0.0) + spent_ms, 2)
-
-    async def timed(self, stage: str, work: Awaitable[T]) -> T:
-        with self(stage):
-            return await work
-
-
 async def _recognise_by_kind(
     crops: list[Image], kinds: Sequence[Outcome[KindScore]], recognisers: Mapping[Kind, Recogniser]
 ) -> tuple[list[Outcome[Reading]], list[str]]:
@@ -217,8 +226,8 @@ async def _recognise_by_kind(
     groups: dict[str, list[int]] = {}
     for i, recogniser in enumerate(chosen):
         groups.setdefault(recogniser.engine, []).append(i)
-    answers = await _together(
-        *(_each(chosen[group[0]].recognise, [crops[i] for i in group]) for group in groups.values())
+    answers = await together(
+        *(each(chosen[group[0]].recognise, [crops[i] for i in group]) for group in groups.values())
     )
     by_crop = {
         i: reading
@@ -226,34 +235,6 @@ async def _recognise_by_kind(
         for i, reading in zip(group, readings, strict=True)
     }
     return [by_crop[i] for i in range(len(crops))], [recogniser.engine for recogniser in chosen]
-
-
-async def _each(
-    stage: Callable[[list[Image]], Awaitable[list[Outcome[T]]]], crops: list[Image]
-) -> list[Outcome[T]]:
-    """Call a stage; if the call as a whole fails for good, every crop carries that error."""
-    try:
-        return await stage(crops)
-    except RetryLater:
-        raise
-    except OcrError as error:
-        return [error] * len(crops)
-
-
-async def _together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
-    """Run coroutines side by side; the first failure withdraws the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(item) for item in work]
-    except BaseExceptionGroup as error:
-        raise _first(error) from error
-    return [task.result() for task in tasks]
-
-
-def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The first plain exception of a group, however deep."""
-    error = group.exceptions[0]
-    return _first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _value(outcome: Outcome[T]) -> T:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from deployments.errors import OcrError
 from deployments.types import Kind, Points
+
+Orientation = Literal[0, 90, 180, 270]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,8 @@ class PageResult:
     """One page: its regions in reading order, or the ``error`` that befell the whole page.
 
     ``index`` counts the pages that were read, from 0, over all files. ``skew_deg`` is as in
-    ``deployments.types.PageLines``.
+    ``deployments.types.PageLines``; ``orientation_deg`` is how far the text is turned clockwise from
+    reading level: 0, 90, 180 or 270.
     ``timings_ms`` maps a stage's name to the time the page spent there. ``origin`` is None where
     nobody told.
     """
@@ -63,6 +67,7 @@ class PageResult:
     width_px: int
     height_px: int
     skew_deg: float = 0.0
+    orientation_deg: Orientation = 0
     regions: tuple[Region, ...] = ()
     timings_ms: Mapping[str, float] = field(default_factory=dict)
     error: OcrError | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -101,6 +101,10 @@ class PageView(_Wire):
     width: int = Field(ge=1, description="pixels")
     height: int = Field(ge=1, description="pixels")
     skew_deg: float = Field(description="angle of the text's baselines, degrees; positive when they rise")
+    orientation_deg: Literal[0, 90, 180, 270] = Field(
+        description="how far the text is turned clockwise from reading level, degrees; the page's own "
+        "coordinates stay, and polygons begin at the text's own top left corner"
+    )
     regions: tuple[RegionView, ...] = Field(description="lines of text in reading order")
     text: str | None = Field(
         description="the page's text in reading order: rows by line breaks, pieces of a row by spaces or "

@@ -20,7 +20,7 @@ from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
 from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to
-from deployments.detection.skew import estimate_skew
+from deployments.detection.skew import estimate_pose
 from deployments.engine import Prepared
 from deployments.errors import OcrError, Outcome
 from deployments.precision import Precision, select_device
@@ -78,7 +78,7 @@ class CraftEngine:
     def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
         try:
             check_page(page)
-            fitted = fit_page(page, self.spec, estimate_skew(page, self._tuning.max_skew_deg))
+            fitted = fit_page(page, self.spec, estimate_pose(page, self._tuning.max_skew_deg))
         except OcrError as error:
             return error
         height, width = fitted.pixels.shape[:2]

@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments import geometry
+from deployments.detection.skew import Pose
 from deployments.errors import StageFailed
 from deployments.types import Image, Points
 
 PAD_LEVEL = 114
+UPRIGHT = Pose()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class PageInput:
     """One page as the network sees it.
 
     ``pixels`` is ``uint8 (h, w, 3)`` RGB, padded at the right and bottom; ``to_page`` is the
-    affine map ``(2, 3)`` from its points to the page's; ``page_size_px`` is (width, height).
+    affine map ``(2, 3)`` from its points to the page's; ``page_size_px`` is (width, height) of the
+    page as it came.
     """
 
     pixels: Image
@@ -72,29 +75,35 @@ def check_page(page: Image) -> None:
         raise StageFailed(f"a page is uint8 (H, W, 3), not {page.dtype} {page.shape}")
 
 
-def fit_page(page: Image, spec: InputSpec, skew_deg: float = 0.0) -> PageInput:
-    """Straighten, scale, squeeze and pad a page.
-
-    ``skew_deg`` is the angle of its baselines, positive when they rise to the right.
-    """
+def fit_page(page: Image, spec: InputSpec, pose: Pose = UPRIGHT) -> PageInput:
+    """Lay upright, straighten, scale, squeeze and pad a page."""
     check_page(page)
+    height_px, width_px = page.shape[:2]
+    turn, _ = geometry.rotation(90.0 * pose.quarter_turns, width_px, height_px)
+    upright = np.ascontiguousarray(np.rot90(page, pose.quarter_turns))
+    fitted, to_input = _fit_upright(upright, spec, pose.skew_deg)
+    linear, shift = to_input[:, :2], to_input[:, 2]
+    from_page = np.column_stack([linear @ turn[:, :2], linear @ turn[:, 2] + shift])
+    pixels = pad_to(fitted, *(_round_up(side, spec.multiple_px) for side in fitted.shape[:2]))
+    return PageInput(pixels, geometry.invert_affine(from_page), pose.skew_deg, (width_px, height_px))
+
+
+def _fit_upright(page: Image, spec: InputSpec, skew_deg: float) -> tuple[Image, geometry.Affine]:
+    """The page at the network's scale, its baselines level, and the map of its points."""
     page_height, page_width = page.shape[:2]
     scale = spec.scale(page_height, page_width)
     height = max(1, round(page_height * scale))
     if skew_deg == 0:
         width = max(1, round(page_width * scale * spec.squeeze))
-        fitted = resize(page, width, height)
-        to_input = _scaling(width / page_width, height / page_height)
-    else:
-        width = max(1, round(page_width * scale))
-        turn, (turned_width, turned_height) = geometry.rotation(-skew_deg, width, height)
-        squeezed = _scaling(spec.squeeze, 1.0)[:, :2] @ turn
-        size = (max(1, round(turned_width * spec.squeeze)), turned_height)
-        fitted = geometry.warp(resize(page, width, height), squeezed, size, fill=PAD_LEVEL)
-        to_input = squeezed.copy()
-        to_input[:, :2] = squeezed[:, :2] * np.array([width / page_width, height / page_height])
-    pixels = pad_to(fitted, *(_round_up(side, spec.multiple_px) for side in fitted.shape[:2]))
-    return PageInput(pixels, geometry.invert_affine(to_input), skew_deg, (page_width, page_height))
+        return resize(page, width, height), _scaling(width / page_width, height / page_height)
+    width = max(1, round(page_width * scale))
+    turn, (turned_width, turned_height) = geometry.rotation(-skew_deg, width, height)
+    squeezed = _scaling(spec.squeeze, 1.0)[:, :2] @ turn
+    size = (max(1, round(turned_width * spec.squeeze)), turned_height)
+    fitted = geometry.warp(resize(page, width, height), squeezed, size, fill=PAD_LEVEL)
+    to_input = squeezed.copy()
+    to_input[:, :2] = squeezed[:, :2] * np.array([width / page_width, height / page_height])
+    return fitted, to_input
 
 
 def page_quad(box: npt.NDArray[np.float32], page: PageInput) -> Points:

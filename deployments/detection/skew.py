@@ -1,4 +1,4 @@
-"""The skew of a page: the angle of its baselines, from projection profiles of its ink.
+"""How a page lies, by a quarter turn and by its skew, from projection profiles of its ink.
 
 After W. Postl, "Detection of linear oblique structures and skew scan in digitized documents",
 ICPR 1986: where the page is sheared to the right angle, rows of text and the gaps between them
@@ -8,6 +8,7 @@ make the profile of ink per row rise and fall most steeply.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -25,8 +26,30 @@ MIN_PEAK = 1.25
 SNAP_DEG = 0.1
 SMOOTH_SLOPE = np.convolve([1, 2, 1], [1, 0, -1]) / 4
 GOLDEN = 0.618034
+SIDEWAYS_STEP_DEG = 1.0
+# How many times sharper columns must be than rows: pages of few lines with stamps and rules come
+# close to 3 while they lie right, pages of text that lie on their side reach 5 and more.
+SIDEWAYS_RATIO = 3.0
 
 Profile = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """How a page lies. ``quarter_turns`` counter-clockwise make its lines level, 0 or 1: whether
+    they are upside down then, profiles cannot tell. ``skew_deg`` is what is left, positive when
+    lines rise to the right.
+    """
+
+    quarter_turns: int = 0
+    skew_deg: float = 0.0
+
+
+def estimate_pose(page: Image, max_skew_deg: float = 15.0) -> Pose:
+    """Whether a page lies on its side, and its skew; see :func:`estimate_skew`."""
+    ink = thin_ink(page)
+    turns = int(_lies_sideways(ink))
+    return Pose(turns, _skew(_strips(np.rot90(ink, turns)), max_skew_deg))
 
 
 def estimate_skew(page: Image, max_skew_deg: float = 15.0) -> float:
@@ -35,9 +58,12 @@ def estimate_skew(page: Image, max_skew_deg: float = 15.0) -> float:
     0 when the page holds too little ink, when no angle stands out, or when the page is straight
     to a tenth of a degree.
     """
+    return _skew(_strips(thin_ink(page)), max_skew_deg)
+
+
+def _skew(strips: Profile, max_skew_deg: float) -> float:
     if max_skew_deg <= 0:
         return 0.0
-    strips = ink_strips(page)
     if strips.sum() < MIN_INK or strips.shape[1] < MIN_STRIPS:
         return 0.0
     # A little beyond the limit, so that a peak at the limit has two neighbours.
@@ -52,23 +78,39 @@ def estimate_skew(page: Image, max_skew_deg: float = 15.0) -> float:
     return 0.0 if abs(angle) < SNAP_DEG else float(np.clip(angle, -max_skew_deg, max_skew_deg))
 
 
-def ink_strips(page: Image) -> Profile:
-    """Ink of a reduced page, summed over strips of columns: ``float32 (H', strips)``.
+def _lies_sideways(ink: Profile) -> bool:
+    """Whether columns of ink stand out by far more than rows do."""
+    if ink.sum() < MIN_INK:
+        return False
+    angles = np.arange(-15.0, 15.1, SIDEWAYS_STEP_DEG)
+    rows, columns = (
+        float(_sharpness(_halved(_strips(each)), angles).max()) if min(each.shape) > 2 * STRIP_PX else 0.0
+        for each in (ink, np.rot90(ink))
+    )
+    return columns > SIDEWAYS_RATIO * rows > 0
+
+
+def thin_ink(page: Image) -> Profile:
+    """Ink of a reduced page: ``float32 (H', W')`` in ``[0, 1]``.
 
     Ink is what is darker than its neighbourhood and thin (a black-hat), so shadows, borders of
     a photograph and filled areas count little.
     """
     height, width = page.shape[:2]
     scale = min(1.0, LONG_SIDE_PX / max(height, width))
-    size = (max(STRIP_PX, round(width * scale)), max(1, round(height * scale)))
+    size = (max(STRIP_PX, round(width * scale)), max(STRIP_PX, round(height * scale)))
     grey = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
     grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
     threshold = max(18.0, 0.35 * float(np.percentile(hat, 98)))
     # Soft edges: with hard ones every line jumps from row to row, and 0 degrees always wins.
-    ink = np.clip(hat / threshold - 0.5, 0, 1, dtype=np.float32)
-    used = size[0] // STRIP_PX * STRIP_PX
-    return np.asarray(ink[:, :used].reshape(size[1], -1, STRIP_PX).sum(axis=2), dtype=np.float32)
+    return np.asarray(np.clip(hat / threshold - 0.5, 0, 1, dtype=np.float32), dtype=np.float32)
+
+
+def _strips(ink: Profile) -> Profile:
+    """Ink summed over strips of columns: ``float32 (H', strips)``."""
+    height, used = ink.shape[0], ink.shape[1] // STRIP_PX * STRIP_PX
+    return np.asarray(ink[:, :used].reshape(height, -1, STRIP_PX).sum(axis=2), dtype=np.float32)
 
 
 def _halved(strips: Profile) -> Profile:

@@ -14,7 +14,7 @@ from torch import nn
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.line_ends import reach_ends
 from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to, page_quad
-from deployments.detection.skew import estimate_skew
+from deployments.detection.skew import estimate_pose
 from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import for_inference, load_pt, load_safetensors, predict
 from deployments.engine import Prepared
@@ -65,7 +65,7 @@ class YoloEngine:
     def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
         try:
             check_page(page)
-            fitted = fit_page(page, self.spec, estimate_skew(page, self._tuning.max_skew_deg))
+            fitted = fit_page(page, self.spec, estimate_pose(page, self._tuning.max_skew_deg))
         except OcrError as error:
             return error
         height, width = fitted.pixels.shape[:2]

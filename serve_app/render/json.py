@@ -31,6 +31,7 @@ def _page(page: PageResult) -> PageView:
         width=page.width_px,
         height=page.height_px,
         skew_deg=round(page.skew_deg, 2),
+        orientation_deg=page.orientation_deg,
         regions=tuple(_region(region) for region in page.regions),
         text=None if page.error else page_text(page.regions, page.skew_deg),
         error=_error(page.error),

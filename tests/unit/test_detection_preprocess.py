@@ -5,6 +5,7 @@ import pytest
 
 from deployments import geometry
 from deployments.detection.preprocess import PAD_LEVEL, InputSpec, fit_page, page_quad
+from deployments.detection.skew import Pose
 from deployments.errors import StageFailed
 
 SPEC = InputSpec(long_side_px=1280, squeeze=0.5, multiple_px=32)
@@ -39,13 +40,25 @@ def test_a_mark_on_a_skewed_page_is_found_again(skew_deg: float) -> None:
     bar = geometry.quad_from_box((300, 700, 600, 40))
     affine, size = geometry.rotation(skew_deg, 1200, 1600)
     page = geometry.warp(straight, affine, size, fill=255)
-    fitted = fit_page(page, SPEC, skew_deg)
+    fitted = fit_page(page, SPEC, Pose(skew_deg=skew_deg))
     rows, columns = np.nonzero(fitted.pixels[..., 0] < 60)
     box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
     quad = page_quad(box, fitted)
     expected = geometry.transform_points(bar, affine)
     assert np.abs(quad - expected).max() < 4
     assert geometry.quad_iou(quad, expected) > 0.9
+
+
+def test_a_line_on_a_page_on_its_side_is_found_as_it_reads() -> None:
+    """Text that runs down the page: its quad begins at its own top left, the page's top right."""
+    page = np.full((1200, 1600, 3), 255, np.uint8)
+    page[300:900, 860:900] = 0
+    fitted = fit_page(page, SPEC, Pose(quarter_turns=1))
+    assert fitted.pixels.shape[0] > fitted.pixels.shape[1] and fitted.page_size_px == (1600, 1200)
+    rows, columns = np.nonzero(fitted.pixels[..., 0] < 60)
+    box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+    expected = np.array([[900, 300], [900, 900], [860, 900], [860, 300]], np.float32)
+    assert np.abs(page_quad(box, fitted) - expected).max() < 4
 
 
 def test_quads_stay_on_the_page() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from deployments import geometry
-from deployments.detection.skew import estimate_skew
+from deployments.detection.skew import Pose, estimate_pose, estimate_skew
 from deployments.types import Image
 
 WORDS = "Northern lights over an old harbour town in winter"
@@ -76,3 +76,31 @@ def test_tiny_images_have_none(shape: tuple[int, int]) -> None:
     stripes = np.zeros((*shape, 3), np.uint8)
     stripes[::3] = 255
     assert estimate_skew(stripes) == 0
+
+
+@pytest.mark.parametrize("quarters", [1, 3])
+@pytest.mark.parametrize("angle_deg", [0.0, -6.0, 11.0])
+def test_a_page_on_its_side_is_laid_level(quarters: int, angle_deg: float) -> None:
+    page = np.rot90(turned(text_page(), angle_deg, fill=245), quarters)
+    pose = estimate_pose(np.ascontiguousarray(page))
+    assert pose.quarter_turns == 1
+    assert pose.skew_deg == pytest.approx(angle_deg, abs=0.15)
+
+
+@pytest.mark.parametrize("quarters", [0, 2])
+def test_a_page_that_lies_level_is_left_so(quarters: int) -> None:
+    page = np.ascontiguousarray(np.rot90(turned(text_page(), 5.0, fill=245), quarters))
+    assert estimate_pose(page).quarter_turns == 0
+    assert estimate_pose(page).skew_deg == pytest.approx(5.0, abs=0.15)
+
+
+def test_the_rules_of_a_table_do_not_turn_its_page() -> None:
+    page = text_page()
+    for x in range(40, 780, 90):
+        cv2.line(page, (x, 40), (x, 1060), (60, 60, 60), 2)
+    assert estimate_pose(page).quarter_turns == 0
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 3), (40, 40)])
+def test_tiny_pages_have_no_pose(shape: tuple[int, int]) -> None:
+    assert estimate_pose(np.full((*shape, 3), 200, np.uint8)) == Pose()

@@ -1,0 +1,62 @@
+"""Calling the stages: what each call took, several side by side, and what a failed one leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from typing import Any, TypeVar
+
+from deployments.errors import OcrError, Outcome, RetryLater
+from deployments.types import Image
+
+T = TypeVar("T")
+
+
+class Clock:
+    """Wall time that a page spent in each stage; stages that ran side by side overlap."""
+
+    def __init__(self) -> None:
+        self.spent_ms: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        started_s = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent_ms = (time.perf_counter() - started_s) * 1000
+            self.spent_ms[stage] = round(self.spent_ms.get(stage, 0.0) + spent_ms, 2)
+
+    async def timed(self, stage: str, work: Awaitable[T]) -> T:
+        with self(stage):
+            return await work
+
+
+async def each(
+    stage: Callable[[list[Image]], Awaitable[list[Outcome[T]]]], crops: list[Image]
+) -> list[Outcome[T]]:
+    """Call a stage; if the call as a whole fails for good, every crop carries that error."""
+    try:
+        return await stage(crops)
+    except RetryLater:
+        raise
+    except OcrError as error:
+        return [error] * len(crops)
+
+
+async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:
+    """Run coroutines side by side; the first failure withdraws the others."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(item) for item in work]
+    except BaseExceptionGroup as error:
+        raise _first(error) from error
+    return [task.result() for task in tasks]
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first plain exception of a group, however deep."""
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error

@@ -1,0 +1,67 @@
+"""Which way up a page is, told from how surely it reads.
+
+Detection lays a page so that its lines are level; a page on its head looks to it like any other.
+Reading does tell: a page that reads badly has a few of its lines read upside down as well, and if
+they read better that way, so does the page. A page that reads well costs nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from deployments.errors import Outcome
+from deployments.geometry import quad_size
+from deployments.types import Points, Reading, TextLine
+from serve_app.boxes import quarter_turns
+from serve_app.results import Orientation, Region
+
+# A page whose lines read with less confidence than this, on average, is looked at again.
+UNSURE_CONFIDENCE = 0.75
+# By how much the lines must read more surely the other way up.
+SURER_BY = 0.1
+MAX_PROBES = 8
+# A line of few letters reads as something either way up: "о", "н", "0", "96".
+MIN_LENGTH_HEIGHTS = 2.5
+# From quarters turned counter-clockwise to degrees turned clockwise.
+_CLOCKWISE: tuple[Orientation, ...] = (0, 270, 180, 90)
+
+
+def lines_to_probe(regions: Sequence[Region]) -> list[int]:
+    """Indices of the lines to read upside down, the longest first; none where the page reads well."""
+    lengths = [quad_size(region.quad) for region in regions]
+    long = [i for i, (width, height) in enumerate(lengths) if width >= MIN_LENGTH_HEIGHTS * height]
+    if not long:
+        return []
+    weights = np.array([lengths[i][0] for i in long])
+    confidences = [regions[i].confidence or 0.0 for i in long]
+    if float(np.average(confidences, weights=weights)) >= UNSURE_CONFIDENCE:
+        return []
+    return [long[k] for k in np.argsort(-weights, kind="stable")[:MAX_PROBES]]
+
+
+def reads_better_upside_down(as_read: Sequence[Region], turned: Sequence[Outcome[Reading]]) -> bool:
+    """Whether the same lines, read upside down, are surer on average; a failed reading is no reading."""
+    before = [region.confidence or 0.0 for region in as_read]
+    after = [reading.confidence if isinstance(reading, Reading) else 0.0 for reading in turned]
+    return bool(after) and float(np.mean(after)) > float(np.mean(before)) + SURER_BY
+
+
+def upside_down(quad: Points) -> Points:
+    """The same quad, read the other way: from its bottom right corner on."""
+    return np.ascontiguousarray(np.roll(quad, 2, axis=0))
+
+
+def turn_lines(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
+    """The lines of a page that came on its head, the right way up."""
+    return tuple(TextLine(upside_down(line.quad), line.score) for line in lines)
+
+
+def orientation_deg(regions: Sequence[Region], skew_deg: float) -> Orientation:
+    """How far the text is turned clockwise from reading level: 0, 90, 180 or 270, by most of its length."""
+    length = dict.fromkeys(range(4), 0.0)
+    for region in regions:
+        length[quarter_turns(region.quad, skew_deg)] += quad_size(region.quad)[0]
+    counter_clockwise = max(length, key=lambda turns: length[turns])
+    return _CLOCKWISE[counter_clockwise]

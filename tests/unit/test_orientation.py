@@ -1,0 +1,113 @@
+"""Pages on their heads are noticed by how unsurely they read, and read again."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deployments.errors import Outcome, StageFailed
+from deployments.geometry import quad_from_box, rotate_points
+from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
+from serve_app.config import PipelineOptions
+from serve_app.orientation import lines_to_probe, orientation_deg, reads_better_upside_down, upside_down
+from serve_app.pages import SourcePage
+from serve_app.pipeline import OcrPipeline, Recogniser
+from serve_app.reader import ReadOptions
+from serve_app.results import PageOrigin, PageResult, Region
+from serve_app.schemas import Layout
+
+LEVEL = quad_from_box((20, 20, 100, 20))
+
+
+def region(confidence: float | None, width: float = 100, quad: Points | None = None) -> Region:
+    return Region(quad_from_box((0, 0, width, 10)) if quad is None else quad, 0.9, confidence=confidence)
+
+
+def test_a_page_that_reads_well_is_not_probed() -> None:
+    assert lines_to_probe([region(0.95), region(0.9), region(0.2, width=30)]) == []
+
+
+def test_the_longest_lines_are_probed_and_short_ones_never() -> None:
+    regions = [region(0.3, width=20), region(0.4, width=60), region(None, width=90)]
+    assert lines_to_probe(regions) == [2, 1]
+    assert lines_to_probe([region(0.1, width=20)]) == []
+    assert len(lines_to_probe([region(0.3)] * 20)) == 8
+
+
+def test_it_takes_a_clear_lead_to_turn_a_page() -> None:
+    page = [region(0.4), region(0.4)]
+    assert reads_better_upside_down(page, [Reading("a", 0.9), Reading("b", 0.8)])
+    assert not reads_better_upside_down(page, [Reading("a", 0.45), Reading("b", 0.45)])
+    assert not reads_better_upside_down(page, [StageFailed("lost"), Reading("b", 0.9)])
+    assert not reads_better_upside_down([], [])
+
+
+@pytest.mark.parametrize("clockwise_deg", [0, 90, 180, 270])
+@pytest.mark.parametrize("skew_deg", [-12.0, 0.0, 12.0])
+def test_orientation_is_told_apart_from_skew(clockwise_deg: int, skew_deg: float) -> None:
+    quad = rotate_points(LEVEL, skew_deg - clockwise_deg, (100, 100))
+    # A short note along the margin does not decide.
+    note = rotate_points(quad_from_box((0, 0, 30, 10)), 90 + skew_deg - clockwise_deg, (0, 0))
+    assert orientation_deg([region(0.9, quad=quad), region(0.9, quad=note)], skew_deg) == clockwise_deg
+
+
+def test_a_page_without_lines_is_level() -> None:
+    assert orientation_deg([], 3.0) == 0
+
+
+class Graph:
+    """A page with one line that has a dark left end; reading is sure only when that end comes first."""
+
+    def __init__(self) -> None:
+        self.recognised = 0
+
+    async def detect(self, pages: list[Image]) -> list[Outcome[PageLines]]:
+        return [PageLines((TextLine(LEVEL, 0.9),)) for _ in pages]
+
+    async def classify(self, crops: list[Image]) -> list[Outcome[KindScore]]:
+        return [KindScore(Kind.PRINTED, 0.9) for _ in crops]
+
+    async def recognise(self, crops: list[Image]) -> list[Outcome[Reading]]:
+        self.recognised += len(crops)
+        half = crops[0].shape[1] // 2
+        return [
+            Reading("up", 0.9) if crop[:, :half].mean() < crop[:, half:].mean() else Reading("dn", 0.3)
+            for crop in crops
+        ]
+
+    async def read(self, page: Image, layout: Layout = Layout.PAGE) -> PageResult:
+        readers = dict.fromkeys(Kind, Recogniser("crnn", self.recognise))
+        pipeline = OcrPipeline(self.detect, self.classify, readers, PipelineOptions())
+
+        async def pages():  # type: ignore[no-untyped-def]
+            yield SourcePage(page, PageOrigin(1))
+
+        return [result async for result in pipeline.stream(pages(), ReadOptions(layout, None))][0]
+
+
+def page_with_dark_end(left: bool) -> Image:
+    page = np.full((60, 140, 3), 255, np.uint8)
+    page[20:40, 20:40 if left else 120] = 128
+    page[20:40, 20 if left else 100 : 40 if left else 120] = 0
+    return page
+
+
+async def test_a_page_on_its_head_is_read_the_right_way_up() -> None:
+    graph = Graph()
+    result = await graph.read(page_with_dark_end(left=False))
+    assert [each.text for each in result.regions] == ["up"]
+    assert result.orientation_deg == 180
+    np.testing.assert_array_equal(result.regions[0].quad, upside_down(LEVEL))
+    assert graph.recognised == 3  # as it came, the probe, and again
+
+
+async def test_a_page_that_reads_well_costs_no_probe() -> None:
+    graph = Graph()
+    result = await graph.read(page_with_dark_end(left=True))
+    assert result.orientation_deg == 0 and graph.recognised == 1
+
+
+async def test_one_line_is_read_as_it_comes() -> None:
+    graph = Graph()
+    result = await graph.read(page_with_dark_end(left=False), Layout.LINE)
+    assert result.orientation_deg == 0 and graph.recognised == 1
