@@ -82,7 +82,7 @@ def evaluate_rendered(
         for folder in source.folders():
             shards = LineShards(folder)
             rows = [shards[i] for i in range(min(limit, len(shards)))]
-            lines = [LabelledLine(np.ascontiguousarray(r.image), r.text, r.kind) for r in rows]
+            lines = [LabelledLine(np.dstack([r.image] * 3), r.text, r.kind) for r in rows]
             lines.sort(key=lambda line: line.kind)
             for kind, part in groupby(lines, key=lambda line: line.kind):
                 results.append(_evaluate(engine, f"{folder.name}, {kind}", list(part)))

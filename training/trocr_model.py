@@ -32,6 +32,8 @@ PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 SPECIAL = (PAD, START, END, UNKNOWN)
 # TrOCRLearnedPositionalEmbedding keeps its first two rows to itself.
 POSITION_OFFSET = 2
+# The engine generates lines of one padded width together: coarse widths make for full batches.
+BUCKET_PX = 160
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ class TrainableTrocr:
         self.charset = charset or Charset()
         self.architecture = architecture or TrocrArchitecture()
         a = self.architecture
-        self.line_format = LineFormat(height_px=a.height_px)
+        self.line_format = LineFormat(height_px=a.height_px, bucket_px=BUCKET_PX)
         self.tokenizer = build_tokenizer(self.charset, a.max_characters)
         self.module: nn.Module = build_model(a, len(self.tokenizer))
 
