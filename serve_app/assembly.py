@@ -34,6 +34,9 @@ _COLUMN_FULL_SHARE_MIN = 0.5
 # sloping hands make whole boxes of neighbouring lines overlap.
 _CORE_SHARE = 0.4
 
+# What parts paragraphs and columns in text.
+_BREAK = "\n\n"
+
 
 _Strip = list[Box]
 _Row = list[Box]
@@ -67,29 +70,45 @@ def page_text(regions: Sequence[Region], skew_deg: float = 0.0) -> str:
     Pieces of one row are joined by a space, or by a tab where the gap between them is wide; rows by
     a line break; paragraphs and columns by an empty line. Regions without text are left out.
     """
-    read = [(region, region.text) for region in regions if region.text]
+    read = [region for region in regions if region.text]
+    joints = _joints(read, skew_deg)
+    return "".join(f"{joint}{region.text}" for joint, region in zip(joints, read, strict=True))
+
+
+def paragraphs(regions: Sequence[Region], skew_deg: float = 0.0) -> list[list[Region]]:
+    """Regions in reading order as the paragraphs that :func:`page_text` parts by empty lines."""
+    read = [region for region in regions if region.text]
+    groups: list[list[Region]] = []
+    for joint, region in zip(_joints(read, skew_deg), read, strict=True):
+        if joint == _BREAK or not groups:
+            groups.append([])
+        groups[-1].append(region)
+    return groups
+
+
+def _joints(read: Sequence[Region], skew_deg: float) -> list[str]:
+    """What stands before the text of each region: nothing before the first."""
     if not read:
-        return ""
-    turns = [quarter_turns(region.quad, skew_deg) for region, _ in read]
+        return []
+    turns = [quarter_turns(region.quad, skew_deg) for region in read]
     boxes = [
-        upright([region], skew_deg + 90.0 * turn)[0] for (region, _), turn in zip(read, turns, strict=True)
+        upright([region], skew_deg + 90.0 * turn)[0] for region, turn in zip(read, turns, strict=True)
     ]
     height_px = usual_height(boxes)
     pitch_px = usual_step_px = _usual_pitch(boxes, height_px)
-    pieces = [read[0][1]]
+    joints = [""]
     for i in range(1, len(read)):
         before, after = boxes[i - 1], boxes[i]
         if turns[i] != turns[i - 1]:
-            joint = "\n\n"
+            joints.append(_BREAK)
         elif same_row(before, after, height_px) and after.left > before.left:
-            joint = "\t" if after.left - before.right > _WORD_GAP_MAX * height_px else " "
+            joints.append("\t" if after.left - before.right > _WORD_GAP_MAX * height_px else " ")
         else:
             step_px = after.centre_y - before.centre_y
-            joint = "\n\n" if _is_break(step_px, pitch_px, height_px) else "\n"
+            joints.append(_BREAK if _is_break(step_px, pitch_px, height_px) else "\n")
             # Forms are set wider than the paragraphs between them: the last step counts as well.
             pitch_px = min(step_px, usual_step_px) if step_px > 0.5 * height_px else usual_step_px
-        pieces += [joint, read[i][1]]
-    return "".join(pieces)
+    return joints
 
 
 def _is_break(step_px: float, pitch_px: float, height_px: float) -> bool:

@@ -1,0 +1,38 @@
+"""Pictures of pages for the formats that show them, kept as JPEG while the document is read."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+
+import PIL.Image
+
+from deployments.types import Image
+from serve_app.pages import SourcePage
+
+_QUALITY = 88
+
+
+@dataclass(frozen=True, slots=True)
+class PageImage:
+    """A page as JPEG, of the size that was read; ``is_grey`` tells one colour channel from three."""
+
+    jpeg: bytes
+    is_grey: bool
+
+
+def page_image(page: SourcePage) -> PageImage:
+    """The picture of a page: the file itself where that is possible, else compressed anew."""
+    if page.jpeg is not None:
+        with PIL.Image.open(io.BytesIO(page.jpeg), formats=["JPEG"]) as picture:
+            return PageImage(page.jpeg, picture.mode == "L")
+    is_grey = _is_grey(page.image)
+    pixels = PIL.Image.fromarray(page.image[:, :, 0] if is_grey else page.image)
+    stream = io.BytesIO()
+    pixels.save(stream, "JPEG", quality=_QUALITY, subsampling="4:4:4")
+    return PageImage(stream.getvalue(), is_grey)
+
+
+def _is_grey(image: Image) -> bool:
+    red, green, blue = (image[:, :, channel] for channel in range(3))
+    return bool((red == green).all() and (green == blue).all())
