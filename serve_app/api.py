@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from typing import Annotated, Protocol, TypeVar
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -16,22 +15,21 @@ from starlette.types import Receive
 from deployments.errors import DeadlineExceeded
 from serve_app import contract, problems
 from serve_app.faults import RequestIds, install_handlers, problem_response, request_id
-from serve_app.lookahead import open_pages
-from serve_app.pages import DocumentOptions, PageLimits, SourceFile
-from serve_app.reader import Reader, ReadOptions
-from serve_app.render import json as json_format
-from serve_app.render import text as text_format
-from serve_app.results import DocumentResult, stage_timings_ms
+from serve_app.negotiation import negotiate
+from serve_app.pages import SourceFile
+from serve_app.reader import Reader
+from serve_app.reading import DocumentLimits, DocumentReader, Files
+from serve_app.render.formats import FILE_SUFFIXES, Reading
 from serve_app.schemas import Health, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
 from serve_app.site import mount_site
-from serve_app.uploads import document_bytes, encoded_document, whole_body
+from serve_app.uploads import encoded_document, uploaded_files, whole_body
 
 T = TypeVar("T")
 
 Parameters = Annotated[OcrQuery, Query()]
 
 
-class ApiLimits(PageLimits, Protocol):
+class ApiLimits(DocumentLimits, Protocol):
     """What a request may ask for; see ``serve_app.config.Limits``."""
 
     @property
@@ -39,7 +37,7 @@ class ApiLimits(PageLimits, Protocol):
     @property
     def request_deadline_s(self) -> float: ...
     @property
-    def max_concurrent_documents(self) -> int: ...
+    def max_files(self) -> int: ...
 
 
 class ApiConfig(Protocol):
@@ -79,58 +77,49 @@ def create_api(reader: Reader, config: ApiConfig, *, echo_request_id: bool = Tru
 
 
 class _Service:
-    """Takes a document from bytes to an answer, within the limits."""
+    """Answers requests for readings, within the limits."""
 
     def __init__(self, reader: Reader, limits: ApiLimits) -> None:
-        self._reader = reader
+        self._documents = DocumentReader(reader, limits)
         self.limits = limits
-        self._decoders = ThreadPoolExecutor(limits.max_concurrent_documents, thread_name_prefix="decode")
 
-    async def answer(self, request: Request, query: OcrQuery, document: Callable[[], bytes]) -> Response:
-        """Decode and read a document, and write the answer; the work ends when the client goes away.
-
-        ``document`` yields the bytes; it runs in a worker thread.
-        """
+    async def answer(self, request: Request, query: OcrQuery, files: Files) -> Response:
+        """Read a document, and write the answer; the work ends when the client goes away."""
         started_s = time.perf_counter()
+        output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
         limit_s = self.limits.request_deadline_s
         try:
             async with asyncio.timeout(limit_s):
-                result = await _unless_disconnected(request.receive, self._read(document, query))
+                work = self._documents.read(files, query, output)
+                document, images = await _unless_disconnected(request.receive, work)
+                timings_ms = {**document.timings_ms, "total": _since_ms(started_s)}
+                reading = Reading(document, request_id(request), timings_ms, query.words, images)
+                body = await self._documents.write(reading, output)
         except TimeoutError:
             raise DeadlineExceeded(f"The document was not read within {limit_s:g} s.") from None
-        errors = [page.error for page in result.pages if page.error]
-        if errors and len(errors) == len(result.pages):
-            raise errors[0]
-        timings_ms = {**result.timings_ms, "total": _since_ms(started_s)}
-        return _rendered(result, query.format, request_id(request), timings_ms)
-
-    async def _read(self, document: Callable[[], bytes], query: OcrQuery) -> DocumentResult:
-        pages = await open_pages(
-            lambda: [SourceFile(document())], self.limits, DocumentOptions(), self._decoders
-        )
-        async with pages, aclosing(self._reader.stream(pages, ReadOptions(query.layout))) as stream:
-            results = tuple([result async for result in stream])
-        return DocumentResult(results, stage_timings_ms(results), self._reader.engines)
+        return _response(body, output, media_type, timings_ms)
 
     def close(self) -> None:
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._documents.close()
 
 
 def _add_reading_routes(app: FastAPI, service: _Service) -> None:
     @app.post("/ocr", **contract.READ_UPLOAD)
     async def read_upload(request: Request, query: Parameters) -> Response:
-        """Read the document in a multipart field `image` or `file`, or in the raw body.
+        """Read the documents in multipart fields `image` or `file`, or the one in the raw body.
 
-        The format is told by the content: JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first frame).
+        The format is told by the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
+        frame). Pages of several files follow each other, in the order of the files.
         """
-        data = await document_bytes(request, service.limits.max_body_bytes)
-        return await service.answer(request, query, lambda: data)
+        limits = service.limits
+        files = await uploaded_files(request, limits.max_body_bytes, limits.max_files)
+        return await service.answer(request, query, lambda: files)
 
     @app.post("/api/", **contract.READ_ENCODED)
     async def read_encoded(request: Request, query: Parameters) -> Response:
         """Read the document in a base64 data URL; the answer is that of `/ocr`."""
         body = await whole_body(request, service.limits.max_body_bytes)
-        return await service.answer(request, query, lambda: encoded_document(body))
+        return await service.answer(request, query, lambda: [SourceFile(encoded_document(body))])
 
 
 def _add_state_routes(app: FastAPI, reader: Reader) -> None:
@@ -158,14 +147,14 @@ def _add_state_routes(app: FastAPI, reader: Reader) -> None:
         return kind
 
 
-def _rendered(
-    result: DocumentResult, output: OutputFormat, identity: str, timings_ms: Mapping[str, float]
+def _response(
+    body: bytes, output: OutputFormat, media_type: str, timings_ms: Mapping[str, float]
 ) -> Response:
     timing = ", ".join(f"{stage};dur={spent:.1f}" for stage, spent in timings_ms.items())
-    headers = {"Server-Timing": timing, "Cache-Control": "no-store"}
-    if output is OutputFormat.TEXT:
-        return Response(text_format.render(result), headers=headers, media_type="text/plain")
-    return _json(json_format.render(result, identity, timings_ms).model_dump_json(), headers)
+    headers = {"Server-Timing": timing, "Cache-Control": "no-store", "Vary": "Accept"}
+    if output is not OutputFormat.JSON:
+        headers["Content-Disposition"] = f'inline; filename="reading.{FILE_SUFFIXES[output]}"'
+    return Response(body, headers=headers, media_type=media_type)
 
 
 def _json(body: str, headers: Mapping[str, str] | None = None) -> Response:

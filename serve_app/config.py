@@ -63,9 +63,10 @@ class Limits(_Frozen):
     )
     max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
     min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
-    max_pages: int = Field(50, ge=1, description="pages of one document (413)")
+    max_files: int = Field(20, ge=1, description="files of one multipart request (400)")
+    max_pages: int = Field(500, ge=1, description="pages that one request has read (413)")
     max_document_pixels: int = Field(
-        300_000_000, ge=1, description="pixels of all pages of one document; each takes 3 bytes (413)"
+        3_000_000_000, ge=1, description="pixels of all pages of one request together (413)"
     )
     max_render_s: float = Field(10.0, gt=0, description="drawing one page of a PDF, seconds (413)")
     request_deadline_s: float = Field(

@@ -11,7 +11,16 @@ from fastapi.openapi.utils import get_openapi
 
 from deployments import errors
 from serve_app import problems
-from serve_app.schemas import Answer, EncodedDocument, Problem, ProblemKind, Readiness, StagesProblem
+from serve_app.negotiation import MEDIA_TYPES
+from serve_app.schemas import (
+    Answer,
+    EncodedDocument,
+    OutputFormat,
+    Problem,
+    ProblemKind,
+    Readiness,
+    StagesProblem,
+)
 
 TITLE = "Scriptorium"
 VERSION = "1.0.0"
@@ -44,6 +53,9 @@ EXAMPLE: dict[str, Any] = {
     "pages": [
         {
             "page": 1,
+            "file": 1,
+            "file_name": "scan.pdf",
+            "dpi": 200.0,
             "width": 1240,
             "height": 1754,
             "skew_deg": 0.0,
@@ -59,6 +71,7 @@ EXAMPLE: dict[str, Any] = {
                     "detection_confidence": 0.9374,
                     "engine": "crnn",
                     "error": None,
+                    "words": None,
                 }
             ],
             "text": "Фамилия, имя:",
@@ -112,6 +125,23 @@ def _problem_response(
     }
 
 
+def _other_formats() -> dict[str, dict[str, Any]]:
+    """The media types beside JSON, each format by its own name."""
+    text, binary = {"type": "string"}, {"type": "string", "format": "binary"}
+    own = {output: names[0] for output, names in MEDIA_TYPES.items()}
+    return {
+        own[OutputFormat.TEXT]: {"schema": text, "example": "Фамилия, имя:\n"},
+        own[OutputFormat.HOCR]: {"schema": text},
+        own[OutputFormat.ALTO]: {"schema": text},
+        own[OutputFormat.PDF]: {"schema": binary},
+        own[OutputFormat.CSV]: {"schema": text},
+        own[OutputFormat.PNG]: {"schema": binary},
+    }
+
+
+_OTHER_FORMATS = _other_formats()
+
+
 def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str, Any]:
     return {
         "operation_id": operation_id,
@@ -122,10 +152,7 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
                 "model": Answer,
                 "description": "The document as it was read",
                 "headers": _REQUEST_ID_HEADER | _TIMING_HEADER,
-                "content": {
-                    "application/json": {"example": EXAMPLE},
-                    "text/plain": {"schema": {"type": "string"}, "example": "Фамилия, имя:\n"},
-                },
+                "content": {"application/json": {"example": EXAMPLE}} | _OTHER_FORMATS,
             },
             **_problem_responses(*_FAILED_READING),
         },
@@ -133,17 +160,23 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
     }
 
 
-_BINARY = {"type": "string", "format": "binary", "description": "the file"}
 _RAW = {"schema": {"type": "string", "format": "binary"}}
-_FORM = {"oneOf": [{"required": ["image"]}, {"required": ["file"]}], "additionalProperties": False}
+_FILES = {
+    "type": "array",
+    "minItems": 1,
+    "items": {"type": "string", "format": "binary"},
+    "description": "one file or several",
+}
+_FORM = {"anyOf": [{"required": ["image"]}, {"required": ["file"]}], "additionalProperties": False}
 
 READ_UPLOAD = _reading(
     "readUpload",
     "Read an uploaded document",
     {
         "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"image": _BINARY, "file": _BINARY}, **_FORM}
+            "schema": {"type": "object", "properties": {"image": _FILES, "file": _FILES}, **_FORM}
         },
+        "application/pdf": _RAW,
         "image/*": _RAW,
         "application/octet-stream": _RAW,
     },

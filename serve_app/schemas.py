@@ -5,9 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from deployments.types import Kind
+from serve_app.page_ranges import PATTERN, parse_ranges
+from serve_app.pages import DEFAULT_DPI, TextLayer
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 Milliseconds = Annotated[float, Field(ge=0)]
@@ -33,6 +35,19 @@ class OutputFormat(StrEnum):
 
     JSON = "json"
     TEXT = "text"
+    HOCR = "hocr"
+    ALTO = "alto"
+    PDF = "pdf"
+    CSV = "csv"
+    PNG = "png"
+
+
+def _check_ranges(text: str) -> str:
+    parse_ranges(text)
+    return text
+
+
+PageRangesText = Annotated[str, Field(pattern=PATTERN, max_length=600), AfterValidator(_check_ranges)]
 
 
 class OcrQuery(_Wire):
@@ -43,18 +58,48 @@ class OcrQuery(_Wire):
         description="`page`: lines are located, and columns told apart. `block`: lines are located, and read "
         "row by row across the whole width. `line`: each page is one line of text, read whole.",
     )
-    format: OutputFormat = Field(
-        OutputFormat.JSON,
-        description="`json`: regions and text. `text`: the text alone, pages parted by form feeds.",
+    format: OutputFormat | None = Field(
+        None,
+        description="`json`: regions and text. `text`: the text alone, pages parted by form feeds. `hocr`: "
+        "hOCR 1.2. `alto`: ALTO 4. `pdf`: the pages as pictures over their text, which can be searched. "
+        "`csv`: a row a region. `png`: one page with its regions drawn. Without it the Accept header "
+        "decides, and JSON is the default.",
     )
+    pages: PageRangesText | None = Field(
+        None,
+        description="pages to read, numbered from 1 in each file; those that a file does not have are passed "
+        "over, but one must be there. All by default.",
+        examples=["1-3,7", "5-"],
+    )
+    dpi: int = Field(
+        DEFAULT_DPI, ge=50, le=600, description="resolution that PDF pages are drawn at, dots an inch"
+    )
+    text_layer: TextLayer = Field(
+        TextLayer.IGNORE,
+        description="`ignore`: PDF pages are read from their picture. `prefer`: where a PDF page has text of "
+        "its own, that is taken as it is (`engine` is then `text-layer`), and other pages are read.",
+    )
+    engine: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9_-]{1,40}$",
+        description="recognition engine that reads every line, one of those the service runs (see `engines` "
+        "in the answer); by default each kind of line has its own",
+        examples=["crnn"],
+    )
+    min_confidence: Probability = Field(
+        0.0, description="regions whose text is less sure are left out of the answer"
+    )
+    kind: Kind | None = Field(None, description="regions of the other kind are left out of the answer")
+    words: bool = Field(False, description="whether JSON regions list their words")
 
 
 class EncodedDocument(_Wire):
     """A document inside JSON."""
 
     image: str = Field(
-        description="data URL with base64 content; the format is told by the content, not by the media type",
-        examples=["data:image/png;base64,iVBORw0KGgoAAAANSUhEUg..."],
+        description="data URL with base64 content, an image or a PDF; the format is told by the content, not "
+        "by the media type",
+        examples=["data:image/png;base64,iVBORw0KGgoAAAANSUhEUg...", "data:application/pdf;base64,JVBER..."],
     )
 
 
@@ -76,6 +121,19 @@ class ItemError(_Wire):
     )
 
 
+class WordView(_Wire):
+    """One word of a line."""
+
+    text: str
+    bbox: BoundingBox
+    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(
+        description="corners as the text is read: top left, top right, bottom right, bottom left"
+    )
+    confidence: Probability | None = Field(
+        description="probability of the word: geometric mean over its characters, 0 to 1"
+    )
+
+
 class RegionView(_Wire):
     """One line of text, or a piece of a line between wide gaps."""
 
@@ -92,12 +150,20 @@ class RegionView(_Wire):
     detection_confidence: Probability = Field(description="probability that this is a line of text, 0 to 1")
     engine: str | None = Field(description="recognition engine that read the line")
     error: ItemError | None = Field(None, description="present when a stage failed on this region alone")
+    words: tuple[WordView, ...] | None = Field(
+        None, description="words in order, with the parameter `words`; else null"
+    )
 
 
 class PageView(_Wire):
     """One page, upright: its EXIF orientation is applied."""
 
-    page: int = Field(ge=1, description="number of the page in the document, from 1")
+    page: int = Field(ge=1, description="number of the page in its file, from 1")
+    file: int = Field(1, ge=1, description="number of the file in the request, from 1")
+    file_name: str | None = Field(None, description="what the sender calls the file")
+    dpi: float | None = Field(
+        None, gt=0, description="resolution that the file states, or that a PDF page was drawn at"
+    )
     width: int = Field(ge=1, description="pixels")
     height: int = Field(ge=1, description="pixels")
     skew_deg: float = Field(description="angle of the text's baselines, degrees; positive when they rise")

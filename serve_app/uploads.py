@@ -1,4 +1,4 @@
-"""Requests -> the bytes of a document. A body over the limit is refused while it arrives."""
+"""Requests -> the files in them. A body over the limit is refused while it arrives."""
 
 from __future__ import annotations
 
@@ -12,20 +12,22 @@ from starlette.requests import Request
 from starlette.types import Message, Receive
 
 from deployments.errors import MalformedRequest, PayloadTooLarge
+from serve_app.pages import SourceFile
 from serve_app.schemas import EncodedDocument
 
 FILE_FIELDS = ("image", "file")
 
-_MAX_PARTS = 8
+_MAX_TEXT_FIELDS = 8
 _MAX_TEXT_FIELD_BYTES = 4096
+_MAX_NAME = 255
 
 
-async def document_bytes(request: Request, max_bytes: int) -> bytes:
-    """The document in a multipart field ``image`` or ``file``, or the whole body of any other type."""
+async def uploaded_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:
+    """The files in multipart fields ``image`` and ``file``, or the whole body of any other type."""
     bounded = _bounded(request, max_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return await _multipart_file(bounded, max_bytes)
-    return await bounded.body()
+        return await _multipart_files(bounded, max_bytes, max_files)
+    return [SourceFile(await bounded.body())]
 
 
 async def whole_body(request: Request, max_bytes: int) -> bytes:
@@ -43,7 +45,7 @@ def encoded_document(body: bytes) -> bytes:
         raise MalformedRequest(f"{where}: {first['msg']}.") from error
     head, comma, content = url.partition(",")
     if not (head.lower().startswith("data:") and head.lower().endswith(";base64") and comma):
-        raise MalformedRequest("image: must be a data URL with base64 content (data:image/...;base64,...).")
+        raise MalformedRequest("image: must be a data URL with base64 content (data:image/png;base64,...).")
     try:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
@@ -73,12 +75,12 @@ def _counting(receive: Receive, max_bytes: int, too_large: PayloadTooLarge) -> R
     return counted
 
 
-async def _multipart_file(request: Request, max_bytes: int) -> bytes:
+async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:
     parser = MultiPartParser(
         request.headers,
         request.stream(),
-        max_files=_MAX_PARTS,
-        max_fields=_MAX_PARTS,
+        max_files=max_files,
+        max_fields=_MAX_TEXT_FIELDS,
         max_part_size=_MAX_TEXT_FIELD_BYTES,
     )
     # The body is bounded already: parts stay in memory, and no disk is needed.
@@ -88,19 +90,25 @@ async def _multipart_file(request: Request, max_bytes: int) -> bytes:
     except MultiPartException as error:
         raise MalformedRequest(f"The multipart body cannot be parsed: {error.message}") from error
     try:
-        return await _only_file(form).read()
+        return [SourceFile(await part.read(), _plain_name(part.filename)) for part in _files(form)]
     finally:
         await form.close()
 
 
-def _only_file(form: FormData) -> UploadFile:
+def _files(form: FormData) -> list[UploadFile]:
     fields = form.multi_items()
     unknown = sorted({name for name, _ in fields} - set(FILE_FIELDS))
     if unknown:
-        raise MalformedRequest(f"Unknown multipart field {unknown[0]!r}: send the document as 'image'.")
-    if len(fields) != 1:
-        raise MalformedRequest(f"Send one document in the field 'image' or 'file'; {len(fields)} were sent.")
-    name, value = fields[0]
-    if not isinstance(value, UploadFile):
-        raise MalformedRequest(f"The multipart field {name!r} must be a file, with a file name.")
-    return value
+        raise MalformedRequest(f"Unknown multipart field {unknown[0]!r}: send documents as 'image'.")
+    if not fields:
+        raise MalformedRequest("Send a document in the field 'image' or 'file'; none was sent.")
+    files = [value for _, value in fields if isinstance(value, UploadFile)]
+    if len(files) < len(fields):
+        raise MalformedRequest("The multipart fields 'image' and 'file' must be files, with file names.")
+    return files
+
+
+def _plain_name(name: str | None) -> str | None:
+    """The last part of a file's path, without control characters, and not too long."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(letter for letter in last if letter.isprintable())[:_MAX_NAME] or None

@@ -23,6 +23,7 @@ class Bounds:
     max_pixels: int = 40_000
     max_side_px: int = 1000
     min_side_px: int = 8
+    max_files: int = 4
     max_pages: int = 3
     max_document_pixels: int = 60_000
     max_render_s: float = 5.0

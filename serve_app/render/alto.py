@@ -15,7 +15,6 @@ from serve_app.render.xml import SOFTWARE, child, serialise, union, whole_box
 from serve_app.results import DocumentResult, PageResult, Region
 from serve_app.words import words_of
 
-MEDIA_TYPE = "application/alto+xml"
 NAMESPACE = "http://www.loc.gov/standards/alto/ns-v4#"
 
 

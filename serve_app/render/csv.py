@@ -11,8 +11,6 @@ import io
 from deployments.geometry import quad_bounds
 from serve_app.results import DocumentResult, PageResult, Region
 
-MEDIA_TYPE = "text/csv"
-
 COLUMNS = (
     "file", "file_name", "page", "region", "kind", "kind_confidence", "text", "confidence",
     "detection_confidence", "engine", "x", "y", "width", "height",

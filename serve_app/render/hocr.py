@@ -16,8 +16,6 @@ from serve_app.render.xml import SOFTWARE, child, serialise, union, whole_box
 from serve_app.results import DocumentResult, PageResult, Region
 from serve_app.words import words_of
 
-MEDIA_TYPE = "text/vnd.hocr+html"
-
 _DOCTYPE = (
     '<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" '
     '"http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">\n'

@@ -6,47 +6,51 @@ from collections.abc import Mapping
 
 from deployments.errors import OcrError
 from deployments.geometry import quad_bounds
+from deployments.types import Points
 from serve_app.assembly import page_text
-from serve_app.results import DocumentResult, PageResult, Region
-from serve_app.schemas import Answer, BoundingBox, ItemError, PageView, RegionView
+from serve_app.results import DocumentResult, PageOrigin, PageResult, Region
+from serve_app.schemas import Answer, BoundingBox, ItemError, PageView, PixelPoint, RegionView, WordView
+from serve_app.words import Word, words_of
 
 _PIXEL_DIGITS = 1
 _PROBABILITY_DIGITS = 4
 _TIME_DIGITS = 1
 
 
-def render(document: DocumentResult, request_id: str, timings_ms: Mapping[str, float]) -> Answer:
+def render(
+    document: DocumentResult, request_id: str, timings_ms: Mapping[str, float], with_words: bool = False
+) -> Answer:
     """The answer to a request; ``timings_ms`` are those of the whole request."""
     return Answer(
         request_id=request_id,
-        pages=tuple(_page(page) for page in document.pages),
+        pages=tuple(page_view(page, with_words) for page in document.pages),
         timings_ms={stage: round(spent, _TIME_DIGITS) for stage, spent in timings_ms.items()},
         engines=dict(document.engines),
     )
 
 
-def _page(page: PageResult) -> PageView:
+def page_view(page: PageResult, with_words: bool = False) -> PageView:
+    """One page of an answer."""
+    origin = page.origin or PageOrigin(page.index + 1)
     return PageView(
-        page=page.index + 1,
+        page=origin.number,
+        file=origin.file,
+        file_name=origin.file_name,
+        dpi=origin.dpi,
         width=page.width_px,
         height=page.height_px,
         skew_deg=round(page.skew_deg, 2),
         orientation_deg=page.orientation_deg,
-        regions=tuple(_region(region) for region in page.regions),
+        regions=tuple(_region(region, with_words) for region in page.regions),
         text=None if page.error else page_text(page.regions, page.skew_deg),
         error=_error(page.error),
     )
 
 
-def _region(region: Region) -> RegionView:
-    x, y, width, height = (round(value, _PIXEL_DIGITS) for value in quad_bounds(region.quad))
-    top_left, top_right, bottom_right, bottom_left = (
-        (round(float(corner[0]), _PIXEL_DIGITS), round(float(corner[1]), _PIXEL_DIGITS))
-        for corner in region.quad
-    )
+def _region(region: Region, with_words: bool) -> RegionView:
     return RegionView(
-        bbox=BoundingBox(x=x, y=y, width=width, height=height),
-        polygon=(top_left, top_right, bottom_right, bottom_left),
+        bbox=_bbox(region.quad),
+        polygon=_polygon(region.quad),
         kind=region.kind,
         kind_confidence=_probability(region.kind_confidence),
         text=region.text,
@@ -54,7 +58,29 @@ def _region(region: Region) -> RegionView:
         detection_confidence=round(region.detection_confidence, _PROBABILITY_DIGITS),
         engine=region.engine,
         error=_error(region.error),
+        words=tuple(map(_word, words_of(region))) if with_words else None,
     )
+
+
+def _word(word: Word) -> WordView:
+    return WordView(
+        text=word.text,
+        bbox=_bbox(word.quad),
+        polygon=_polygon(word.quad),
+        confidence=_probability(word.confidence),
+    )
+
+
+def _bbox(quad: Points) -> BoundingBox:
+    x, y, width, height = (round(value, _PIXEL_DIGITS) for value in quad_bounds(quad))
+    return BoundingBox(x=x, y=y, width=width, height=height)
+
+
+def _polygon(quad: Points) -> tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint]:
+    top_left, top_right, bottom_right, bottom_left = (
+        (round(float(x), _PIXEL_DIGITS), round(float(y), _PIXEL_DIGITS)) for x, y in quad
+    )
+    return top_left, top_right, bottom_right, bottom_left
 
 
 def _probability(value: float | None) -> float | None:

@@ -26,8 +26,6 @@ from serve_app.render.xml import SOFTWARE
 from serve_app.results import DocumentResult, PageResult, Region
 from serve_app.words import Word, words_of
 
-MEDIA_TYPE = "application/pdf"
-
 _POINTS_PER_INCH = 72.0
 _A4_LONGER_INCH = 11.69
 _MAX_SIDE_PT = 14_400.0
@@ -120,7 +118,7 @@ def _to_points(quad: Points, page_height_px: int, points_per_px: float) -> Point
 
 
 def _font(pdf: pikepdf.Pdf) -> Any:
-    """A composite font whose every code shows the one empty glyph."""
+    """A composite font whose every code shows the one glyph, which leaves no mark."""
     descriptor = pdf.make_indirect(
         Dictionary(
             Type=Name.FontDescriptor,

@@ -13,8 +13,6 @@ from deployments.types import Kind
 from serve_app.render.images import PageImage
 from serve_app.results import PageResult
 
-MEDIA_TYPE = "image/png"
-
 Colour = tuple[int, int, int]
 
 # Those of the page at ``/``, told apart by the colour-blind too.

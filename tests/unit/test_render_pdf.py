@@ -145,6 +145,14 @@ def test_characters_beyond_the_basic_plane_are_replaced(tmp_path: Path) -> None:
     assert poppler(data, tmp_path).split() == ["a\ufffdb", "\ufffdc"]
 
 
+@pytest.mark.parametrize("text", ["5", "a b c"])
+def test_words_of_one_character_are_found(text: str, tmp_path: Path) -> None:
+    page = page_of_lines()
+    region = replace(page.regions[0], text=text)
+    data = pdf.render(document_of(replace(page, regions=(region,))), [image()])
+    assert texts(data)[0].split() == poppler(data, tmp_path).split() == text.split()
+
+
 def test_several_pages_and_one_that_failed(tmp_path: Path) -> None:
     data = pdf.render(document_of(page_of_lines(), failed_page()), [image(), image()])
     assert len(texts(data)) == 2 and texts(data)[1] == ""

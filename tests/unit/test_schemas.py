@@ -54,6 +54,7 @@ def test_the_answer_has_the_agreed_shape_and_no_false_precision() -> None:
         "detection_confidence": 0.9123,
         "engine": "crnn",
         "error": None,
+        "words": None,
     }
     assert first["regions"][1]["error"] == {"code": "stage_failed", "detail": "Unread."}
     assert (second["text"], second["regions"], second["error"]["code"]) == (None, [], "stage_failed")

@@ -1,0 +1,28 @@
+"""Regions that a request wants to have left out of its answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from deployments.types import Kind
+from serve_app.results import PageResult, Region
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFilter:
+    """Keeps regions of one ``kind`` (None: of both) whose text is at least ``min_confidence`` sure.
+
+    A region whose text could not be read is kept for its error, unless it is of another kind.
+    """
+
+    min_confidence: float = 0.0
+    kind: Kind | None = None
+
+    def __call__(self, page: PageResult) -> PageResult:
+        """The page with the regions that are kept, in their order."""
+        return replace(page, regions=tuple(region for region in page.regions if self._keeps(region)))
+
+    def _keeps(self, region: Region) -> bool:
+        if self.kind is not None and region.kind is not self.kind:
+            return False
+        return region.confidence is None or region.confidence >= self.min_confidence

@@ -1,0 +1,99 @@
+"""A document on its way through the service: opened, read page by page, filtered, written."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import Protocol
+
+from deployments.errors import InvalidParameter
+from serve_app.filters import RegionFilter
+from serve_app.lookahead import PageStream, open_pages
+from serve_app.page_ranges import parse_ranges
+from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
+from serve_app.reader import Reader, ReadOptions
+from serve_app.render.formats import ONE_PAGE, WITH_IMAGES, Reading, write
+from serve_app.render.images import PageImage, page_image
+from serve_app.results import DocumentResult, PageResult, stage_timings_ms
+from serve_app.schemas import OcrQuery, OutputFormat
+
+Files = Callable[[], Sequence[SourceFile]]
+"""Gives the files of a request; called in a worker thread."""
+
+
+class DocumentLimits(PageLimits, Protocol):
+    """What documents may measure, and how many are decoded at a time."""
+
+    @property
+    def max_concurrent_documents(self) -> int: ...
+
+
+class DocumentReader:
+    """Takes documents from files to answers; what blocks is done in worker threads of its own."""
+
+    def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
+        self._reader = reader
+        self._limits = limits
+        self._workers = ThreadPoolExecutor(limits.max_concurrent_documents, thread_name_prefix="decode")
+
+    async def open(self, files: Files, query: OcrQuery, output: OutputFormat) -> PageStream:
+        """Open the files of a request; close what is returned. Raises as ``open_document``.
+
+        Raises:
+            InvalidParameter: ``output`` shows one page, and there are more.
+        """
+        ranges = parse_ranges(query.pages) if query.pages else None
+        options = DocumentOptions(ranges, query.dpi, query.text_layer)
+        pages = await open_pages(files, self._limits, options, self._workers)
+        if output in ONE_PAGE and pages.page_count > 1:
+            pages.close()
+            raise InvalidParameter(
+                f"format: {output} shows one page, and {pages.page_count} are to be read; "
+                "choose one with the parameter 'pages'."
+            )
+        return pages
+
+    async def stream(
+        self, pages: AsyncIterator[SourcePage], query: OcrQuery
+    ) -> AsyncGenerator[PageResult]:
+        """What was read on each page, in order, without the regions that the request leaves out."""
+        keep = RegionFilter(query.min_confidence, query.kind)
+        options = ReadOptions(query.layout, query.engine)
+        async with aclosing(self._reader.stream(pages, options)) as results:
+            async for result in results:
+                yield keep(result)
+
+    async def read(
+        self, files: Files, query: OcrQuery, output: OutputFormat
+    ) -> tuple[DocumentResult, list[PageImage]]:
+        """The whole document, with the pictures of its pages where ``output`` shows them.
+
+        Raises the errors of opening and reading, and that of the first page where every page failed.
+        """
+        images: list[PageImage] = []
+        async with await self.open(files, query, output) as pages:
+            source = self._keeping(pages, images) if output in WITH_IMAGES else pages
+            async with aclosing(self.stream(source, query)) as stream:
+                results = tuple([result async for result in stream])
+        errors = [page.error for page in results if page.error]
+        if errors and len(errors) == len(results):
+            raise errors[0]
+        return DocumentResult(results, stage_timings_ms(results), self._reader.engines), images
+
+    async def write(self, reading: Reading, output: OutputFormat) -> bytes:
+        """The reading in a format."""
+        return await asyncio.get_running_loop().run_in_executor(self._workers, write, reading, output)
+
+    def close(self) -> None:
+        """Take no more documents."""
+        self._workers.shutdown(wait=False, cancel_futures=True)
+
+    async def _keeping(
+        self, pages: AsyncIterator[SourcePage], images: list[PageImage]
+    ) -> AsyncGenerator[SourcePage]:
+        loop = asyncio.get_running_loop()
+        async for page in pages:
+            images.append(await loop.run_in_executor(self._workers, page_image, page))
+            yield page
