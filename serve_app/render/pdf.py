@@ -63,6 +63,9 @@ def _add_page(pdf: pikepdf.Pdf, page: PageResult, image: PageImage, font: Any) -
         BitsPerComponent=8,
         Filter=Name.DCTDecode,
     )
+    if page.orientation_deg:
+        # Shown so that the text is level, whichever way the page lay on the scanner.
+        sheet.Rotate = 360 - page.orientation_deg
     sheet.Resources = Dictionary(XObject=Dictionary(Page=picture), Font=Dictionary(Text=font))
     shown = f"q {width_pt:.3f} 0 0 {height_pt:.3f} 0 0 cm /Page Do Q\n"
     lines = (_line(region, page.height_px, points_per_px) for region in page.regions)

@@ -82,7 +82,8 @@ class Graph:
         async def pages():  # type: ignore[no-untyped-def]
             yield SourcePage(page, PageOrigin(1))
 
-        return [result async for result in pipeline.stream(pages(), ReadOptions(layout, None))][0]
+        (result,) = [result async for result in pipeline.stream(pages(), ReadOptions(layout, None))]
+        return result
 
 
 def page_with_dark_end(left: bool) -> Image:

@@ -127,6 +127,12 @@ def test_no_page_is_larger_than_pdf_allows() -> None:
         assert float(made.pages[0].mediabox[2]) == pytest.approx(14_400)
 
 
+def test_a_page_scanned_sideways_is_shown_upright() -> None:
+    page = replace(page_of_lines(), orientation_deg=90)
+    with pikepdf.open(io.BytesIO(pdf.render(document_of(page), [image()]))) as made:
+        assert made.pages[0].Rotate == 270
+
+
 @pytest.mark.parametrize("turn", range(4))
 def test_lines_at_any_angle_can_be_found(turn: int, tmp_path: Path) -> None:
     upright = np.float32([[100, 100], [300, 100], [300, 130], [100, 130]]) - 200
