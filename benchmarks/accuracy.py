@@ -2,6 +2,11 @@
 
     python -m benchmarks.accuracy [--url URL] [--sets NAME,NAME] [--data DIRECTORY] [--jobs N]
 
+What the columns say: ``word_f1`` bag of words; ``line_f1`` lines found at IoU 0.5 and ``line_iou``
+how well they fit; ``page_text_error`` edit distance of the whole page's text, in reading order, over
+its length; ``in_order`` share of the found lines that need not move to stand in the labelled order;
+``cer`` of single lines; ``kind_accuracy`` of handwritten or printed.
+
 Pages go to ``POST /ocr``; sets of single lines go there with ``layout=line``. When nothing answers
 at the default address a service is started for the run and stopped afterwards. Each set is scored
 on all rows, and on the rows that never train nor tune (evaluation).
@@ -40,7 +45,17 @@ from serve_app.launch import ServeProcess, is_ready, wait_until_ready
 
 URL = "http://127.0.0.1:8000"
 TIMEOUT_S = 300.0
-COLUMNS = ("n", "failed", "word_f1", "line_f1", "line_iou", "cer", "kind_accuracy")
+COLUMNS = (
+    "n",
+    "failed",
+    "word_f1",
+    "line_f1",
+    "line_iou",
+    "page_text_error",
+    "in_order",
+    "cer",
+    "kind_accuracy",
+)
 NO_DATA, NO_SERVICE = 0, 2
 
 
@@ -94,12 +109,12 @@ def score_set(reader: Reader, rows: Sequence[Row], jobs: int) -> dict[str, Any]:
 
 def table(results: dict[str, dict[str, Any]]) -> str:
     """The scores as text: two rows a set, one for all rows and one for the evaluation rows."""
-    lines = [f"{'set':<22} {'rows':<11}" + "".join(f"{name:>14}" for name in (*COLUMNS, "s_per_item"))]
+    lines = [f"{'set':<22} {'rows':<11}" + "".join(f"{name:>16}" for name in (*COLUMNS, "s_per_item"))]
     for name, scores in results.items():
         for part in ("all", "evaluation"):
             values = {**scores[part], "s_per_item": scores["s_per_item"]}
             cells = (values.get(column, "") for column in (*COLUMNS, "s_per_item"))
-            lines.append(f"{name:<22} {part:<11}" + "".join(f"{cell:>14}" for cell in cells))
+            lines.append(f"{name:<22} {part:<11}" + "".join(f"{cell:>16}" for cell in cells))
     return "\n".join(lines)
 
 

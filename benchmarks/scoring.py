@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
@@ -55,6 +56,10 @@ class Counts:
     words_right: int = 0
     characters: int = 0
     character_edits: int = 0
+    page_characters: int = 0
+    page_edits: int = 0
+    ordered: int = 0
+    in_order: int = 0
     kinds: int = 0
     kinds_right: int = 0
     lines: DetectionCounts = field(default_factory=DetectionCounts)
@@ -64,9 +69,10 @@ class Counts:
 
 
 def score_page(found: Sequence[Line], labelled: Sequence[Line], *, by_quad: bool) -> Counts:
-    """Compare one page: its bag of words, its lines, and the kinds of the lines that match.
+    """Compare one page: its words, its text in reading order, its lines, and the kinds of the pairs.
 
-    ``by_quad`` compares the lines' quads; otherwise their upright bounds, for labels that are boxes.
+    Both lists are in reading order. ``by_quad`` compares the lines' quads; otherwise their upright
+    bounds, for labels that are boxes.
     """
     read, truth = (
         words("\n".join(line.text for line in found)),
@@ -74,15 +80,30 @@ def score_page(found: Sequence[Line], labelled: Sequence[Line], *, by_quad: bool
     )
     matching = match_lines([line.quad for line in found], [line.quad for line in labelled], by_quad)
     pairs = [(found[match.found].kind, labelled[match.labelled].kind) for match in matching.matches]
+    order = [match.labelled for match in sorted(matching.matches, key=lambda match: match.found)]
+    text, true_text = (normalize(" ".join(line.text for line in lines)) for lines in (found, labelled))
     return Counts(
         items=1,
         words_found=read.total(),
         words_labelled=truth.total(),
         words_right=(read & truth).total(),
+        page_characters=max(len(text), len(true_text)),
+        page_edits=Levenshtein.distance(text, true_text),
+        ordered=len(order),
+        in_order=longest_increasing(order),
         kinds=len(pairs),
         kinds_right=sum(one == other for one, other in pairs),
         lines=matching.counts,
     )
+
+
+def longest_increasing(order: Sequence[int]) -> int:
+    """Length of the longest increasing subsequence: how many lines need not move to be in order."""
+    ends: list[int] = []
+    for place in order:
+        at = bisect_left(ends, place)
+        ends[at : at + 1] = [place]
+    return len(ends)
 
 
 def score_crop(text: str, kind: Kind | None, labelled: Line) -> Counts:
@@ -100,7 +121,15 @@ def score_crop(text: str, kind: Kind | None, labelled: Line) -> Counts:
 def unread_page(labelled: Sequence[Line]) -> Counts:
     """A page that the service failed on: everything on it is missed."""
     missed = words("\n".join(line.text for line in labelled)).total()
-    return Counts(items=1, failed=1, words_labelled=missed, lines=DetectionCounts(labelled=len(labelled)))
+    length = len(normalize(" ".join(line.text for line in labelled)))
+    return Counts(
+        items=1,
+        failed=1,
+        words_labelled=missed,
+        page_characters=length,
+        page_edits=length,
+        lines=DetectionCounts(labelled=len(labelled)),
+    )
 
 
 def unread_crop(labelled: Line) -> Counts:
@@ -125,6 +154,10 @@ def summarize(counts: Counts) -> dict[str, float | int]:
     if counts.lines.labelled:
         scores["line_f1"] = round(counts.lines.f1, 4)
         scores["line_iou"] = round(counts.lines.mean_iou, 4)
+    if counts.page_characters:
+        scores["page_text_error"] = _share(counts.page_edits, counts.page_characters)
+    if counts.ordered:
+        scores["in_order"] = _share(counts.in_order, counts.ordered)
     if counts.characters:
         scores["cer"] = _share(counts.character_edits, counts.characters)
     if counts.kinds:

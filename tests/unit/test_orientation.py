@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+
 import numpy as np
 import pytest
 
@@ -79,7 +81,7 @@ class Graph:
         readers = dict.fromkeys(Kind, Recogniser("crnn", self.recognise))
         pipeline = OcrPipeline(self.detect, self.classify, readers, PipelineOptions())
 
-        async def pages():  # type: ignore[no-untyped-def]
+        async def pages() -> AsyncGenerator[SourcePage]:
             yield SourcePage(page, PageOrigin(1))
 
         (result,) = [result async for result in pipeline.stream(pages(), ReadOptions(layout, None))]

@@ -5,6 +5,7 @@ import pytest
 
 from benchmarks.scoring import (
     Line,
+    longest_increasing,
     normalize,
     score_crop,
     score_page,
@@ -65,6 +66,27 @@ def test_pages_add_up_by_their_words() -> None:
     scores = summarize(total([good, bad]))
     assert scores["word_f1"] == pytest.approx(2 * 3 / 7, abs=1e-4)
     assert (scores["n"], scores["failed"]) == (2, 1)
+
+
+def test_the_text_of_a_page_is_compared_in_reading_order() -> None:
+    found = [line("cd", 50), line("ab", 0)]
+    labelled = [line("ab", 0), line("cd", 50)]
+    scores = summarize(score_page(found, labelled, by_quad=False))
+    # "cd ab" against "ab cd": four of five characters differ, and one of two lines must move.
+    assert scores["page_text_error"] == pytest.approx(4 / 5)
+    assert scores["in_order"] == 0.5
+    assert summarize(score_page(labelled, labelled, by_quad=False))["page_text_error"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("order", "expected"), [([], 0), ([3], 1), ([0, 1, 2], 3), ([2, 1, 0], 1), ([0, 4, 1, 2, 3], 4)]
+)
+def test_lines_that_need_not_move(order: list[int], expected: int) -> None:
+    assert longest_increasing(order) == expected
+
+
+def test_a_failed_page_has_all_of_its_text_wrong() -> None:
+    assert summarize(unread_page([line("ab", 0), line("cd", 50)]))["page_text_error"] == 1.0
 
 
 def test_crops_are_scored_by_characters_and_kind() -> None:
