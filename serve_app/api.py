@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Annotated, Protocol, TypeVar
+from typing import Annotated, Protocol
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
 
 from deployments.errors import DeadlineExceeded
-from serve_app import contract, problems
+from serve_app import contract, problems, streaming
+from serve_app.disconnect import unless_disconnected
 from serve_app.faults import RequestIds, install_handlers, problem_response, request_id
 from serve_app.negotiation import negotiate
 from serve_app.pages import SourceFile
@@ -23,8 +22,6 @@ from serve_app.render.formats import FILE_SUFFIXES, Reading
 from serve_app.schemas import Health, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
 from serve_app.site import mount_site
 from serve_app.uploads import encoded_document, uploaded_files, whole_body
-
-T = TypeVar("T")
 
 Parameters = Annotated[OcrQuery, Query()]
 
@@ -88,10 +85,12 @@ class _Service:
         started_s = time.perf_counter()
         output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
         limit_s = self.limits.request_deadline_s
+        if output is OutputFormat.NDJSON:
+            return await streaming.stream(self._documents, request, query, files, limit_s)
         try:
             async with asyncio.timeout(limit_s):
                 work = self._documents.read(files, query, output)
-                document, images = await _unless_disconnected(request.receive, work)
+                document, images = await unless_disconnected(request.receive, work)
                 timings_ms = {**document.timings_ms, "total": _since_ms(started_s)}
                 reading = Reading(document, request_id(request), timings_ms, query.words, images)
                 body = await self._documents.write(reading, output)
@@ -159,26 +158,6 @@ def _response(
 
 def _json(body: str, headers: Mapping[str, str] | None = None) -> Response:
     return Response(body, headers=dict(headers or {}), media_type="application/json")
-
-
-async def _unless_disconnected(receive: Receive, work: Awaitable[T]) -> T:
-    """The result of ``work``, cancelled with ClientDisconnect when nobody waits for it any more."""
-    working = asyncio.ensure_future(work)
-    watching = asyncio.ensure_future(_disconnection(receive))
-    try:
-        await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            raise ClientDisconnect
-        return working.result()
-    finally:
-        working.cancel()
-        watching.cancel()
-        await asyncio.gather(working, watching, return_exceptions=True)
-
-
-async def _disconnection(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 def _since_ms(started_s: float) -> float:

@@ -20,6 +20,7 @@ from serve_app.schemas import (
     ProblemKind,
     Readiness,
     StagesProblem,
+    StreamLine,
 )
 
 TITLE = "Scriptorium"
@@ -136,6 +137,7 @@ def _other_formats() -> dict[str, dict[str, Any]]:
         own[OutputFormat.PDF]: {"schema": binary},
         own[OutputFormat.CSV]: {"schema": text},
         own[OutputFormat.PNG]: {"schema": binary},
+        own[OutputFormat.NDJSON]: {"schema": {"$ref": f"#/components/schemas/{StreamLine.__name__}"}},
     }
 
 
@@ -226,8 +228,11 @@ def install(app: FastAPI) -> None:
                 title=app.title, version=app.version, description=app.description, routes=app.routes
             )
             schemas = document["components"]["schemas"]
-            for model in (Problem, StagesProblem, EncodedDocument):
-                schemas[model.__name__] = model.model_json_schema()
+            for model in (Problem, StagesProblem, EncodedDocument, StreamLine):
+                schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                for name, part in schema.pop("$defs", {}).items():
+                    schemas.setdefault(name, part)
+                schemas[model.__name__] = schema
             del document["paths"]["/problems/{code}"]["get"]["responses"]["422"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)

@@ -16,6 +16,7 @@ MEDIA_TYPES: dict[OutputFormat, tuple[str, ...]] = {
     OutputFormat.PDF: ("application/pdf",),
     OutputFormat.CSV: ("text/csv",),
     OutputFormat.PNG: ("image/png",),
+    OutputFormat.NDJSON: ("application/x-ndjson", "application/jsonl"),
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from typing import Protocol
@@ -37,6 +37,11 @@ class DocumentReader:
         self._reader = reader
         self._limits = limits
         self._workers = ThreadPoolExecutor(limits.max_concurrent_documents, thread_name_prefix="decode")
+
+    @property
+    def engines(self) -> Mapping[str, str]:
+        """The engine of every stage, as ``Reader.engines``."""
+        return self._reader.engines
 
     async def open(self, files: Files, query: OcrQuery, output: OutputFormat) -> PageStream:
         """Open the files of a request; close what is returned. Raises as ``open_document``.

@@ -91,6 +91,11 @@ def stage_timings_ms(pages: Iterable[PageResult]) -> dict[str, float]:
     """Time in each stage summed over pages; pages overlap, so it may exceed the wall time."""
     spent_ms: dict[str, float] = {}
     for page in pages:
-        for stage, stage_ms in page.timings_ms.items():
-            spent_ms[stage] = round(spent_ms.get(stage, 0.0) + stage_ms, 2)
+        add_timings_ms(spent_ms, page)
     return spent_ms
+
+
+def add_timings_ms(spent_ms: dict[str, float], page: PageResult) -> None:
+    """Add the time that a page spent in each stage to ``spent_ms``."""
+    for stage, stage_ms in page.timings_ms.items():
+        spent_ms[stage] = round(spent_ms.get(stage, 0.0) + stage_ms, 2)

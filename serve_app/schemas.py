@@ -40,6 +40,7 @@ class OutputFormat(StrEnum):
     PDF = "pdf"
     CSV = "csv"
     PNG = "png"
+    NDJSON = "ndjson"
 
 
 def _check_ranges(text: str) -> str:
@@ -62,8 +63,8 @@ class OcrQuery(_Wire):
         None,
         description="`json`: regions and text. `text`: the text alone, pages parted by form feeds. `hocr`: "
         "hOCR 1.2. `alto`: ALTO 4. `pdf`: the pages as pictures over their text, which can be searched. "
-        "`csv`: a row a region. `png`: one page with its regions drawn. Without it the Accept header "
-        "decides, and JSON is the default.",
+        "`csv`: a row a region. `png`: one page with its regions drawn. `ndjson`: JSON lines, each page as "
+        "soon as it is read. Without it the Accept header decides, and JSON is the default.",
     )
     pages: PageRangesText | None = Field(
         None,
@@ -233,3 +234,31 @@ class ProblemKind(_Wire):
     title: str
     status: int
     retry: bool = Field(description="whether the same request may succeed later")
+
+
+class StreamStart(_Wire):
+    """The first line of a streamed answer."""
+
+    request_id: str = Field(description="as in the `X-Request-ID` header")
+    page_count: int = Field(ge=0, description="pages that will be read")
+    engines: dict[str, str] = Field(description="engine by stage")
+
+
+class StreamEnd(_Wire):
+    """The last line of a streamed answer that is complete."""
+
+    page_count: int = Field(ge=0, description="pages that were answered")
+    timings_ms: dict[str, Milliseconds] = Field(
+        description="milliseconds by stage over all pages, and `total`; stages and pages overlap"
+    )
+
+
+class StreamLine(_Wire):
+    """One line of a streamed answer: it has exactly one of these."""
+
+    start: StreamStart | None = Field(None, description="comes first")
+    page: PageView | None = Field(None, description="a page, in order")
+    problem: Problem | None = Field(
+        None, description="comes last when the reading broke off: pages before it hold, others are missing"
+    )
+    end: StreamEnd | None = Field(None, description="comes last when every page was answered")

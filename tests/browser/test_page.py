@@ -13,6 +13,7 @@ import PIL.Image
 import pytest
 
 from deployments.errors import Overloaded, StageFailed
+from serve_app.schemas import Layout
 from tests.browser.conftest import Service
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -210,7 +211,7 @@ def test_a_chosen_file_is_read_with_the_chosen_layout(page: Any, service: Servic
     page.check("input[value=line]", force=True)
     page.set_input_files("#file", upload(encoded(rows("black", "blue"), "PNG")))
     expect(page.locator("#lines .words")).to_have_text(["row 1"])
-    assert service.reader.calls[-1][1] is True
+    assert service.reader.calls[-1].layout is Layout.LINE
 
 
 def test_a_pasted_image_is_read(page: Any) -> None:
@@ -279,9 +280,9 @@ def test_an_empty_page_says_so(page: Any) -> None:
 @both_sizes
 def test_a_refusal_is_explained_with_its_request_id(page: Any) -> None:
     with page.expect_response("**/ocr*") as refused:
-        page.set_input_files("#file", upload(b"%PDF-1.7", "scan.pdf"))
+        page.set_input_files("#file", upload(b"Dear Sir, this is no picture.", "letter.txt"))
     expect(page.locator("#trouble-title")).to_have_text("The document format is not supported")
-    expect(page.locator("#trouble-detail")).to_contain_text("PDF is not supported yet")
+    expect(page.locator("#trouble-detail")).to_contain_text("PDF, JPEG, PNG")
     expect(page.locator("#trouble-id")).to_contain_text(refused.value.headers["x-request-id"])
     expect(page.locator("#retry")).to_be_hidden()
     page.click("#dismiss")

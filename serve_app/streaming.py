@@ -1,0 +1,123 @@
+"""Answers page by page: JSON lines, each sent as soon as its page is read.
+
+The first line tells how many pages come, then each page has a line, and the last line ends the
+answer. What fails before the first page is read is answered with its own status, as for every other
+format; what fails later is the last line, and there is no end then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from deployments.errors import DeadlineExceeded, OcrError
+from serve_app import problems
+from serve_app.disconnect import unless_disconnected
+from serve_app.faults import request_id
+from serve_app.reading import DocumentReader, Files
+from serve_app.render.json import page_view
+from serve_app.results import PageResult, add_timings_ms
+from serve_app.schemas import OcrQuery, OutputFormat, Problem, StreamEnd, StreamLine, StreamStart
+
+logger = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/x-ndjson"
+_HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
+
+
+class LinesResponse(StreamingResponse):
+    """Lines as they come; closes their source when the client goes away."""
+
+    def __init__(self, lines: AsyncIterator[bytes]) -> None:
+        super().__init__(lines, media_type=MEDIA_TYPE, headers=_HEADERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await unless_disconnected(receive, self.stream_response(send))
+        except ClientDisconnect:
+            logger.info("request %s: the client went away", scope["state"]["request_id"])
+
+
+async def stream(
+    documents: DocumentReader, request: Request, query: OcrQuery, files: Files, page_deadline_s: float
+) -> LinesResponse:
+    """Begin to read a document; answers once its first page is there.
+
+    ``page_deadline_s`` is how long the wait for each page may be, seconds.
+
+    Raises:
+        OcrError: the document cannot be opened, or its first page failed for a reason that would
+            fail the whole request; DeadlineExceeded: it took too long.
+        ClientDisconnect: the client went away meanwhile.
+    """
+    lines = _lines(documents, request, query, files, page_deadline_s)
+    try:
+        head = await unless_disconnected(request.receive, _take(lines, 2))
+    except BaseException:
+        await lines.aclose()
+        raise
+    return LinesResponse(_resumed(head, lines))
+
+
+async def _take(lines: AsyncGenerator[bytes], count: int) -> list[bytes]:
+    return [await anext(lines) for _ in range(count)]
+
+
+async def _resumed(head: list[bytes], lines: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+    async with aclosing(lines):
+        for line in head:
+            yield line
+        async for line in lines:
+            yield line
+
+
+async def _lines(
+    documents: DocumentReader, request: Request, query: OcrQuery, files: Files, page_deadline_s: float
+) -> AsyncGenerator[bytes]:
+    started_s, identity, answered = time.perf_counter(), request_id(request), 0
+    spent_ms: dict[str, float] = {}
+    try:
+        async with await documents.open(files, query, OutputFormat.NDJSON) as pages:
+            engines = dict(documents.engines)
+            start = StreamStart(request_id=identity, page_count=pages.page_count, engines=engines)
+            yield _line(StreamLine(start=start))
+            async with aclosing(documents.stream(pages, query)) as results:
+                while (page := await _next(results, page_deadline_s)) is not None:
+                    add_timings_ms(spent_ms, page)
+                    yield _line(StreamLine(page=page_view(page, query.words)))
+                    answered += 1
+    except Exception as error:
+        if not answered:
+            raise
+        yield _line(StreamLine(problem=_problem(error, identity)))
+        return
+    spent_ms["total"] = round((time.perf_counter() - started_s) * 1000, 2)
+    yield _line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
+
+
+async def _next(results: AsyncGenerator[PageResult], deadline_s: float) -> PageResult | None:
+    try:
+        async with asyncio.timeout(deadline_s):
+            return await anext(results, None)
+    except TimeoutError:
+        raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
+
+
+def _problem(error: Exception, identity: str) -> Problem:
+    if isinstance(error, OcrError):
+        logger.warning("request %s: %s: %s", identity, error.code, error.public)
+        return problems.problem(problems.kind_of(type(error)), error.public, identity)
+    logger.error("request %s failed while it was answered", identity, exc_info=error)
+    return problems.problem(problems.INTERNAL, "The service failed unexpectedly.", identity)
+
+
+def _line(line: StreamLine) -> bytes:
+    return line.model_dump_json(exclude_none=False, exclude_unset=True).encode() + b"\n"
