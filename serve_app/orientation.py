@@ -29,16 +29,18 @@ _CLOCKWISE: tuple[Orientation, ...] = (0, 270, 180, 90)
 
 
 def lines_to_probe(regions: Sequence[Region]) -> list[int]:
-    """Indices of the lines to read upside down, the longest first; none where the page reads well."""
-    lengths = [quad_size(region.quad) for region in regions]
-    long = [i for i, (width, height) in enumerate(lengths) if width >= MIN_LENGTH_HEIGHTS * height]
-    if not long:
+    """Indices of the lines to read upside down, the longest first; none where the page reads well.
+
+    Lines that could not be read at all say nothing about the page.
+    """
+    sizes = {i: quad_size(each.quad) for i, each in enumerate(regions) if each.confidence is not None}
+    lengths = {i: width for i, (width, height) in sizes.items() if width >= MIN_LENGTH_HEIGHTS * height}
+    if not lengths:
         return []
-    weights = np.array([lengths[i][0] for i in long])
-    confidences = [regions[i].confidence or 0.0 for i in long]
-    if float(np.average(confidences, weights=weights)) >= UNSURE_CONFIDENCE:
+    confidences = [regions[i].confidence for i in lengths]
+    if float(np.average(confidences, weights=list(lengths.values()))) >= UNSURE_CONFIDENCE:
         return []
-    return [long[k] for k in np.argsort(-weights, kind="stable")[:MAX_PROBES]]
+    return sorted(lengths, key=lambda i: -lengths[i])[:MAX_PROBES]
 
 
 def reads_better_upside_down(as_read: Sequence[Region], turned: Sequence[Outcome[Reading]]) -> bool:

@@ -30,10 +30,15 @@ def test_a_page_that_reads_well_is_not_probed() -> None:
 
 
 def test_the_longest_lines_are_probed_and_short_ones_never() -> None:
-    regions = [region(0.3, width=20), region(0.4, width=60), region(None, width=90)]
+    regions = [region(0.3, width=20), region(0.4, width=60), region(0.2, width=90)]
     assert lines_to_probe(regions) == [2, 1]
     assert lines_to_probe([region(0.1, width=20)]) == []
     assert len(lines_to_probe([region(0.3)] * 20)) == 8
+
+
+def test_a_line_that_failed_does_not_make_the_page_unsure() -> None:
+    assert lines_to_probe([region(1.0), region(None), region(1.0)]) == []
+    assert lines_to_probe([region(None)]) == []
 
 
 def test_it_takes_a_clear_lead_to_turn_a_page() -> None:
