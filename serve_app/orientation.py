@@ -37,7 +37,7 @@ def lines_to_probe(regions: Sequence[Region]) -> list[int]:
     lengths = {i: width for i, (width, height) in sizes.items() if width >= MIN_LENGTH_HEIGHTS * height}
     if not lengths:
         return []
-    confidences = [regions[i].confidence for i in lengths]
+    confidences = [regions[i].confidence or 0.0 for i in lengths]
     if float(np.average(confidences, weights=list(lengths.values()))) >= UNSURE_CONFIDENCE:
         return []
     return sorted(lengths, key=lambda i: -lengths[i])[:MAX_PROBES]
