@@ -30,6 +30,9 @@ SIDEWAYS_STEP_DEG = 1.0
 # How many times sharper columns must be than rows: pages of few lines with stamps and rules come
 # close to 3 while they lie right, pages of text that lie on their side reach 5 and more.
 SIDEWAYS_RATIO = 3.0
+SIDEWAYS_PEAK = 2.0
+# Narrower pages hold too few columns or rows to compare.
+SIDEWAYS_MIN_SIDE_PX = 96
 
 Profile = npt.NDArray[np.float32]
 
@@ -79,15 +82,13 @@ def _skew(strips: Profile, max_skew_deg: float) -> float:
 
 
 def _lies_sideways(ink: Profile) -> bool:
-    """Whether columns of ink stand out by far more than rows do."""
-    if ink.sum() < MIN_INK:
+    """Whether columns of ink stand out by far more than rows do, and at one angle more than at others."""
+    if ink.sum() < MIN_INK or min(ink.shape) < SIDEWAYS_MIN_SIDE_PX:
         return False
     angles = np.arange(-15.0, 15.1, SIDEWAYS_STEP_DEG)
-    rows, columns = (
-        float(_sharpness(_halved(_strips(each)), angles).max()) if min(each.shape) > 2 * STRIP_PX else 0.0
-        for each in (ink, np.rot90(ink))
-    )
-    return columns > SIDEWAYS_RATIO * rows > 0
+    rows, columns = (_sharpness(_halved(_strips(each)), angles) for each in (ink, np.rot90(ink)))
+    stands_out = columns.max() > SIDEWAYS_PEAK * np.median(columns)
+    return bool(stands_out and columns.max() > SIDEWAYS_RATIO * rows.max() > 0)
 
 
 def thin_ink(page: Image) -> Profile:

@@ -101,6 +101,11 @@ def test_the_rules_of_a_table_do_not_turn_its_page() -> None:
     assert estimate_pose(page).quarter_turns == 0
 
 
+def test_noise_has_no_side() -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (160, 64, 3), dtype=np.uint8)
+    assert estimate_pose(noise) == Pose()
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (3, 700), (700, 3), (40, 40)])
 def test_tiny_pages_have_no_pose(shape: tuple[int, int]) -> None:
     assert estimate_pose(np.full((*shape, 3), 200, np.uint8)) == Pose()
