@@ -9,7 +9,7 @@ from deployments.errors import UnreadableDocument
 from deployments.recognition import preprocess
 from deployments.recognition.preprocess import LineFormat, prepare_line, prepare_lines, stack
 
-FORMAT = LineFormat()
+FORMAT = LineFormat(max_core=1)
 
 
 def bar(height: int = 48, width: int = 200, paper: int = 230, ink: int = 30) -> np.ndarray:
@@ -120,3 +120,34 @@ def test_adaptive_threshold_takes_out_uneven_light() -> None:
     assert set(np.unique(binary)) == {0, 255}
     assert binary[24, 102] == 0
     assert binary[24, 20] == binary[24, 180] == 255
+
+
+def words(height: int, scale: float, baseline: int) -> np.ndarray:
+    line = np.full((height, 420), 240, np.uint8)
+    cv2.putText(line, "ACCOUNT 1250.00", (10, baseline), cv2.FONT_HERSHEY_SIMPLEX, scale, 20, 2)
+    return line
+
+
+def test_a_tight_cut_gets_margins_of_paper_and_keeps_its_width() -> None:
+    tight = words(26, 1.0, 24)
+    loose = preprocess.loosen(tight, 0.55)
+    margin = (loose.shape[0] - 26) // 2
+    assert 4 <= margin <= 6
+    assert loose.shape[1] == tight.shape[1]
+    assert np.array_equal(loose[margin:-margin], tight)
+    assert (loose[:margin] == 240).all() and (loose[-margin:] == 240).all()
+    assert prepare_line(tight, LineFormat()).shape[1] < prepare_line(tight, FORMAT).shape[1]
+
+
+def test_a_line_with_room_or_with_a_neighbour_in_it_stays_as_it_is() -> None:
+    roomy = words(60, 1.0, 42)
+    assert preprocess.loosen(roomy, 0.55) is roomy
+    crowded = words(26, 1.0, 24)
+    crowded[:3, 20:300] = 20
+    assert preprocess.loosen(crowded, 0.55) is crowded
+    blank = np.full((40, 300), 255, np.uint8)
+    assert preprocess.loosen(blank, 0.55) is blank
+
+
+def test_a_weight_from_before_the_margins_gets_them_too() -> None:
+    assert LineFormat.of({"height_px": 32, "charset": "ab"}) == LineFormat(max_core=0.55)
