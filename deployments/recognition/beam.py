@@ -21,7 +21,7 @@ from deployments.recognition.decode import Posteriors
 
 # Symbols below this probability at a step extend no prefix there.
 _LEAST_PROBABILITY = 1e-2
-# Blanks surer than this only scale all prefixes alike.
+# Steps with a blank surer than this extend nothing: they only end the characters before them.
 _SURE_BLANK = 0.9999
 _TINY = 1e-30
 # Prefixes this much worse than the best, in nats, never come back.
@@ -87,13 +87,23 @@ def search_beams(posteriors: Posteriors, prior: CharPrior, search: Search) -> li
     root = _Prefix(None, BLANK, prior.start, 0.0)
     root.blank = 1.0
     beams = [root]
+    expected = 0
     for step in np.flatnonzero(posteriors[:, BLANK] < _SURE_BLANK).tolist():
+        if step > expected:
+            _end_characters(beams)
+        expected = step + 1
         row = posteriors[step]
         likely = np.flatnonzero(row > _LEAST_PROBABILITY).tolist()
         symbols = [(index, float(row[index])) for index in likely if index != BLANK]
         reached = _extend(beams, float(row[BLANK]), symbols, row, step, prior, search)
         beams = _best(reached, search.beams)
     return _characters(max(beams, key=_by_score))
+
+
+def _end_characters(beams: Sequence[_Prefix]) -> None:
+    """What a sure blank does: the same symbol after it is a new character."""
+    for prefix in beams:
+        prefix.blank, prefix.label = prefix.blank + prefix.label, 0.0
 
 
 def _extend(

@@ -57,6 +57,14 @@ def test_without_a_model_it_finds_the_most_probable_text(seed: int, monkeypatch:
     assert text(posteriors, Search(beams=400, weight=0, bonus=0)) == exhaustive(posteriors)
 
 
+def test_a_sure_blank_parts_a_doubled_letter() -> None:
+    a, b = CHARSET.encode("ab")
+    posteriors = np.full((5, len(CHARSET)), 1e-6, np.float32)
+    for step, index in enumerate((a, BLANK, a, BLANK, b)):
+        posteriors[step, index] = 1.0
+    assert text(posteriors) == "aab"
+
+
 def test_alignments_of_one_text_add_up_against_the_best_path() -> None:
     # Best path: blank blank (0.36). But "a" has three alignments: 0.16 + 0.24 + 0.24.
     posteriors = np.array([[0.6, 0.4, 0, 0, 0]] * 2, np.float32)
