@@ -162,15 +162,21 @@ def test_kinds_can_be_hidden(page: Any) -> None:
     expect(page.locator(".chip.printed")).to_have_attribute("aria-pressed", "false")
 
 
-def test_text_and_json_are_saved(page: Any) -> None:
+def test_the_answer_is_saved_in_any_format(page: Any) -> None:
     open_sample(page)
     with page.expect_download() as text:
         page.click("#save-text")
     assert text.value.suggested_filename == "sample.txt"
     assert "Имя, отчество" in Path(text.value.path()).read_text(encoding="utf-8")
     with page.expect_download() as answer:
-        page.click("#save-json")
-    assert len(json.loads(Path(answer.value.path()).read_bytes())["pages"][0]["regions"]) == len(SAMPLE_TEXTS)
+        page.select_option("#save-as", label="JSON")
+    saved = json.loads(Path(answer.value.path()).read_bytes())
+    assert saved.keys() == {"request_id", "pages", "timings_ms", "engines"}
+    assert len(saved["pages"][0]["regions"]) == len(SAMPLE_TEXTS)
+    with page.expect_download() as document:
+        page.select_option("#save-as", label="PDF")
+    assert document.value.suggested_filename == "sample.pdf"
+    assert Path(document.value.path()).read_bytes().startswith(b"%PDF")
 
 
 @both_sizes

@@ -1,6 +1,6 @@
 // The page at /: takes a document, has it read, shows what was read.
 
-import { isReady, read, Refusal } from "./service.js";
+import { isReady, read, readAs, Refusal } from "./service.js";
 import { filter, hideTip, isUnsure, kindOf, showPage, step } from "./view.js";
 import { choose as chooseLanguage, problemTitle, seconds, speak, stageName, word } from "./words.js";
 
@@ -32,15 +32,22 @@ async function start(next) {
   reading?.abort();
   file = next;
   answer = null;
+  pageIndex = 0;
   await showImage(file);
+  $("progress").textContent = "";
   enter("reading");
   const attempt = new AbortController();
   reading = attempt;
   const stopClock = clock();
   try {
-    const layout = document.querySelector("input[name=layout]:checked").value;
-    answer = await read(file, layout, attempt.signal);
-    if (reading === attempt) showAnswer();
+    const whole = await read(file, chosenLayout(), attempt.signal, (partial) => {
+      if (reading === attempt) showProgress(partial);
+    });
+    if (reading !== attempt) return;
+    answer = whole;
+    if (answer.broken && !answer.pages.length) throw answer.broken;
+    showAnswer();
+    if (answer.broken) toast(problemTitle(answer.broken.code, answer.broken.title));
   } catch (error) {
     if (reading === attempt && error.name !== "AbortError") showTrouble(error);
   } finally {
@@ -68,11 +75,20 @@ function clock() {
   return () => clearInterval(timer);
 }
 
+/** Pages that are read while others still are: the first can be looked at already. */
+function showProgress(partial) {
+  $("progress").textContent = partial.page_count > 1 ? `${partial.pages.length} / ${partial.page_count}` : "";
+  answer = partial;
+  $("result").hidden = partial.page_count < 2;
+  if (partial.pages.length === 1) openPage(0);
+  else showPages();
+}
+
 function showAnswer() {
   enter("read");
   kinds = new Set(KINDS);
   onlyUnsure = false;
-  openPage(0);
+  openPage(pageIndex);
   const { total, ...stages } = answer.timings_ms;
   const parts = Object.entries(stages).map(([stage, spent]) => `${stageName(stage)} ${seconds(spent)}`);
   const identity = document.createElement("code");
@@ -183,9 +199,28 @@ function toast(text) {
   toastTimer = setTimeout(() => $("toast").classList.remove("up"), 1600);
 }
 
-function save(content, suffix, type) {
+/** Save in the format chosen; what the page does not hold already is read again by the service. */
+async function saveAs({ target }) {
+  const [format, suffix] = target.value.split(" ");
+  target.value = "";
+  if (format === "json") {
+    const { page_count, broken, ...document } = answer;
+    save(new Blob([JSON.stringify(document, null, 2)], { type: "application/json" }), suffix);
+    return;
+  }
+  try {
+    toast(word("preparing"));
+    save(await readAs(file, chosenLayout(), format), suffix);
+  } catch (error) {
+    toast(error instanceof Refusal ? error.detail || word("offline") : String(error));
+  }
+}
+
+const chosenLayout = () => document.querySelector("input[name=layout]:checked").value;
+
+function save(blob, suffix) {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([content], { type }));
+  link.href = URL.createObjectURL(blob);
   link.download = `${(file.name ?? "document").replace(/\.[^.]*$/, "")}.${suffix}`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href));
@@ -244,8 +279,8 @@ function listen() {
   on("cancel", reset);
   on("retry", () => start(file));
   on("copy", () => copy(wholeText()));
-  on("save-text", () => save(`${wholeText()}\n`, "txt", "text/plain"));
-  on("save-json", () => save(JSON.stringify(answer, null, 2), "json", "application/json"));
+  on("save-text", () => save(new Blob([`${wholeText()}\n`], { type: "text/plain" }), "txt"));
+  $("save-as").addEventListener("change", saveAs);
   for (const tab of ["lines", "text"]) on(`tab-${tab}`, () => openTab(tab));
   for (const input of [$("file"), $("camera")]) {
     input.addEventListener("change", () => {
@@ -256,7 +291,7 @@ function listen() {
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => {
       chooseLanguage(button.dataset.language);
-      if (answer) showAnswer();
+      if (document.body.dataset.state === "read") showAnswer();
     });
   }
   document.addEventListener("keydown", onKey);
