@@ -37,8 +37,8 @@ class Search:
     """
 
     beams: int = 12
-    weight: float = 0.3
-    bonus: float = 0.7
+    weight: float = 0.25
+    bonus: float = 0.6
 
 
 class _Prefix:

@@ -57,10 +57,10 @@ class RecognitionTuning(StageTuning):
     )
     beam_width: int = Field(12, ge=1, le=64, description="crnn: prefixes that beam decoding keeps")
     language_weight: float = Field(
-        0.3, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
+        0.25, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
     )
     length_bonus: float = Field(
-        0.7, ge=0, le=5, description="crnn: added for every character in beam decoding, in nats"
+        0.6, ge=0, le=5, description="crnn: added for every character in beam decoding, in nats"
     )
     script_consistency: bool = Field(
         True, description="crnn: write no word with look-alike letters of both scripts"
