@@ -21,6 +21,8 @@ from deployments.recognition.decode import Posteriors
 
 # Symbols below this probability at a step extend no prefix there.
 _LEAST_PROBABILITY = 1e-2
+# What is neither blank nor text must not cost many times what text costs.
+_MOST_SYMBOLS = 8
 # Steps with a blank surer than this extend nothing: they only end the characters before them.
 _SURE_BLANK = 0.9999
 _TINY = 1e-30
@@ -93,8 +95,7 @@ def search_beams(posteriors: Posteriors, prior: CharPrior, search: Search) -> li
             _end_characters(beams)
         expected = step + 1
         row = posteriors[step]
-        likely = np.flatnonzero(row > _LEAST_PROBABILITY).tolist()
-        symbols = [(index, float(row[index])) for index in likely if index != BLANK]
+        symbols = _likely(row)
         reached = _extend(beams, float(row[BLANK]), symbols, row, step, prior, search)
         beams = _best(reached, search.beams)
     return _characters(max(beams, key=_by_score))
@@ -104,6 +105,14 @@ def _end_characters(beams: Sequence[_Prefix]) -> None:
     """What a sure blank does: the same symbol after it is a new character."""
     for prefix in beams:
         prefix.blank, prefix.label = prefix.blank + prefix.label, 0.0
+
+
+def _likely(row: Posteriors) -> list[tuple[int, float]]:
+    """Symbols worth extending a prefix by at one step, at most :data:`_MOST_SYMBOLS`."""
+    likely = np.flatnonzero(row > _LEAST_PROBABILITY)
+    if len(likely) > _MOST_SYMBOLS:
+        likely = likely[np.argsort(row[likely])[-_MOST_SYMBOLS:]]
+    return [(index, float(row[index])) for index in likely.tolist() if index != BLANK]
 
 
 def _extend(
