@@ -1,7 +1,8 @@
-"""The ends of found lines, moved out to where the ink ends.
+"""The ends of found lines, moved to where the ink ends.
 
 A network that sees a squeezed page is sure of a line's rows and less so of its first and last
-letter. What is cut off there is lost to reading, so ends that fall into ink follow it outwards.
+letter. What is cut off there is lost to reading, so ends that fall into ink follow it outwards; and
+an end far out on blank paper, where a reader might find something, comes in.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ Flags = npt.NDArray[np.bool_]
 TOP, BOTTOM = 0.15, 0.75
 # Shares of a line's height: the widest gap within a word, and the farthest that an end moves.
 GAP, REACH = 0.35, 2.0
+# How much blank paper an end may have before it comes in, and how much it keeps.
+BLANK_MAX, BLANK_KEPT = 0.9, 0.3
 # The paper's brightness is the mean over a window of this size, and ink is darker by this much.
 WINDOW_PX, DARKER = 31, 14
 
@@ -48,9 +51,18 @@ def reach_ends(boxes: Floats, pixels: Image, squeeze: float) -> Floats:
         start, stop = max(0, round(left)), min(ink.shape[1], round(right))
         leftwards = _inked(rows[:, max(0, round(max(before, left - reach))) : start])[::-1]
         rightwards = _inked(rows[:, stop : round(min(after, right + reach))])
-        moved[index, 0] -= _run(leftwards, gap)
-        moved[index, 2] += _run(rightwards, gap)
+        within = _inked(rows[:, start:stop])
+        unit = height * squeeze
+        moved[index, 0] += _blank(within, unit) - _run(leftwards, gap)
+        moved[index, 2] -= _blank(within[::-1], unit) - _run(rightwards, gap)
     return moved
+
+
+def _blank(inked: Flags, unit: float) -> float:
+    """How far an end comes in: all but a little of the blank columns before the ink, if they are many."""
+    columns = np.flatnonzero(inked)
+    blank = float(columns[0]) if len(columns) else 0.0
+    return blank - BLANK_KEPT * unit if blank > BLANK_MAX * unit else 0.0
 
 
 def _room(boxes: Floats, index: int, width: int) -> tuple[float, float]:

@@ -35,6 +35,15 @@ def test_an_end_on_paper_stays() -> None:
     assert moved.tolist() == box(34, 108).tolist()
 
 
+def test_an_end_far_out_on_paper_comes_in() -> None:
+    moved = reach_ends(box(10, 150), page_with((40, 100)), SQUEEZE)
+    assert 30 <= moved[0, 0] < 40 and 98 < moved[0, 2] <= 108
+
+
+def test_a_box_without_ink_stays() -> None:
+    assert reach_ends(box(10, 150), page_with(), SQUEEZE).tolist() == box(10, 150).tolist()
+
+
 def test_a_gap_between_words_is_not_crossed() -> None:
     moved = reach_ends(box(40, 80), page_with((40, 80), (96, 140)), SQUEEZE)
     assert moved[0, 2] <= 81
