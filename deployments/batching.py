@@ -257,4 +257,3 @@ async def run_isolated(run: Run[ItemT, RawT], items: Sequence[ItemT]) -> list[Ou
         logger.warning("A step of %d items failed (%s): halving it", len(items), type(error).__name__)
     middle = len(items) // 2
     return await run_isolated(run, items[:middle]) + await run_isolated(run, items[middle:])
-

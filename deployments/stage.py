@@ -139,9 +139,7 @@ class Stage(Generic[ItemT, ResultT]):
         return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, step, values)
 
 
-async def _apply(
-    step: Callable[[list[Any]], Any], outcomes: Sequence[Outcome[InT]]
-) -> list[Outcome[Any]]:
+async def _apply(step: Callable[[list[Any]], Any], outcomes: Sequence[Outcome[InT]]) -> list[Outcome[Any]]:
     """Run a list step on the values among outcomes; errors keep their places."""
     kept = [i for i, outcome in enumerate(outcomes) if not isinstance(outcome, OcrError)]
     answers: list[Outcome[Any]] = list(outcomes)

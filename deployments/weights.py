@@ -112,9 +112,7 @@ def _check(reference: str, path: Path, engine: str, metadata: dict[str, Any]) ->
             f"weights {reference!r}: format {metadata.get('format')!r}, this version reads {FORMAT}"
         )
     if metadata.get("engine") != engine:
-        raise WeightsError(
-            f"weights {reference!r} are for engine {metadata.get('engine')!r}, not {engine!r}"
-        )
+        raise WeightsError(f"weights {reference!r} are for engine {metadata.get('engine')!r}, not {engine!r}")
     for name, digest in metadata.get("sha256", {}).items():
         if not (path / name).is_file():
             raise WeightsError(f"weights {reference!r}: {name} is missing")

@@ -27,7 +27,9 @@ _MOST_SYMBOLS = 8
 _SURE_BLANK = 0.9999
 _TINY = 1e-30
 # Prefixes this much worse than the best, in nats, never come back.
-_MARGIN = 5.0
+_MARGIN = 4.0
+# What the character model may take back of that.
+_HOPE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Search:
     model prefers short texts.
     """
 
-    beams: int = 12
+    beams: int = 10
     weight: float = 0.25
     bonus: float = 0.6
 
@@ -126,18 +128,21 @@ def _extend(
 ) -> dict[int, _Prefix]:
     """All prefixes that one step makes of the beams, by identity, with their new probabilities."""
     reached: dict[int, _Prefix] = {}
+    # The best prefix scores about this much after the step; what cannot come near it is not begun.
+    least = beams[0].score + math.log(max(float(row.max()), _TINY)) - _MARGIN - _HOPE
     for prefix in beams:
         whole = prefix.blank + prefix.label
+        hopeless = math.exp(min(least - prefix.prior, 0.0))
         prefix.next_blank += whole * blank
         if prefix.label:
             prefix.next_label += prefix.label * float(row[prefix.index])
         reached[id(prefix)] = prefix
         for index, probability in symbols:
             share = (prefix.blank if index == prefix.index else whole) * probability
-            if share < _TINY:
-                continue
             child = prefix.children.get(index)
             if child is None:
+                if share < hopeless:
+                    continue
                 child = prefix.children[index] = _child(prefix, index, prior, search)
             child.next_label += share
             if share > child.peak:
@@ -164,6 +169,7 @@ def _best(reached: dict[int, _Prefix], count: int) -> list[_Prefix]:
     scale = max(prefix.blank + prefix.label for prefix in kept)
     if 0 < scale < 1e-6:
         for prefix in kept:
+            prefix.score -= math.log(scale)
             prefix.blank /= scale
             prefix.label /= scale
             prefix.peak /= scale

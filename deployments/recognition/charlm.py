@@ -27,7 +27,7 @@ LOG_STEPS = 16.0
 """Quantised values are ``round(-16 * ln p)`` in a byte: steps of a sixteenth, down to e^-15.9."""
 _BYTE = 8
 _UNKNOWN = 0
-_CACHED_CONTEXTS = 4096
+_CACHED_CONTEXTS = 16_384
 _FOLDED = str.maketrans(
     dict.fromkeys("«»„“”", '"') | dict.fromkeys("‘’", "'") | dict.fromkeys("–—", "-") | {"ё": "е"}
 )
@@ -60,9 +60,12 @@ class CharModel:
     ) -> None:
         self.classes = classes
         self.order = order
-        self._keys = keys
         self._log_probabilities = log_probabilities
-        self._backoffs = backoffs
+        self._followers = (keys & np.uint64(255)).astype(np.uint8)
+        # Contexts with followers, where those start among the keys, and their backoff weights.
+        self._contexts, starts = np.unique(keys >> np.uint64(_BYTE), return_index=True)
+        self._starts = np.append(starts, len(keys))
+        self._backoffs = backoffs[np.searchsorted(keys, self._contexts).clip(0, len(keys) - 1)]
         self._context_mask = (1 << _BYTE * (order - 1)) - 1
         self._unigrams = np.full(len(classes) + 1, -255 / LOG_STEPS, np.float32)
         first = int(np.searchsorted(keys, np.uint64(1 << _BYTE)))
@@ -103,14 +106,12 @@ class CharModel:
         # The context without its oldest symbol: what there is to back off to.
         shorter = context & ((1 << _BYTE * ((context.bit_length() - 1) // _BYTE)) - 1)
         lower = self.next_log_probabilities(shorter)
-        at = int(np.searchsorted(self._keys, np.uint64(context)))
-        if at == len(self._keys) or int(self._keys[at]) != context:
+        at = int(self._contexts.searchsorted(np.uint64(context)))
+        if at == len(self._contexts) or int(self._contexts[at]) != context:
             return lower
-        bounds = np.array([context << _BYTE, (context + 1) << _BYTE], np.uint64)
-        first, last = np.searchsorted(self._keys, bounds)
+        first, last = self._starts[at], self._starts[at + 1]
         values: LogProbabilities = lower + self._backoffs[at]
-        followers = (self._keys[first:last] & np.uint64(255)).astype(np.int64)
-        values[followers] = self._log_probabilities[first:last]
+        values[self._followers[first:last]] = self._log_probabilities[first:last]
         return values
 
 

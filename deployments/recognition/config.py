@@ -55,7 +55,7 @@ class RecognitionTuning(StageTuning):
     decoding: Literal["greedy", "beam"] = Field(
         "beam", description="crnn: beam searches with the character model, greedy takes the likeliest symbols"
     )
-    beam_width: int = Field(12, ge=1, le=64, description="crnn: prefixes that beam decoding keeps")
+    beam_width: int = Field(10, ge=1, le=64, description="crnn: prefixes that beam decoding keeps")
     language_weight: float = Field(
         0.25, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
     )

@@ -102,7 +102,12 @@ def _reading(
     if script_consistency:
         for word in _words(letters):
             unify_scripts(word, posteriors, charset)
-    spans = _spans(letters, len(posteriors) if content_steps is None else content_steps)
+    symbols = [letter.symbol for letter in letters]
+    spans = spans_of(
+        symbols,
+        [letter.start for letter in letters],
+        len(posteriors) if content_steps is None else content_steps,
+    )
     return reading_of([(letter.symbol, letter.confidence) for letter in letters], spans)
 
 
@@ -164,20 +169,24 @@ def _runs(posteriors: Posteriors, charset: Charset) -> list[_Letter]:
     ]
 
 
-def _spans(letters: Sequence[_Letter], content_steps: float) -> list[Span]:
-    """Where the letters stand, as fractions of the crop's width.
+def spans_of(symbols: Sequence[str], begins: Sequence[int], content_steps: float) -> list[Span]:
+    """Where the letters of a line stand, as fractions of the crop's width.
 
-    A run starts where its letter does (within half a step, a pixel or two, on the shipped weight)
-    and is shorter than it: the rest is blanks. So a letter ends where the next run starts. The last
-    one is as wide as the line's usual letter; the first is often marked in the margin before it, so
-    its width is bounded by that too.
+    ``begins``: the time step at which CTC marks each letter, in order; ``content_steps``: time steps
+    that the crop spans. A run starts where its letter does (within half a step, a pixel or two, on
+    the shipped weight) and is shorter than it: the rest is blanks. So a letter ends where the next
+    run starts. The last one is as wide as the line's usual letter; the first is often marked in the
+    margin before it, so its width is bounded by that too.
     """
-    if not letters:
+    if not symbols:
         return []
-    starts = [letter.start - _SPACE_LAG_STEPS * (letter.symbol == " ") for letter in letters]
-    advances = [b.start - a.start for a, b in pairwise(letters) if " " not in (a.symbol, b.symbol)]
+    starts = [
+        begin - _SPACE_LAG_STEPS * (symbol == " ") for symbol, begin in zip(symbols, begins, strict=True)
+    ]
+    marks = zip(symbols, begins, strict=True)
+    advances = [b - a for (one, a), (other, b) in pairwise(marks) if " " not in (one, other)]
     usual = float(np.median(advances)) if advances else _USUAL_LETTER_STEPS
-    end = max(starts[-1] + usual, letters[-1].end)
+    end = max(starts[-1] + usual, begins[-1] + 1)
     starts[0] = max(starts[0], (*starts, end)[1] - _WIDE_LETTER * usual)
     edges = np.clip(np.array([*starts, end]) / max(content_steps, 1.0), 0.0, 1.0).tolist()
     return list(pairwise(edges))

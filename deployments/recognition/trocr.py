@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Any
 
@@ -17,19 +17,22 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoderModel
+from transformers.modeling_outputs import BaseModelOutput
 
 from deployments.engine import Prepared
 from deployments.errors import Outcome, UnreadableDocument
 from deployments.precision import Precision, select_device
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
-from deployments.recognition.decode import reading_of
-from deployments.recognition.preprocess import LineFormat, prepare_line
+from deployments.recognition.crnn_network import STRIDE_PX
+from deployments.recognition.decode import Span, reading_of, spans_of
+from deployments.recognition.preprocess import LineFormat, padded_width, scale_line, stack
 from deployments.recognition.trocr_encoder import LineEncoder
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
 
 Pixels = npt.NDArray[np.float32]
 WARM_UP_LINES = 16
+_COUNT_SLACK, _COUNT_MARGIN = 1.25, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,15 @@ class Tokens:
     """One decoded line: token ids without start, end and padding, and the log probability of each.
 
     The end token's log probability is ``ending``: stopping too early is an error like any other.
+    ``begun``: how many characters CTC counts up to each of the crop's own columns, and
+    ``content_steps`` how many columns the crop spans; empty and 0 where nothing counts.
     """
 
     ids: tuple[int, ...]
     log_probabilities: tuple[float, ...]
     ending: float
+    begun: tuple[float, ...] = ()
+    content_steps: float = 0.0
 
 
 class TrocrEngine:
@@ -85,8 +92,7 @@ class TrocrEngine:
         by_width = sorted(range(len(batch)), key=lambda i: batch[i].width)
         for _, group in groupby(by_width, key=lambda i: batch[i].width):
             members = list(group)
-            pixels = torch.from_numpy(np.stack([batch[i].payload for i in members]))
-            tokens |= zip(members, self._generate(pixels.to(self._precision.device)), strict=True)
+            tokens |= zip(members, self._generate([batch[i] for i in members]), strict=True)
         return [tokens[i] for i in range(len(batch))]
 
     def finish(self, raw: Sequence[Tokens]) -> list[Outcome[Reading]]:
@@ -103,13 +109,20 @@ class TrocrEngine:
         """Take new limits of the search."""
         self._tuning = tuning
 
-    def _generate(self, pixels: torch.Tensor) -> list[Tokens]:
-        tuning = self._tuning
+    def _generate(self, batch: Sequence[Prepared[Pixels]]) -> list[Tokens]:
+        longest = min(self._tuning.max_length, self._longest())
+        begun = None
         with self._precision.autocast():
+            inputs = {"pixel_values": self._stacked(batch)}
+            if isinstance(self._model.encoder, LineEncoder) and self._model.encoder.head is not None:
+                hidden, begun = self._model.encoder.encode(inputs["pixel_values"])
+                inputs = {"encoder_outputs": BaseModelOutput(last_hidden_state=hidden)}
+                # A decoder that has lost its place goes on for ever; the count says where to stop.
+                longest = min(longest, math.ceil(_COUNT_SLACK * float(begun[:, -1].max())) + _COUNT_MARGIN)
             output = self._model.generate(
-                pixels,
-                num_beams=tuning.num_beams,
-                max_new_tokens=min(tuning.max_length, self._longest()),
+                **inputs,
+                num_beams=self._tuning.num_beams,
+                max_new_tokens=longest,
                 do_sample=False,
                 output_scores=True,
                 return_dict_in_generate=True,
@@ -118,7 +131,25 @@ class TrocrEngine:
             output.sequences, output.scores, getattr(output, "beam_indices", None), normalize_logits=True
         )
         ids = output.sequences[:, -scores.shape[1] :].tolist()
-        return [self._tokens(*row) for row in zip(ids, scores.float().tolist(), strict=True)]
+        tokens = [self._tokens(*row) for row in zip(ids, scores.float().tolist(), strict=True)]
+        if begun is None:
+            return tokens
+        return [
+            replace(
+                line,
+                begun=tuple(row[: item.payload.shape[2] // STRIDE_PX + 1]),
+                content_steps=item.payload.shape[2] / STRIDE_PX,
+            )
+            for line, row, item in zip(tokens, begun.tolist(), batch, strict=True)
+        ]
+
+    def _stacked(self, batch: Sequence[Prepared[Pixels]]) -> torch.Tensor:
+        """``(N, C, H, W)`` on the device; ink is padded to the width that the batch has in common."""
+        if isinstance(self._pixels, InkPixels):
+            pixels = stack([item.payload[0] for item in batch], batch[0].width)
+        else:
+            pixels = np.stack([item.payload for item in batch])
+        return torch.from_numpy(pixels).to(self._precision.device)
 
     def _longest(self) -> int:
         # One position is the start token's.
@@ -137,7 +168,7 @@ class TrocrEngine:
         symbols = [self._tokenizer.decode([i]) for i in tokens.ids]
         if all(len(symbol) == 1 for symbol in symbols):
             pairs = zip(symbols, map(math.exp, tokens.log_probabilities), strict=True)
-            return reading_of(list(pairs))
+            return reading_of(list(pairs), _counted_spans(symbols, tokens))
         text = " ".join(self._tokenizer.decode(list(tokens.ids)).split())
         total = sum(tokens.log_probabilities) + tokens.ending
         mean = math.exp(total / (len(tokens.ids) + 1))
@@ -150,8 +181,9 @@ class InkPixels:
     def __init__(self, line_format: LineFormat) -> None:
         self.line_format = line_format
 
-    def __call__(self, image: Image) -> Pixels:
-        return prepare_line(image, self.line_format)[None]
+    def __call__(self, image: Image) -> Prepared[Pixels]:
+        ink = scale_line(image, self.line_format)[None]
+        return Prepared(ink, ink.shape[1], padded_width(ink.shape[2], self.line_format.bucket_px))
 
 
 class ProcessorPixels:
@@ -160,9 +192,10 @@ class ProcessorPixels:
     def __init__(self, processor: Any) -> None:
         self._processor = processor
 
-    def __call__(self, image: Image) -> Pixels:
-        pixels = self._processor(images=image, input_data_format="channels_last", return_tensors="np")
-        return np.asarray(pixels["pixel_values"][0], np.float32)
+    def __call__(self, image: Image) -> Prepared[Pixels]:
+        found = self._processor(images=image, input_data_format="channels_last", return_tensors="np")
+        pixels = np.asarray(found["pixel_values"][0], np.float32)
+        return Prepared(pixels, pixels.shape[1], pixels.shape[2])
 
 
 def _pixel_source(weights: Weights) -> InkPixels | ProcessorPixels:
@@ -180,5 +213,13 @@ def _prepared(image: Image, source: InkPixels | ProcessorPixels) -> Outcome[Prep
         return UnreadableDocument(
             "The line crop has no pixels" if image.size == 0 else "A line crop must be RGB"
         )
-    pixels = source(image)
-    return Prepared(pixels, pixels.shape[1], pixels.shape[2])
+    return source(image)
+
+
+def _counted_spans(symbols: Sequence[str], tokens: Tokens) -> list[Span]:
+    """Spans of characters by CTC's count, stretched to the number of characters that were written."""
+    if not tokens.begun or tokens.begun[-1] <= 0:
+        return []
+    stretch = tokens.begun[-1] / len(symbols)
+    begins = np.searchsorted(tokens.begun, (np.arange(len(symbols)) + 0.5) * stretch).tolist()
+    return spans_of(symbols, begins, tokens.content_steps)

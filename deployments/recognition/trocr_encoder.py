@@ -70,11 +70,16 @@ class LineEncoder(PreTrainedModel):  # type: ignore[misc]
     def forward(
         self, pixel_values: Tensor, return_dict: bool | None = None, **ignored: Any
     ) -> BaseModelOutput | tuple[Tensor]:
+        hidden, _ = self.encode(pixel_values)
+        return (hidden,) if return_dict is False else BaseModelOutput(last_hidden_state=hidden)
+
+    def encode(self, pixel_values: Tensor) -> tuple[Tensor, Tensor]:
+        """Features ``(N, W / 4, hidden_size)`` and the position ``(N, W / 4)`` of each column."""
         images = pixel_values.contiguous(memory_format=torch.channels_last)
         features = self.features(images).transpose(0, 1)
         columns = self.project(self.norm(features))
-        hidden = columns + sinusoids(self._positions(features), columns.shape[-1]).to(columns.dtype)
-        return (hidden,) if return_dict is False else BaseModelOutput(last_hidden_state=hidden)
+        positions = self._positions(features)
+        return columns + sinusoids(positions, columns.shape[-1]).to(columns.dtype), positions
 
     def freeze_features(self) -> None:
         """Keep the features as they are: only the projection learns."""
