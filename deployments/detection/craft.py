@@ -17,14 +17,14 @@ from torch import Tensor
 from transformers import SegformerForSemanticSegmentation
 
 from deployments import geometry
-from deployments.detection.config import DetectionArgs, DetectionTuning
+from deployments.detection.config import DetectionArgs
 from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
-from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to
-from deployments.detection.skew import estimate_pose
+from deployments.detection.page_engine import PageEngine
+from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to
 from deployments.engine import Prepared
-from deployments.errors import OcrError, Outcome
+from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
-from deployments.types import Image, PageLines, TextLine
+from deployments.types import PageLines, TextLine
 from deployments.weights import Weights, WeightsError, resolve
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -45,7 +45,7 @@ class Heatmaps:
     stride: int
 
 
-class CraftEngine:
+class CraftEngine(PageEngine):
     """Detection without ultralytics.
 
     Raises:
@@ -59,30 +59,12 @@ class CraftEngine:
         weights = resolve(args.reference, self.name)
         self._device = select_device(args.device)
         self._precision = Precision(self._device)
-        self.spec = _input_spec(weights)
+        super().__init__(_input_spec(weights))
         self._network = _load(weights).eval().requires_grad_(False)
         # A checkpoint comes in the precision it was saved in; autocast starts from single.
         self._network.to(device=self._device, dtype=torch.float32, memory_format=torch.channels_last)
         self._mean = torch.tensor(IMAGENET_MEAN, device=self._device).view(1, 3, 1, 1) * 255
         self._std = torch.tensor(IMAGENET_STD, device=self._device).view(1, 3, 1, 1) * 255
-        self._tuning = DetectionTuning()
-
-    def configure(self, tuning: object) -> None:
-        if not isinstance(tuning, DetectionTuning):
-            raise TypeError(f"detection takes DetectionTuning, not {type(tuning).__name__}")
-        self._tuning = tuning
-
-    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[PageInput]]]:
-        return [self._prepare(page) for page in items]
-
-    def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
-        try:
-            check_page(page)
-            fitted = fit_page(page, self.spec, estimate_pose(page, self._tuning.max_skew_deg))
-        except OcrError as error:
-            return error
-        height, width = fitted.pixels.shape[:2]
-        return Prepared(fitted, height, width)
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[PageInput]]) -> list[Heatmaps]:
@@ -102,7 +84,7 @@ class CraftEngine:
         return [self._finish(heatmaps) for heatmaps in raw]
 
     def _finish(self, found: Heatmaps) -> PageLines:
-        tuning = self._tuning
+        tuning = self.tuning
         thresholds = CraftThresholds(tuning.text_threshold, tuning.link_threshold, tuning.low_text)
         words = find_words(found.maps[CHARACTER], found.maps[AFFINITY], thresholds)
         regions = sorted(join_lines(words), key=lambda region: -region.score)[: tuning.max_lines]

@@ -11,17 +11,17 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from deployments.detection.config import DetectionArgs, DetectionTuning
+from deployments.detection.config import DetectionArgs
 from deployments.detection.line_ends import reach_ends
-from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page, pad_to, page_quad
-from deployments.detection.skew import estimate_pose
+from deployments.detection.page_engine import PageEngine
+from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to, page_quad
 from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import for_inference, load_pt, load_safetensors, predict
 from deployments.engine import Prepared
-from deployments.errors import OcrError, Outcome
+from deployments.errors import Outcome
 from deployments.geometry import DegenerateQuad, check_quad
 from deployments.precision import Precision, select_device
-from deployments.types import Image, PageLines, TextLine
+from deployments.types import PageLines, TextLine
 from deployments.weights import WeightsError, resolve
 
 MODEL_FILE = "model.safetensors"
@@ -37,7 +37,7 @@ class Candidates:
     scores: npt.NDArray[np.float32]
 
 
-class YoloEngine:
+class YoloEngine(PageEngine):
     """Detection with a weight of ours, or with any ultralytics detection model.
 
     Raises:
@@ -50,26 +50,9 @@ class YoloEngine:
     def __init__(self, args: DetectionArgs) -> None:
         self._device = select_device(args.device)
         self._precision = Precision(self._device)
-        network, self.spec = load(args.reference)
+        network, spec = load(args.reference)
+        super().__init__(spec)
         self._network = for_inference(network, self._device)
-        self._tuning = DetectionTuning()
-
-    def configure(self, tuning: object) -> None:
-        if not isinstance(tuning, DetectionTuning):
-            raise TypeError(f"detection takes DetectionTuning, not {type(tuning).__name__}")
-        self._tuning = tuning
-
-    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[PageInput]]]:
-        return [self._prepare(page) for page in items]
-
-    def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
-        try:
-            check_page(page)
-            fitted = fit_page(page, self.spec, estimate_pose(page, self._tuning.max_skew_deg))
-        except OcrError as error:
-            return error
-        height, width = fitted.pixels.shape[:2]
-        return Prepared(fitted, height, width)
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[PageInput]]) -> list[Candidates]:
@@ -81,7 +64,7 @@ class YoloEngine:
             boxes, scores = predict(self._network, images)
         results = []
         for item, item_boxes, item_scores in zip(batch, boxes, scores, strict=True):
-            sure = item_scores >= self._tuning.confidence
+            sure = item_scores >= self.tuning.confidence
             results.append(
                 Candidates(item.payload, item_boxes[sure].cpu().numpy(), item_scores[sure].cpu().numpy())
             )
@@ -91,7 +74,7 @@ class YoloEngine:
         return [self._finish(candidates) for candidates in raw]
 
     def _finish(self, found: Candidates) -> PageLines:
-        tuning = self._tuning
+        tuning = self.tuning
         selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
         sure = found.scores >= tuning.confidence
         boxes, scores = select_lines(found.boxes[sure], found.scores[sure], selection)
