@@ -58,10 +58,10 @@ def sample_framing(rng: Rng, handwritten: bool) -> Framing:
         rules = (chosen[int(rng.integers(len(chosen)))],)
     closest = -0.15 if handwritten else 0.05
     return Framing(
-        top=float(rng.uniform(-0.02, margin)),
-        bottom=float(rng.uniform(-0.02, margin)),
-        left=float(rng.uniform(0.0, 1.0)),
-        right=float(rng.uniform(0.0, 1.0)),
+        top=_margin(rng, 0.15, -0.3, margin),
+        bottom=_margin(rng, 0.1, -0.2, margin),
+        left=_margin(rng, 0.1, -0.25, 1.0),
+        right=_margin(rng, 0.1, -0.25, 1.0),
         tight=tight,
         rotation_deg=float(np.clip(rng.normal(0, 0.5), -2, 2)) if rng.random() < 0.5 else 0.0,
         stretch=float(np.exp(rng.normal(0, 0.08))),
@@ -69,6 +69,13 @@ def sample_framing(rng: Rng, handwritten: bool) -> Framing:
         neighbour_below=float(rng.uniform(closest, 0.9)) if near and rng.random() < 0.75 else None,
         rules=rules,
     )
+
+
+def _margin(rng: Rng, cut_share: float, deepest: float, widest: float) -> float:
+    """A margin in x-heights; boxes that people and detectors draw cut a share of the lines at that side."""
+    if rng.random() < cut_share:
+        return float(rng.uniform(deepest, 0.0))
+    return float(rng.uniform(-0.02, widest))
 
 
 def frame(ink: TextInk, x_height_px: float, how: Framing, height_px: int, rng: Rng) -> tuple[Mask, float]:
