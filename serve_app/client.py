@@ -1,0 +1,208 @@
+"""Read documents with a running service, from the command line.
+
+python -m serve_app.client scan.pdf --format pdf -o searchable.pdf
+python -m serve_app.client scans/ 'more/*.tif' --format json -o readings/
+
+Folders are searched for documents, patterns are expanded. One document goes to ``-o FILE`` or to
+standard output; several go to files of their own names in the folder ``-o DIR``. A service that is
+busy is asked again, when it says. Exit codes: 0 everything was read, 1 some documents were not, 2 the
+command makes no sense, 3 no service answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import glob
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+from tqdm import tqdm
+
+from serve_app.render.formats import FILE_SUFFIXES
+from serve_app.schemas import Layout, OutputFormat
+
+URL = "http://127.0.0.1:8000"
+DOCUMENTS = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
+FAILED, MISUSED, NO_SERVICE = 1, 2, 3
+_BUSY = frozenset({429, 502, 503, 504})
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+
+
+class Refused(Exception):
+    """The service does not read this document; the message is its own."""
+
+
+class NoService(Exception):
+    """Nothing answers at the address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Sends documents to a service.
+
+    ``http`` has the address as its ``base_url``. A busy service is asked ``tries`` times in all, after
+    what its Retry-After says or after 1, 2, 4, ... seconds, at most a minute each.
+    """
+
+    http: httpx.Client
+    tries: int = 5
+    sleep: Callable[[float], None] = time.sleep
+
+    def read(self, document: Path, parameters: dict[str, str]) -> bytes:
+        """The reading of one document, in the format that ``parameters`` ask for.
+
+        Raises:
+            Refused: the service answered with a problem, or stayed busy.
+            NoService: it did not answer.
+            OSError: the document cannot be read from disk.
+        """
+        body = document.read_bytes()
+        for attempt in range(self.tries):
+            try:
+                answer = self.http.post("/ocr", params=parameters, content=body)
+            except httpx.TransportError as error:
+                raise NoService(f"{self.http.base_url} does not answer: {error}") from error
+            if answer.status_code not in _BUSY or attempt + 1 == self.tries:
+                break
+            self.sleep(_wait_s(answer, attempt))
+        if answer.is_error:
+            raise Refused(_problem(answer))
+        return answer.content
+
+
+def _wait_s(answer: httpx.Response, attempt: int) -> float:
+    said = answer.headers.get("Retry-After", "")
+    wait_s = float(said) if said.isdigit() else _FIRST_WAIT_S * 2**attempt
+    return min(wait_s, _LONGEST_WAIT_S)
+
+
+def _problem(answer: httpx.Response) -> str:
+    """What a refusal says: its problem document, or its status where a proxy answered."""
+    try:
+        problem = answer.json()
+        return f"{problem['title']}: {problem['detail']} (request {problem['request_id']})"
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status_code}"
+
+
+def find_documents(names: Sequence[str]) -> Iterator[Path]:
+    """Files, the documents in folders and below them, and what patterns match.
+
+    Raises FileNotFoundError for a name that is nothing of that.
+    """
+    for name in names:
+        path = Path(name)
+        if path.is_dir():
+            yield from sorted(each for each in path.rglob("*") if each.suffix.lower() in DOCUMENTS)
+        elif path.is_file():
+            yield path
+        elif matches := sorted(glob.glob(name, recursive=True)):
+            yield from (Path(match) for match in matches if Path(match).is_file())
+        else:
+            raise FileNotFoundError(f"no such file, folder or match: {name}")
+
+
+def targets(documents: Sequence[Path], output: Path | None, suffix: str) -> list[Path | None]:
+    """Where each reading goes; None is standard output.
+
+    Raises ValueError where several readings would share one place.
+    """
+    if output is None or (len(documents) == 1 and not output.is_dir()):
+        if len(documents) > 1:
+            raise ValueError("several documents need a folder: -o DIR")
+        return [output] * len(documents)
+    places = [output / f"{document.name}.{suffix}" for document in documents]
+    if len(set(places)) < len(places):
+        raise ValueError("two documents have the same name; read their folders one by one")
+    return list(places)
+
+
+def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None], options: Options) -> int:
+    """Read everything, tell what failed, and give the exit code."""
+
+    def read(pair: tuple[Path, Path | None]) -> str | None:
+        document, place = pair
+        try:
+            reading = client.read(document, options.parameters)
+        except (Refused, OSError) as error:
+            return f"{document}: {error}"
+        if place is None:
+            sys.stdout.buffer.write(reading)
+        else:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(reading)
+        return None
+
+    failures = []
+    pairs = list(zip(documents, places, strict=True))
+    with ThreadPoolExecutor(options.jobs) as pool, tqdm(total=len(pairs), disable=options.quiet) as bar:
+        try:
+            for failure in pool.map(read, pairs):
+                bar.update()
+                failures += [failure] if failure else []
+        except NoService as error:
+            pool.shutdown(cancel_futures=True)
+            print(error, file=sys.stderr)
+            return NO_SERVICE
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    return FAILED if failures else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to read: parameters of the request, requests at a time, and whether to show progress."""
+
+    parameters: dict[str, str]
+    jobs: int = 2
+    quiet: bool = False
+
+
+def _parser() -> argparse.ArgumentParser:
+    head, _, rest = (__doc__ or "").partition("\n")
+    parser = argparse.ArgumentParser(
+        prog="python -m serve_app.client",
+        description=head,
+        epilog=rest,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("documents", nargs="+", help="files, folders or patterns")
+    parser.add_argument("--url", default=URL, help=f"address of the service ({URL})")
+    parser.add_argument("--format", choices=[str(each) for each in OutputFormat], default="text")
+    parser.add_argument("--layout", choices=[str(each) for each in Layout])
+    parser.add_argument("--pages", help="pages of each document, such as 1-3,7")
+    parser.add_argument("--dpi", type=int, help="resolution that PDF pages are drawn at")
+    parser.add_argument("--kind", choices=["handwritten", "printed"], help="lines of this kind only")
+    parser.add_argument("--min-confidence", type=float, help="lines that are at least so sure, 0 to 1")
+    parser.add_argument("-o", "--output", type=Path, help="file, or folder for several documents")
+    parser.add_argument("--jobs", type=int, default=2, help="requests at a time")
+    parser.add_argument("--tries", type=int, default=5, help="how often a busy service is asked")
+    parser.add_argument("--timeout", type=float, default=300.0, help="seconds to wait for an answer")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; see the module's docstring."""
+    chosen = _parser().parse_args(arguments)
+    names = ("format", "layout", "pages", "dpi", "kind", "min_confidence")
+    given = {name: getattr(chosen, name) for name in names}
+    parameters = {name: str(value) for name, value in given.items() if value is not None}
+    try:
+        documents = list(find_documents(chosen.documents))
+        places = targets(documents, chosen.output, FILE_SUFFIXES.get(OutputFormat(chosen.format), "ndjson"))
+    except (FileNotFoundError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return MISUSED
+    options = Options(parameters, max(1, chosen.jobs), chosen.quiet or places == [None])
+    with httpx.Client(base_url=chosen.url, timeout=chosen.timeout) as http:
+        return run(Client(http, max(1, chosen.tries)), documents, places, options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The command-line client against the real API in this process, and against services in trouble."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.testclient import TestClient
+
+from serve_app import client
+from serve_app.api import create_api
+from serve_app.client import (
+    FAILED,
+    MISUSED,
+    NO_SERVICE,
+    Client,
+    Options,
+    Refused,
+    find_documents,
+    run,
+    targets,
+)
+from tests.api_client import PNG, Config
+from tests.readers import InkReader
+
+Answer = Callable[[httpx.Request], httpx.Response]
+
+
+@pytest.fixture
+def service() -> Iterator[httpx.Client]:
+    with TestClient(create_api(InkReader(), Config()), base_url="http://service") as http:
+        yield http
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    path = tmp_path / "scan.png"
+    path.write_bytes(PNG)
+    return path
+
+
+def answering(answer: Answer, tries: int = 5, sleep: Callable[[float], None] = time.sleep) -> Client:
+    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service")
+    return Client(http, tries, sleep)
+
+
+def test_a_document_is_read_into_a_file(service: httpx.Client, scan: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.txt"
+    assert run(Client(service), [scan], [out], Options({"format": "text"}, quiet=True)) == 0
+    assert out.read_text(encoding="utf-8") == "row 1\nrow 2\n"
+
+
+def test_one_reading_goes_to_standard_output(
+    service: httpx.Client, scan: Path, capsysbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    assert run(Client(service), [scan], [None], Options({"format": "csv"}, quiet=True)) == 0
+    assert b"row 2" in capsysbinary.readouterr().out
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_read(
+    service: httpx.Client, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(PNG[:40])
+    documents, places = [broken, scan], [tmp_path / "a.txt", tmp_path / "b.txt"]
+    assert run(Client(service), documents, places, Options({"format": "text"}, quiet=True)) == FAILED
+    assert not places[0].exists() and places[1].exists()
+    told = capsys.readouterr().err
+    assert "broken.png" in told and "cannot be decoded" in told and "(request " in told
+
+
+def test_a_busy_service_is_asked_again_when_it_says(scan: Path) -> None:
+    answers = [
+        httpx.Response(503, headers={"Retry-After": "7"}),
+        httpx.Response(502),
+        httpx.Response(503, headers={"Retry-After": "3600"}),
+        httpx.Response(200, content=b"read"),
+    ]
+    waits: list[float] = []
+    asked = answering(lambda request: answers.pop(0), sleep=waits.append)
+    assert asked.read(scan, {}) == b"read"
+    assert waits == [7.0, 2.0, 60.0]
+
+
+def test_patience_ends(scan: Path) -> None:
+    waits: list[float] = []
+    asked = answering(lambda request: httpx.Response(503), tries=3, sleep=waits.append)
+    with pytest.raises(Refused, match="HTTP 503"):
+        asked.read(scan, {})
+    assert waits == [1.0, 2.0]
+
+
+def test_a_refusal_is_not_repeated(scan: Path) -> None:
+    calls: list[httpx.Request] = []
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        calls.append(request)
+        return httpx.Response(415, json={"title": "No", "detail": "It is a song.", "request_id": "r1"})
+
+    with pytest.raises(Refused, match=r"No: It is a song. \(request r1\)"):
+        answering(refuse).read(scan, {"pages": "1"})
+    assert len(calls) == 1 and calls[0].url.params["pages"] == "1"
+
+
+def test_without_a_service_it_says_so(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    code = run(answering(refuse), [scan, scan], [None, None], Options({}, quiet=True))
+    assert code == NO_SERVICE
+    assert "http://service" in capsys.readouterr().err
+
+
+def test_folders_and_patterns_are_expanded(tmp_path: Path) -> None:
+    for name in ("b.pdf", "a.PNG", "notes.txt", "deep/c.tif"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in find_documents([str(tmp_path)])] == ["a.PNG", "b.pdf", "c.tif"]
+    assert [path.name for path in find_documents([f"{tmp_path}/*.pdf"])] == ["b.pdf"]
+    assert [path.name for path in find_documents([f"{tmp_path}/notes.txt"])] == ["notes.txt"]
+    with pytest.raises(FileNotFoundError, match="no such file, folder or match"):
+        list(find_documents([f"{tmp_path}/*.xyz"]))
+
+
+def test_places_of_readings(tmp_path: Path) -> None:
+    one, two = Path("in/a.pdf"), Path("in/b.pdf")
+    assert targets([one], None, "txt") == [None]
+    assert targets([one], tmp_path / "out.txt", "txt") == [tmp_path / "out.txt"]
+    assert targets([one], tmp_path, "txt") == [tmp_path / "a.pdf.txt"]
+    assert targets([one, two], tmp_path / "new", "json") == [
+        tmp_path / "new" / "a.pdf.json",
+        tmp_path / "new" / "b.pdf.json",
+    ]
+    with pytest.raises(ValueError, match="need a folder"):
+        targets([one, two], None, "txt")
+    with pytest.raises(ValueError, match="same name"):
+        targets([one, Path("other/a.pdf")], tmp_path, "txt")
+
+
+def test_a_command_that_makes_no_sense_is_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert client.main([str(tmp_path / "missing.pdf")]) == MISUSED
+    assert "missing.pdf" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        client.main(["scan.pdf", "--format", "docx"])
