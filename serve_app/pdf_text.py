@@ -29,6 +29,7 @@ class _Line:
 
     text: list[str] = field(default_factory=list)
     boxes: list[_Box | None] = field(default_factory=list)
+    last: _Box | None = None
 
 
 def text_regions(page: Any, size: tuple[int, int]) -> tuple[Region, ...]:
@@ -50,9 +51,21 @@ def _lines(page: Any, text_page: Any, size: tuple[int, int]) -> Iterator[_Line]:
             yield line
             line = _Line()
             continue
+        box = None if character.isspace() else _box_px(page, text_page, index, size)
+        if box is not None and line.last is not None and _starts_a_line(box, line.last):
+            yield line
+            line = _Line()
         line.text.append(character)
-        line.boxes.append(None if character.isspace() else _box_px(page, text_page, index, size))
+        line.boxes.append(box)
+        line.last = box or line.last
     yield line
+
+
+def _starts_a_line(box: _Box, last: _Box) -> bool:
+    """Whether a character stands below the last one and back from it: pdfium runs such lines together."""
+    left, top, _, bottom = box
+    centre_y = (top + bottom) / 2
+    return not last[1] < centre_y < last[3] and left < last[0] - (bottom - top)
 
 
 def _characters(text_page: Any) -> Iterator[tuple[int, str]]:

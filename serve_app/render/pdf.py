@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,9 @@ _MAX_SIDE_PT = 14_400.0
 # Of the font: the width of every character, and how far it reaches below the baseline, in ems.
 _ADVANCE = 0.5
 _DESCENT = 0.2
+# Lines askew by more are set along their slope.
+_ASKEW_MAX_DEG = 3.0
+_CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1))
 
 
 def render(document: DocumentResult, images: Sequence[PageImage]) -> bytes:
@@ -82,7 +86,7 @@ def _scale(page: PageResult) -> float:
 
 def _line(region: Region, page_height_px: int, points_per_px: float) -> str:
     """Operators that show the words of a line."""
-    words = words_of(region)
+    words = words_of(replace(region, quad=_levelled(region.quad)))
     if not words:
         return ""
     size_pt = max(quad_size(region.quad)[1] * points_per_px, 1.0)
@@ -91,6 +95,25 @@ def _line(region: Region, page_height_px: int, points_per_px: float) -> str:
         quad = _to_points(word.quad, page_height_px, points_per_px)
         shown.append(_word(word, following is not None, quad, size_pt))
     return "".join(shown)
+
+
+def _levelled(quad: Points) -> Points:
+    """The quad turned about its middle to the nearest of the page's axes, where that is near.
+
+    Readers gather lines by height: on a page a degree askew, they tear the ends of lines off and
+    mix them up with the lines above and below.
+    """
+    (top_left, top_right, bottom_right, bottom_left), middle = quad.astype(np.float64), quad.mean(axis=0)
+    across = top_right - top_left + bottom_right - bottom_left
+    angle_deg = math.degrees(math.atan2(across[1], across[0]))
+    quarters = round(angle_deg / 90)
+    if abs(angle_deg - 90 * quarters) > _ASKEW_MAX_DEG:
+        return quad
+    along = np.array([(1, 0), (0, 1), (-1, 0), (0, -1)][quarters % 4]) / 2
+    down = np.array([-along[1], along[0]])
+    width, height = quad_size(quad)
+    corners = [middle + x * width * along + y * height * down for x, y in _CORNERS]
+    return np.array(corners, dtype=np.float32)
 
 
 def _word(word: Word, is_followed: bool, quad: Points, size_pt: float) -> str:

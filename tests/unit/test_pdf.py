@@ -123,6 +123,14 @@ def test_the_text_layer_is_taken_where_it_is_preferred() -> None:
     assert top - 1 <= ink[:, 0].min() and 15 < bottom - top < 40
 
 
+def test_lines_that_wrap_are_lines_of_their_own() -> None:
+    wrapped = b"BT /F1 12 Tf 20 150 Td (The agreement between the parties) Tj 0 -14 Td (about rent) Tj ET"
+    (page,) = read(pdf_of([wrapped]), text_layer=TextLayer.PREFER)
+    assert page.regions is not None
+    texts = [region.text for region in page.regions]
+    assert texts == ["The agreement between the parties", "about rent"]
+
+
 def test_a_turned_page_has_its_text_layer_turned_with_it() -> None:
     (page,) = read(pdf_of(rotate=180), text_layer=TextLayer.PREFER)
     assert page.regions is not None

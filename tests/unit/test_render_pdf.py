@@ -159,6 +159,19 @@ def test_words_of_one_character_are_found(text: str, tmp_path: Path) -> None:
     assert texts(data)[0].split() == poppler(data, tmp_path).split() == text.split()
 
 
+def test_lines_of_a_page_askew_stay_whole_and_in_order(tmp_path: Path) -> None:
+    long_line = "Слова этой строки стоят на скошенной странице одно за другим"
+    slope = float(np.tan(np.radians(1.5)))
+    line = np.float32([[40, 40 * slope], [560, 560 * slope], [560, 560 * slope + 14], [40, 40 * slope + 14]])
+    regions = [
+        Region(line + np.float32([0, top]), 0.9, Kind.PRINTED, 0.9, f"{long_line} {number}", 0.9)
+        for number, top in enumerate(range(40, 360, 26))
+    ]
+    data = pdf.render(document_of(replace(page_of_lines(), regions=tuple(regions))), [image()])
+    lines = [line for line in poppler(data, tmp_path).splitlines() if line.strip("\f")]
+    assert lines == [f"{long_line} {number}" for number in range(len(regions))]
+
+
 def test_several_pages_and_one_that_failed(tmp_path: Path) -> None:
     data = pdf.render(document_of(page_of_lines(), failed_page()), [image(), image()])
     assert len(texts(data)) == 2 and texts(data)[1] == ""
