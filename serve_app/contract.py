@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -11,13 +9,19 @@ from fastapi.openapi.utils import get_openapi
 
 from deployments import errors
 from serve_app import problems
+from serve_app.contract_parts import (
+    EXAMPLE_ID,
+    REQUEST_ID_HEADER,
+    TIMING_HEADER,
+    UPLOAD,
+    problem_responses,
+)
 from serve_app.negotiation import MEDIA_TYPES
 from serve_app.schemas import (
     Answer,
     EncodedDocument,
     OutputFormat,
     Problem,
-    ProblemKind,
     Readiness,
     StagesProblem,
     StreamLine,
@@ -34,23 +38,8 @@ Every error is a problem document (`application/problem+json`, RFC 9457). Every 
 several services. Unknown parameters and fields are errors.
 """
 
-_EXAMPLE_ID = "5f0c6f5e1b7a4c0f9a6f0d8f2f1c9a3e"
-_REQUEST_ID_HEADER = {
-    "X-Request-ID": {"description": "id of the request", "schema": {"type": "string"}, "example": _EXAMPLE_ID}
-}
-_TIMING_HEADER = {
-    "Server-Timing": {
-        "description": "milliseconds by stage",
-        "schema": {"type": "string"},
-        "example": "decode;dur=21.4, detection;dur=84.0, recognition;dur=140.9, total;dur=252.0",
-    }
-}
-_RETRY_HEADER = {
-    "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}, "example": 1}
-}
-
 EXAMPLE: dict[str, Any] = {
-    "request_id": _EXAMPLE_ID,
+    "request_id": EXAMPLE_ID,
     "pages": [
         {
             "page": 1,
@@ -83,7 +72,7 @@ EXAMPLE: dict[str, Any] = {
     "engines": {"detection": "yolo", "classification": "clip", "recognition.printed": "crnn"},
 }
 
-_FAILED_READING = (
+FAILED_READING = (
     *map(
         problems.kind_of,
         (
@@ -103,29 +92,6 @@ _FAILED_READING = (
 )
 
 
-def _problem_responses(*kinds: ProblemKind, model: type[Problem] = Problem, **extra: Any) -> dict[int, Any]:
-    """One response a status, with an example for each kind of problem that has it."""
-    by_status: dict[int, list[ProblemKind]] = defaultdict(list)
-    for kind in kinds:
-        by_status[kind.status].append(kind)
-    return {status: _problem_response(by_status[status], model, extra) for status in sorted(by_status)}
-
-
-def _problem_response(
-    kinds: list[ProblemKind], model: type[Problem], extra: dict[str, Any]
-) -> dict[str, Any]:
-    examples = {
-        kind.code: {"value": problems.problem(kind, kind.title, _EXAMPLE_ID).model_dump() | extra}
-        for kind in kinds
-    }
-    schema = {"$ref": f"#/components/schemas/{model.__name__}"}
-    return {
-        "description": HTTPStatus(kinds[0].status).phrase,
-        "headers": _REQUEST_ID_HEADER | (_RETRY_HEADER if any(kind.retry for kind in kinds) else {}),
-        "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": examples}},
-    }
-
-
 def _other_formats() -> dict[str, dict[str, Any]]:
     """The media types beside JSON, each format by its own name."""
     text, binary = {"type": "string"}, {"type": "string", "format": "binary"}
@@ -141,7 +107,7 @@ def _other_formats() -> dict[str, dict[str, Any]]:
     }
 
 
-_OTHER_FORMATS = _other_formats()
+OTHER_FORMATS = _other_formats()
 
 
 def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str, Any]:
@@ -153,36 +119,16 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
             200: {
                 "model": Answer,
                 "description": "The document as it was read",
-                "headers": _REQUEST_ID_HEADER | _TIMING_HEADER,
-                "content": {"application/json": {"example": EXAMPLE}} | _OTHER_FORMATS,
+                "headers": REQUEST_ID_HEADER | TIMING_HEADER,
+                "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
             },
-            **_problem_responses(*_FAILED_READING),
+            **problem_responses(*FAILED_READING),
         },
         "openapi_extra": {"requestBody": {"required": True, "content": body}},
     }
 
 
-_RAW = {"schema": {"type": "string", "format": "binary"}}
-_FILES = {
-    "type": "array",
-    "minItems": 1,
-    "items": {"type": "string", "format": "binary"},
-    "description": "one file or several",
-}
-_FORM = {"anyOf": [{"required": ["image"]}, {"required": ["file"]}], "additionalProperties": False}
-
-READ_UPLOAD = _reading(
-    "readUpload",
-    "Read an uploaded document",
-    {
-        "multipart/form-data": {
-            "schema": {"type": "object", "properties": {"image": _FILES, "file": _FILES}, **_FORM}
-        },
-        "application/pdf": _RAW,
-        "image/*": _RAW,
-        "application/octet-stream": _RAW,
-    },
-)
+READ_UPLOAD = _reading("readUpload", "Read an uploaded document", UPLOAD)
 READ_ENCODED = _reading(
     "readEncoded",
     "Read a document inside JSON",
@@ -192,15 +138,15 @@ HEALTH: dict[str, Any] = {
     "operation_id": "getHealth",
     "summary": "Is the service alive?",
     "tags": ["state"],
-    "responses": {200: {"description": "The service is alive", "headers": _REQUEST_ID_HEADER}},
+    "responses": {200: {"description": "The service is alive", "headers": REQUEST_ID_HEADER}},
 }
 READINESS: dict[str, Any] = {
     "operation_id": "getReadiness",
     "summary": "Is the service ready?",
     "tags": ["state"],
     "responses": {
-        200: {"model": Readiness, "description": "Work is taken", "headers": _REQUEST_ID_HEADER},
-        **_problem_responses(
+        200: {"model": Readiness, "description": "Work is taken", "headers": REQUEST_ID_HEADER},
+        **problem_responses(
             problems.NOT_READY, model=StagesProblem, stages={"detection": True, "recognition.crnn": False}
         ),
     },
@@ -210,8 +156,8 @@ PROBLEM_KIND: dict[str, Any] = {
     "summary": "Explain a kind of problem",
     "tags": ["state"],
     "responses": {
-        200: {"description": "The kind of problem", "headers": _REQUEST_ID_HEADER},
-        **_problem_responses(problems.kind_of_status(404)),
+        200: {"description": "The kind of problem", "headers": REQUEST_ID_HEADER},
+        **problem_responses(problems.kind_of_status(404)),
     },
 }
 
