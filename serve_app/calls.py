@@ -15,13 +15,19 @@ T = TypeVar("T")
 
 
 class Clock:
-    """Wall time that a page spent in each stage; stages that ran side by side overlap."""
+    """Wall time that a page spent in each stage; stages that ran side by side overlap.
 
-    def __init__(self) -> None:
+    ``on_begin`` is called with the name of every stage that begins.
+    """
+
+    def __init__(self, on_begin: Callable[[str], None] | None = None) -> None:
         self.spent_ms: dict[str, float] = {}
+        self._on_begin = on_begin
 
     @contextlib.contextmanager
     def __call__(self, stage: str) -> Iterator[None]:
+        if self._on_begin is not None:
+            self._on_begin(stage)
         started_s = time.perf_counter()
         try:
             yield

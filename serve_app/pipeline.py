@@ -18,6 +18,7 @@ from collections.abc import (
 )
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
@@ -89,7 +90,9 @@ class OcrPipeline:
         recognisers = self._recognisers_for(options.engine)
 
         async def read(index: int, page: SourcePage) -> PageResult:
-            return await self._read_page(index, page, options.layout, recognisers)
+            on_stage = options.on_stage
+            clock = Clock(None if on_stage is None else partial(on_stage, page.origin))
+            return await self._read_page(index, page, options.layout, recognisers, clock)
 
         async with aclosing(map_in_order(pages, read, self._options.pages_in_flight)) as results:
             async for result in results:
@@ -104,9 +107,13 @@ class OcrPipeline:
         return dict.fromkeys(self._recognisers, by_engine[engine])
 
     async def _read_page(
-        self, index: int, source: SourcePage, layout: Layout, recognisers: Mapping[Kind, Recogniser]
+        self,
+        index: int,
+        source: SourcePage,
+        layout: Layout,
+        recognisers: Mapping[Kind, Recogniser],
+        clock: Clock,
     ) -> PageResult:
-        clock = Clock()
         clock.spent_ms["decode"] = round(source.decode_ms, 2)
         height_px, width_px = source.image.shape[:2]
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)

@@ -57,11 +57,15 @@ def problem(kind: ProblemKind, detail: str, request_id: str) -> Problem:
     )
 
 
+def retry_after_s(error: OcrError) -> int | None:
+    """When to come back, in whole seconds as HTTP wants them; None where that makes no sense."""
+    return max(1, math.ceil(error.retry_after_s)) if isinstance(error, RetryLater) else None
+
+
 def retry_headers(error: OcrError) -> Mapping[str, str]:
-    """When to come back, in whole seconds as HTTP wants them, where that makes sense."""
-    if not isinstance(error, RetryLater):
-        return {}
-    return {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+    """``retry_after_s`` as a header."""
+    seconds = retry_after_s(error)
+    return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
 def _leaves(base: type[OcrError]) -> Iterator[type[OcrError]]:

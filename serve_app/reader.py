@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from serve_app.pages import SourcePage
-from serve_app.results import PageResult
+from serve_app.results import PageOrigin, PageResult
 from serve_app.schemas import Layout
 
 
 @dataclass(frozen=True, slots=True)
 class ReadOptions:
-    """How pages are read. ``engine`` reads lines of every kind; None: each kind has its own."""
+    """How pages are read. ``engine`` reads lines of every kind; None: each kind has its own.
+
+    ``on_stage`` is called in the event loop when a page enters a stage, with the stage's name as in
+    ``PageResult.timings_ms``; a page may enter a stage more than once.
+    """
 
     layout: Layout = Layout.PAGE
     engine: str | None = None
+    on_stage: Callable[[PageOrigin, str], None] | None = None
 
 
 class Reader(Protocol):

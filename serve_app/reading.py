@@ -6,17 +6,20 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 from deployments.errors import InvalidParameter
+from serve_app.events import PageDecoded, PageEvent, StageBegun
 from serve_app.filters import RegionFilter
 from serve_app.lookahead import PageStream, open_pages
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 from serve_app.reader import Reader, ReadOptions
 from serve_app.render.formats import ONE_PAGE, WITH_IMAGES, Reading, write
-from serve_app.render.images import PageImage, page_image
-from serve_app.results import DocumentResult, PageResult, stage_timings_ms
+from serve_app.render.images import PageImage, page_image, reduced_image
+from serve_app.results import DocumentResult, PageOrigin, PageResult, stage_timings_ms
 from serve_app.schemas import OcrQuery, OutputFormat
 
 Files = Callable[[], Sequence[SourceFile]]
@@ -61,11 +64,21 @@ class DocumentReader:
         return pages
 
     async def stream(
-        self, pages: AsyncIterator[SourcePage], query: OcrQuery
+        self,
+        pages: AsyncIterator[SourcePage],
+        query: OcrQuery,
+        on_event: Callable[[PageEvent], None] | None = None,
     ) -> AsyncGenerator[PageResult]:
-        """What was read on each page, in order, without the regions that the request leaves out."""
+        """What was read on each page, in order, without the regions that the request leaves out.
+
+        ``on_event`` is told what ``query.progress`` and ``query.pictures`` ask for.
+        """
         keep = RegionFilter(query.min_confidence, query.kind)
         options = ReadOptions(query.layout, query.engine)
+        if on_event and query.progress:
+            options = replace(options, on_stage=partial(_tell_stage, on_event))
+        if on_event and query.pictures:
+            pages = self._showing(pages, query.pictures, on_event)
         async with aclosing(self._reader.stream(pages, options)) as results:
             async for result in results:
                 yield keep(result)
@@ -95,6 +108,15 @@ class DocumentReader:
         """Take no more documents."""
         self._workers.shutdown(wait=False, cancel_futures=True)
 
+    async def _showing(
+        self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
+    ) -> AsyncGenerator[SourcePage]:
+        loop = asyncio.get_running_loop()
+        async for page in pages:
+            picture = await loop.run_in_executor(self._workers, reduced_image, page, longest_px)
+            on_event(PageDecoded(page.origin, picture))
+            yield page
+
     async def _keeping(
         self, pages: AsyncIterator[SourcePage], images: list[PageImage]
     ) -> AsyncGenerator[SourcePage]:
@@ -102,3 +124,7 @@ class DocumentReader:
         async for page in pages:
             images.append(await loop.run_in_executor(self._workers, page_image, page))
             yield page
+
+
+def _tell_stage(on_event: Callable[[PageEvent], None], origin: PageOrigin, stage: str) -> None:
+    on_event(StageBegun(origin, stage))

@@ -92,6 +92,16 @@ class OcrQuery(_Wire):
     )
     kind: Kind | None = Field(None, description="regions of the other kind are left out of the answer")
     words: bool = Field(False, description="whether JSON regions list their words")
+    progress: bool = Field(
+        False, description="with `ndjson`: whether lines tell which stage each page enters, as it does"
+    )
+    pictures: int | None = Field(
+        None,
+        ge=64,
+        le=2400,
+        description="with `ndjson`: each page comes with its picture, as soon as it is decoded, its longer "
+        "side reduced to this many pixels. For clients that cannot draw PDF or TIFF.",
+    )
 
 
 class EncodedDocument(_Wire):
@@ -244,6 +254,38 @@ class StreamStart(_Wire):
     engines: dict[str, str] = Field(description="engine by stage")
 
 
+class StageStep(_Wire):
+    """A page enters a stage; with the parameter `progress`."""
+
+    file: int = Field(ge=1, description="number of the file in the request, from 1")
+    page: int = Field(ge=1, description="number of the page in its file, from 1")
+    stage: str = Field(
+        description="the stage, by the names of `timings_ms`; a page may enter one more than once",
+        examples=["detection", "recognition"],
+    )
+
+
+class PagePicture(_Wire):
+    """What a page looks like, upright; with the parameter `pictures`."""
+
+    file: int = Field(ge=1, description="number of the file in the request, from 1")
+    page: int = Field(ge=1, description="number of the page in its file, from 1")
+    image: str = Field(
+        description="data URL of a JPEG; its size is reduced, while coordinates of regions are pixels of the "
+        "page itself",
+        examples=["data:image/jpeg;base64,/9j/4AAQSkZJRg..."],
+    )
+
+
+class StreamProblem(Problem):
+    """The problem that broke a streamed answer off."""
+
+    retry_after_s: int | None = Field(
+        description="seconds after which the same request may succeed, as in `Retry-After`; null where "
+        "waiting alone does not help"
+    )
+
+
 class StreamEnd(_Wire):
     """The last line of a streamed answer that is complete."""
 
@@ -257,8 +299,12 @@ class StreamLine(_Wire):
     """One line of a streamed answer: it has exactly one of these."""
 
     start: StreamStart | None = Field(None, description="comes first")
+    picture: PagePicture | None = Field(
+        None, description="how a page looks, before its `page`; pages in order, while others are read"
+    )
+    step: StageStep | None = Field(None, description="what is being done on a page, before its `page`")
     page: PageView | None = Field(None, description="a page, in order")
-    problem: Problem | None = Field(
+    problem: StreamProblem | None = Field(
         None, description="comes last when the reading broke off: pages before it hold, others are missing"
     )
     end: StreamEnd | None = Field(None, description="comes last when every page was answered")

@@ -1,13 +1,15 @@
 """Answers page by page: JSON lines, each sent as soon as its page is read.
 
 The first line tells how many pages come, then each page has a line, and the last line ends the
-answer. What fails before the first page is read is answered with its own status, as for every other
-format; what fails later is the last line, and there is no end then.
+answer. Pictures of pages and the stages that they enter are lines too, for who asks for them. What
+fails before there is a second line is answered with its own status, as for every other format; what
+fails later is the last line, and there is no end then.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator
@@ -21,11 +23,21 @@ from starlette.types import Receive, Scope, Send
 from deployments.errors import DeadlineExceeded, OcrError
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
+from serve_app.events import Events, PageEvent, StageBegun
 from serve_app.faults import request_id
 from serve_app.reading import DocumentReader, Files
 from serve_app.render.json import page_view
 from serve_app.results import PageResult, add_timings_ms
-from serve_app.schemas import OcrQuery, OutputFormat, Problem, StreamEnd, StreamLine, StreamStart
+from serve_app.schemas import (
+    OcrQuery,
+    OutputFormat,
+    PagePicture,
+    StageStep,
+    StreamEnd,
+    StreamLine,
+    StreamProblem,
+    StreamStart,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +61,7 @@ class LinesResponse(StreamingResponse):
 async def stream(
     documents: DocumentReader, request: Request, query: OcrQuery, files: Files, page_deadline_s: float
 ) -> LinesResponse:
-    """Begin to read a document; answers once its first page is there.
+    """Begin to read a document; answers once there is something to say of its first page.
 
     ``page_deadline_s`` is how long the wait for each page may be, seconds.
 
@@ -82,20 +94,27 @@ async def _resumed(head: list[bytes], lines: AsyncGenerator[bytes]) -> AsyncGene
 async def _lines(
     documents: DocumentReader, request: Request, query: OcrQuery, files: Files, page_deadline_s: float
 ) -> AsyncGenerator[bytes]:
-    started_s, identity, answered = time.perf_counter(), request_id(request), 0
+    started_s, identity, answered, begun = time.perf_counter(), request_id(request), 0, False
     spent_ms: dict[str, float] = {}
+    events = Events[PageEvent]()
     try:
         async with await documents.open(files, query, OutputFormat.NDJSON) as pages:
             engines = dict(documents.engines)
             start = StreamStart(request_id=identity, page_count=pages.page_count, engines=engines)
             yield _line(StreamLine(start=start))
-            async with aclosing(documents.stream(pages, query)) as results:
-                while (page := await _next(results, page_deadline_s)) is not None:
-                    add_timings_ms(spent_ms, page)
-                    yield _line(StreamLine(page=page_view(page, query.words)))
-                    answered += 1
+            async with (
+                aclosing(documents.stream(pages, query, events)) as results,
+                aclosing(_timely(results, page_deadline_s)) as timely,
+                aclosing(events.among(timely)) as told,
+            ):
+                async for item in told:
+                    if isinstance(item, PageResult):
+                        add_timings_ms(spent_ms, item)
+                        answered += 1
+                    begun = True
+                    yield _line(_told(item, query.words))
     except Exception as error:
-        if not answered:
+        if not begun:
             raise
         yield _line(StreamLine(problem=_problem(error, identity)))
         return
@@ -103,20 +122,38 @@ async def _lines(
     yield _line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
 
 
-async def _next(results: AsyncGenerator[PageResult], deadline_s: float) -> PageResult | None:
-    try:
-        async with asyncio.timeout(deadline_s):
-            return await anext(results, None)
-    except TimeoutError:
-        raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
+async def _timely(results: AsyncIterator[PageResult], deadline_s: float) -> AsyncGenerator[PageResult]:
+    while True:
+        try:
+            async with asyncio.timeout(deadline_s):
+                result = await anext(results, None)
+        except TimeoutError:
+            raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
+        if result is None:
+            return
+        yield result
 
 
-def _problem(error: Exception, identity: str) -> Problem:
+def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:
+    if isinstance(item, PageResult):
+        return StreamLine(page=page_view(item, with_words))
+    file, page = item.origin.file, item.origin.number
+    if isinstance(item, StageBegun):
+        return StreamLine(step=StageStep(file=file, page=page, stage=item.stage))
+    image = "data:image/jpeg;base64," + base64.b64encode(item.picture.jpeg).decode("ascii")
+    return StreamLine(picture=PagePicture(file=file, page=page, image=image))
+
+
+def _problem(error: Exception, identity: str) -> StreamProblem:
     if isinstance(error, OcrError):
         logger.warning("request %s: %s: %s", identity, error.code, error.public)
-        return problems.problem(problems.kind_of(type(error)), error.public, identity)
-    logger.error("request %s failed while it was answered", identity, exc_info=error)
-    return problems.problem(problems.INTERNAL, "The service failed unexpectedly.", identity)
+        problem = problems.problem(problems.kind_of(type(error)), error.public, identity)
+        retry_after_s = problems.retry_after_s(error)
+    else:
+        logger.error("request %s failed while it was answered", identity, exc_info=error)
+        problem = problems.problem(problems.INTERNAL, "The service failed unexpectedly.", identity)
+        retry_after_s = None
+    return StreamProblem(**problem.model_dump(), retry_after_s=retry_after_s)
 
 
 def _line(line: StreamLine) -> bytes:

@@ -92,6 +92,22 @@ whole lines; it then lies up to half a line's slope off the picture. Drawings of
 
 One page (`pages=N` chooses it) with its regions drawn and numbered in reading order: print in blue,
 handwriting in orange, grey where the kind is unknown.
+
+## `ndjson`
+
+JSON lines, each an object with one member: `start`, then a `page` (as in `json`) as soon as it and those
+before it are read, then `end`. What fails before the second line is answered with its own status; what fails
+later is a last line `problem`. Two parameters add lines, for programs that show people what is going on:
+`progress=true` a `step` for each stage that a page enters, `pictures=1600` each page's `picture`, a JPEG of
+at most so many pixels on its longer side, as soon as the page is decoded.
+
+```text
+{"start":{"request_id":"…","page_count":12,"engines":{"detection":"yolo","classification":"clip","recognition.printed":"crnn"}}}
+{"picture":{"file":1,"page":1,"image":"data:image/jpeg;base64,/9j/4AAQSkZJRg…"}}
+{"step":{"file":1,"page":1,"stage":"detection"}}
+{"page":{"page":1,"file":1,"width":840,"height":230,"regions":[…],"text":"…","error":null}}
+{"end":{"page_count":12,"timings_ms":{"decode":251.4,"detection":1302.8,"total":3924.0}}}
+```
 """
 
 

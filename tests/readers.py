@@ -56,6 +56,8 @@ class InkReader:
         index = 0
         async for page in pages:
             self.shapes.append(page.image.shape)
+            if options.on_stage is not None:
+                options.on_stage(page.origin, "detection")
             result = self._page(index, page.image, options.layout is Layout.LINE)
             if page.regions is not None:
                 result = replace(result, regions=page.regions)

@@ -11,6 +11,7 @@ from deployments.types import Image
 from serve_app.pages import SourcePage
 
 _QUALITY = 88
+_REDUCED_QUALITY = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,21 @@ def page_image(page: SourcePage) -> PageImage:
             return PageImage(page.jpeg, picture.mode == "L")
     is_grey = _is_grey(page.image)
     pixels = PIL.Image.fromarray(page.image[:, :, 0] if is_grey else page.image)
+    return PageImage(_jpeg(pixels, _QUALITY, subsampling="4:4:4"), is_grey)
+
+
+def reduced_image(page: SourcePage, longest_px: int) -> PageImage:
+    """The picture of a page, its longer side reduced to ``longest_px`` pixels where it is longer."""
+    is_grey = _is_grey(page.image)
+    pixels = PIL.Image.fromarray(page.image[:, :, 0] if is_grey else page.image)
+    pixels.thumbnail((longest_px, longest_px), PIL.Image.Resampling.BOX)
+    return PageImage(_jpeg(pixels, _REDUCED_QUALITY), is_grey)
+
+
+def _jpeg(pixels: PIL.Image.Image, quality: int, **options: str) -> bytes:
     stream = io.BytesIO()
-    pixels.save(stream, "JPEG", quality=_QUALITY, subsampling="4:4:4")
-    return PageImage(stream.getvalue(), is_grey)
+    pixels.save(stream, "JPEG", quality=quality, **options)
+    return stream.getvalue()
 
 
 def _is_grey(image: Image) -> bool:

@@ -69,6 +69,16 @@ async def each(pages: Iterable[SourcePage]) -> AsyncGenerator[SourcePage]:
         yield page
 
 
+async def test_the_stages_that_a_page_enters_are_told() -> None:
+    told: list[tuple[int, str]] = []
+    page = SourcePage(draw_page([11, 22], [PRINT, HAND]), PageOrigin(4))
+    options = ReadOptions(on_stage=lambda origin, stage: told.append((origin.number, stage)))
+    async for _ in Graph().pipeline.stream(each([page]), options):
+        pass
+    stages = ["detection", "crops", "classification", "recognition", "assembly"]
+    assert told == [(4, stage) for stage in stages]
+
+
 async def test_page_is_read_line_by_line() -> None:
     graph = Graph()
     (page,) = await graph.read(draw_page([11, 22, 33], [PRINT, HAND, PRINT]))

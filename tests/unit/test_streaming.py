@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import io
 import json
 from typing import Any
 
 import httpx
+import PIL.Image
 import pytest
 
 from deployments.errors import Overloaded, StageFailed
@@ -84,6 +87,79 @@ async def test_a_reading_that_breaks_off_ends_with_the_problem(failure: Exceptio
     assert last["problem"]["type"] == f"/problems/{code}"
     assert last["problem"]["request_id"] == answer.headers["x-request-id"]
     assert "secret" not in answer.text
+
+
+async def test_a_reading_that_breaks_off_says_when_to_come_back() -> None:
+    class Breaking(InkReader):
+        async def stream(self, pages: Any, options: Any) -> Any:
+            async for result in InkReader.stream(self, pages, options):
+                yield result
+                raise Overloaded("Full.", retry_after_s=2.2)
+
+    async with serving(Breaking()) as client:
+        answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
+    assert lines_of(answer)[-1]["problem"]["retry_after_s"] == 3
+
+
+def members(lines: list[dict[str, Any]]) -> list[tuple[str, int]]:
+    return [(name, value["page"]) for line in lines for name, value in line.items() if "page" in value]
+
+
+async def test_pictures_of_pages_precede_what_was_read_on_them() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr?pictures=64", content=THREE_PAGES, headers=NDJSON)
+    lines = lines_of(answer)
+    told = members(lines)
+    assert sorted(told) == [(name, page) for name in ("page", "picture") for page in (1, 2, 3)]
+    assert all(told.index(("picture", page)) < told.index(("page", page)) for page in (1, 2, 3))
+    for line in lines:
+        if "picture" in line:
+            head, _, content = line["picture"]["image"].partition(",")
+            assert head == "data:image/jpeg;base64"
+            with PIL.Image.open(io.BytesIO(base64.b64decode(content)), formats=["JPEG"]) as picture:
+                assert picture.size == (64, 32)
+                red, _, blue = picture.convert("RGB").getpixel((20, 22))
+                assert blue > red + 100
+
+
+async def test_a_picture_is_never_enlarged() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr?pictures=2400", content=PNG, headers=NDJSON)
+    (picture,) = [line["picture"] for line in lines_of(answer) if "picture" in line]
+    with PIL.Image.open(io.BytesIO(base64.b64decode(picture["image"].partition(",")[2]))) as image:
+        assert image.size == (200, 100)
+
+
+async def test_progress_tells_the_stages_that_a_page_enters() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr?progress=true&pages=2-3", content=THREE_PAGES, headers=NDJSON)
+    lines = lines_of(answer)
+    assert members(lines) == [("step", 2), ("page", 2), ("step", 3), ("page", 3)]
+    assert lines[1]["step"] == {"file": 1, "page": 2, "stage": "detection"}
+
+
+async def test_what_fails_once_progress_was_told_is_the_last_line() -> None:
+    class Failing(InkReader):
+        async def stream(self, pages: Any, options: Any) -> Any:
+            async for _ in InkReader.stream(self, pages, options):
+                raise Overloaded("Full.")
+            yield
+
+    async with serving(Failing()) as client:
+        answer = await client.post("/ocr?progress=true", content=PNG, headers=NDJSON)
+    assert [next(iter(line)) for line in lines_of(answer)] == ["start", "step", "problem"]
+
+
+@pytest.mark.parametrize("query", ["pictures=63", "pictures=2401", "pictures=big", "progress=maybe"])
+async def test_odd_wishes_for_progress_are_refused(query: str) -> None:
+    async with serving() as client:
+        assert_problem(await client.post(f"/ocr?{query}", content=PNG), 422, "invalid_parameter")
+
+
+async def test_other_formats_carry_no_pictures() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr?pictures=64&progress=true", content=PNG)
+    assert answer.json().keys() == {"request_id", "pages", "timings_ms", "engines"}
 
 
 async def test_a_page_that_takes_too_long_is_a_problem() -> None:
