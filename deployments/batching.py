@@ -57,9 +57,10 @@ class BatchLimits(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one model step did, for metrics."""
+    """What one model step did, for metrics. ``pixels`` are its items' own, without padding."""
 
     items: int
+    pixels: int
     padding: float
     longest_wait_s: float
     run_s: float
@@ -98,6 +99,7 @@ class Batcher(Generic[ItemT, RawT]):
         self._queue: list[_Ticket[ItemT, RawT]] = []
         self._arrival = asyncio.Event()
         self._announced = 0
+        self._running_pixels = 0
         self._step_started_s: float | None = None
         self._closed = False
         self._task: asyncio.Task[None] | None = None
@@ -134,6 +136,12 @@ class Batcher(Generic[ItemT, RawT]):
     def queued(self) -> int:
         """Items that wait for a step."""
         return sum(not ticket.future.done() for ticket in self._queue)
+
+    @property
+    def pending_pixels(self) -> int:
+        """Pixels of the items that wait or are in the model."""
+        waiting = (ticket.item for ticket in self._queue if not ticket.future.done())
+        return self._running_pixels + sum(item.height * item.width for item in waiting)
 
     @property
     def alive(self) -> bool:
@@ -181,20 +189,24 @@ class Batcher(Generic[ItemT, RawT]):
 
     async def _step(self, tickets: list[_Ticket[ItemT, RawT]]) -> None:
         self._step_started_s = started_s = time.monotonic()
+        items = [ticket.item for ticket in tickets]
+        pixels = self._running_pixels = sum(item.height * item.width for item in items)
         try:
-            outcomes = await run_isolated(self._run, [ticket.item for ticket in tickets])
+            outcomes = await run_isolated(self._run, items)
         except asyncio.CancelledError:
             self._queue += tickets  # close() answers them with the rest of the queue
             raise
         finally:
             self._step_started_s = None
+            self._running_pixels = 0
         for ticket, outcome in zip(tickets, outcomes, strict=True):
             if not ticket.future.done():
                 ticket.future.set_result(outcome)
         self._observe(
             Step(
-                items=len(tickets),
-                padding=padding([ticket.item for ticket in tickets]),
+                items=len(items),
+                pixels=pixels,
+                padding=padding(items),
                 longest_wait_s=started_s - min(ticket.arrived_s for ticket in tickets),
                 run_s=time.monotonic() - started_s,
             )

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deployments.batching import Batcher, BatchLimits, Step
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
+from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S, WorkMeter
 
 logger = logging.getLogger(__name__)
 
@@ -74,6 +75,7 @@ class Stage(Generic[ItemT, ResultT]):
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
         self._observe = observe
         self._steps = self._items = 0
+        self._work = WorkMeter()
         self._batcher: Batcher[Prepared[Any], Any] = Batcher(self._forward, self._tuning.batch, self._count)
         engine.configure(self._tuning)
         self._model_thread.submit(engine.warm_up).result()
@@ -113,8 +115,15 @@ class Stage(Generic[ItemT, ResultT]):
             raise RuntimeError(f"a model step has been running for {age_s:.0f} s")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
-        """Work that waits, in items, for autoscaling policies."""
-        return {"queued_items": float(self._batcher.queued)}
+        """Work of this replica in pixels of model input, for ``deployments.autoscaling``.
+
+        The names are those of ``deployments.workload``; work done counts from the replica's start.
+        """
+        return {
+            PENDING_PIXELS: float(self._batcher.pending_pixels),
+            DONE_PIXELS: float(self._work.done_pixels),
+            PIXELS_PER_S: self._work.pixels_per_s,
+        }
 
     async def close(self) -> None:
         """Stop taking items and release the threads."""
@@ -129,6 +138,7 @@ class Stage(Generic[ItemT, ResultT]):
     def _count(self, step: Step) -> None:
         self._steps += 1
         self._items += step.items
+        self._work.count(step)
         self._observe(step)
 
     async def _in_pool(

@@ -19,6 +19,7 @@ from ray.runtime_env import RuntimeEnv
 from ray.serve.config import AutoscalingConfig
 from ray.serve.schema import ServeDeploySchema
 
+from deployments.autoscaling import QueuedWork
 from deployments.detection.config import DetectionTuning
 from deployments.stage import StageTuning
 from serve_app.app import deployment_names
@@ -30,11 +31,11 @@ from serve_app.yaml_files import YamlError, mentions_serve, read, yaml_files
 IMPORT_PATH = "serve_app.app:build"
 # Mappings that Serve's schema leaves open, with the keys that Ray knows.
 OPEN_BLOCKS = {"runtime_env": RuntimeEnv.known_fields}
+POLICY = "deployments.autoscaling:QueuedWorkPolicy"
 DEPLOYMENT_KEYS = ("max_ongoing_requests", "ray_actor_options")
 AUTOSCALING_KEYS = (
     "min_replicas",
     "max_replicas",
-    "target_ongoing_requests",
     "upscale_delay_s",
     "downscale_delay_s",
 )
@@ -117,9 +118,16 @@ def _check_deployment(deployment: Mapping[str, Any], path: str) -> Iterator[Prob
 def _check_autoscaling(
     deployment: Mapping[str, Any], autoscaling: Mapping[str, Any], path: str
 ) -> Iterator[Problem]:
-    # The schema takes a bare mapping here, so Serve looks at its values only when it deploys.
-    yield from invalid(AutoscalingConfig, autoscaling, path)
-    for key in AUTOSCALING_KEYS:
+    policy, problems = autoscaling.get("policy"), []
+    if policy is not None:
+        problems = list(_check_policy(policy, f"{path}.policy"))
+        yield from problems
+    # The schema takes a bare mapping here, so Serve looks at its values only when it deploys. It
+    # imports the policy then; one that is wrong has been told already.
+    yield from invalid(AutoscalingConfig, {**autoscaling, "policy": {}} if problems else autoscaling, path)
+    # Our policy counts work: how many requests there should be is no matter to it.
+    needed = AUTOSCALING_KEYS if policy is not None else (*AUTOSCALING_KEYS, "target_ongoing_requests")
+    for key in needed:
         if key not in autoscaling:
             yield Problem(f"{path}.{key}", "missing; Serve would take a default that fits nobody")
     target, limit = autoscaling.get("target_ongoing_requests"), deployment.get("max_ongoing_requests")
@@ -128,6 +136,19 @@ def _check_autoscaling(
             f"{path}.target_ongoing_requests",
             f"{target} is above max_ongoing_requests ({limit}), so load could never ask for a replica",
         )
+
+
+def _check_policy(policy: Any, path: str) -> Iterator[Problem]:
+    """Serve looks for a policy, and a policy at its parameters, only when all is deployed."""
+    function = policy.get("policy_function") if isinstance(policy, dict) else policy
+    if function != POLICY:
+        yield Problem(f"{path}.policy_function", f"unknown policy{did_you_mean(function, [POLICY])}")
+        return
+    kwargs, where = policy.get("policy_kwargs") or {}, f"{path}.policy_kwargs"
+    yield from unknown_keys(QueuedWork, kwargs, where)
+    yield from invalid(QueuedWork, kwargs, where)
+    for name in QueuedWork.model_fields.keys() - kwargs.keys():
+        yield Problem(f"{where}.{name}", "missing; each stage has its own")
 
 
 def _check_tuning(

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from deployments.autoscaling import QueuedWork
 from deployments.classification.config import ClassificationTuning
 from deployments.detection.config import DetectionTuning
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
@@ -38,6 +39,7 @@ def page() -> str:
         "`user_config` of `Detection`": DetectionTuning(),
         "`user_config` of `Classification`": ClassificationTuning(),
         "`user_config` of `Recognition…`": RecognitionTuning(),
+        "`autoscaling_config.policy.policy_kwargs` of the stages": QueuedWork(),
     }
     return "\n".join([_HEAD, *(f"## {title}\n\n{_table(model)}" for title, model in sections.items())])
 

@@ -79,7 +79,8 @@ def invalid(model: type[BaseModel], value: Any, path: str) -> Iterator[Problem]:
         for detail in error.errors(include_url=False):
             if detail["type"] != "extra_forbidden":
                 yield Problem(_location(path, detail["loc"]), detail["msg"].removeprefix("Value error, "))
-    except (TypeError, ValueError) as error:
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        # Serve's models import what an import path names.
         yield Problem(path, str(error))
 
 

@@ -68,7 +68,12 @@ def detection(config: Config) -> Config:
 
 
 def autoscaling(config: Config) -> Config:
-    found: Config = detection(config)["autoscaling_config"]
+    found: Config = deployment(config, "OcrIngress")["autoscaling_config"]
+    return found
+
+
+def policy(config: Config) -> Config:
+    found: Config = detection(config)["autoscaling_config"]["policy"]
     return found
 
 
@@ -100,11 +105,25 @@ def args(config: Config) -> Config:
             rename(autoscaling, "target_ongoing_requests", "target_num_ongoing_requests"),
             "target_num_ongoing_requests: unknown key; did you mean 'target_ongoing_requests'?",
         ),
-        (drop(autoscaling, "upscale_delay_s"), "deployments[1].autoscaling_config.upscale_delay_s: missing"),
-        (put(autoscaling, min_replicas=5, max_replicas=2), "deployments[1].autoscaling_config"),
+        (drop(autoscaling, "upscale_delay_s"), "deployments[0].autoscaling_config.upscale_delay_s: missing"),
+        (put(autoscaling, min_replicas=5, max_replicas=2), "deployments[0].autoscaling_config"),
         (
             put(autoscaling, target_ongoing_requests=1000),
             "target_ongoing_requests: 1000 is above max_ongoing_requests",
+        ),
+        (drop(autoscaling, "target_ongoing_requests"), "target_ongoing_requests: missing"),
+        (
+            put(policy, policy_function="deployments.autoscaling:QueuedWorkPolice"),
+            "unknown policy; did you mean 'deployments.autoscaling:QueuedWorkPolicy'?",
+        ),
+        (
+            put(policy, policy_kwargs={"drain": 5, "target_utilisation": 0.8}),
+            "policy_kwargs.drain: unknown key; did you mean 'drain_s'?",
+        ),
+        (put(policy, policy_kwargs={"drain_s": 5}), "policy_kwargs.target_utilisation: missing"),
+        (
+            put(policy, policy_kwargs={"drain_s": 0, "target_utilisation": 0.8}),
+            "policy_kwargs.drain_s: Input should be greater than 0",
         ),
         (put(detection, num_replicas=2), "deployments[1]: needs either num_replicas"),
         (drop(detection, "autoscaling_config"), "deployments[1]: needs either num_replicas"),

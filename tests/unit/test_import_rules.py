@@ -25,6 +25,7 @@ CONFINED = {
         "serve_app/check_config.py",
         "deployments/stage.py",
         "deployments/metrics.py",
+        "deployments/autoscaling.py",
         "deployments/*/deployment.py",
         "benchmarks/*.py",
     ),

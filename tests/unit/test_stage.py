@@ -15,6 +15,7 @@ from deployments.errors import OcrError, StageFailed, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, draw_page
 from deployments.stage import Stage, StageStatus, StageTuning
 from deployments.types import Image, PageLines, Reading
+from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S
 
 
 class Tuning(StageTuning):
@@ -119,20 +120,27 @@ async def test_health_fails_while_the_model_hangs_and_after_the_batcher_died() -
         stage.check_health()
 
 
-async def test_waiting_items_are_reported_for_autoscaling() -> None:
-    release = threading.Event()
+async def test_work_is_reported_for_autoscaling() -> None:
+    release, entered = threading.Event(), threading.Event()
 
     class Gated(FakeRecogniser):
         def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
+            entered.set()
             release.wait()
             return super().forward(batch)
 
     stage = reader(Gated())
-    stage.reconfigure({"batch": {"max_items": 1}})
-    call = asyncio.create_task(stage([draw_page([n]) for n in range(5)]))
-    while stage.record_autoscaling_stats()["queued_items"] < 4:
+    stage.reconfigure({"batch": {"max_items": 2}})
+    assert stage.record_autoscaling_stats() == {PENDING_PIXELS: 0, DONE_PIXELS: 0, PIXELS_PER_S: 0}
+    pages = [draw_page([n], width_px=200 + 40 * n) for n in range(5)]
+    call = asyncio.create_task(stage(pages))
+    while not entered.is_set():
         await asyncio.sleep(0)
+    pixels = sum(page.shape[0] * page.shape[1] for page in pages)
+    assert stage.record_autoscaling_stats()[PENDING_PIXELS] == pixels, "those in the model count as well"
     release.set()
     assert len(await call) == 5
-    assert stage.record_autoscaling_stats() == {"queued_items": 0}
+    done = stage.record_autoscaling_stats()
+    assert (done[PENDING_PIXELS], done[DONE_PIXELS]) == (0, pixels)
+    assert done[PIXELS_PER_S] > 0
     await stage.close()
