@@ -1,38 +1,87 @@
-"""Metrics of the stages: their names, labels and buckets, and how a step is recorded.
-
-Serve adds the labels ``application``, ``deployment`` and ``replica`` to each.
-"""
+"""Recording metrics through Ray: what a stage records; ``instruments`` has the names."""
 
 from __future__ import annotations
 
-from ray.serve.metrics import Counter, Histogram
+import time
+from collections import Counter as Tally
+from collections.abc import Sequence
+from typing import Any
 
+from ray.serve.metrics import Counter, Gauge, Histogram
+
+from deployments import gpu_memory
 from deployments.batching import Step
+from deployments.errors import OcrError, Outcome
+from deployments.instruments import (
+    GPU_MEMORY_BYTES,
+    ITEMS,
+    STEP_ITEMS,
+    STEP_PADDING,
+    STEP_PIXELS,
+    STEP_SECONDS,
+    WAIT_SECONDS,
+    Instrument,
+    Kind,
+)
 
-STEP_SECONDS = "scriptorium_stage_step_seconds"
-STEP_ITEMS = "scriptorium_stage_step_items"
-STEP_PADDING = "scriptorium_stage_step_padding_ratio"
-WAIT_SECONDS = "scriptorium_stage_queue_wait_seconds"
-ITEMS = "scriptorium_stage_items"
+# Reading the allocator's statistics takes some 30 us; Prometheus scrapes every 10 s or more.
+GPU_MEMORY_EVERY_S = 5.0
 
-SECONDS_BUCKETS = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0]
-ITEMS_BUCKETS = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0]
-RATIO_BUCKETS = [0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9]
+
+def counter(instrument: Instrument) -> Counter:
+    """Ray's counter for an instrument."""
+    assert instrument.kind is Kind.COUNTER
+    return Counter(instrument.name, instrument.description, instrument.labels)  # type: ignore[arg-type]
+
+
+def gauge(instrument: Instrument) -> Gauge:
+    """Ray's gauge for an instrument."""
+    assert instrument.kind is Kind.GAUGE
+    return Gauge(instrument.name, instrument.description, instrument.labels)  # type: ignore[arg-type]
+
+
+def histogram(instrument: Instrument) -> Histogram:
+    """Ray's histogram for an instrument."""
+    assert instrument.kind is Kind.HISTOGRAM
+    return Histogram(
+        instrument.name,
+        instrument.description,
+        list(instrument.buckets),
+        instrument.labels,  # type: ignore[arg-type]  # Ray's annotation means any length
+    )
+
+
+def result_of(outcome: Outcome[Any]) -> str:
+    """``ok``, or the code of the error."""
+    return outcome.code if isinstance(outcome, OcrError) else "ok"
 
 
 class StageMetrics:
-    """Records each model step of one replica; an instance is the ``observe`` of a Stage."""
+    """Records the model steps and the answers of one replica."""
 
     def __init__(self) -> None:
-        self._run = Histogram(STEP_SECONDS, "Time of one model step", SECONDS_BUCKETS)
-        self._wait = Histogram(WAIT_SECONDS, "Longest wait of a step's items", SECONDS_BUCKETS)
-        self._items = Histogram(STEP_ITEMS, "Items in one model step", ITEMS_BUCKETS)
-        self._padding = Histogram(STEP_PADDING, "Share of a step that is padding", RATIO_BUCKETS)
-        self._total = Counter(ITEMS, "Items through the model")
+        self._run = histogram(STEP_SECONDS)
+        self._wait = histogram(WAIT_SECONDS)
+        self._items = histogram(STEP_ITEMS)
+        self._pixels = histogram(STEP_PIXELS)
+        self._padding = histogram(STEP_PADDING)
+        self._results = counter(ITEMS)
+        self._gpu_memory = gauge(GPU_MEMORY_BYTES)
+        self._gpu_memory_read_s = -GPU_MEMORY_EVERY_S
 
-    def __call__(self, step: Step) -> None:
+    def step(self, step: Step) -> None:
+        """Record a model step."""
         self._run.observe(step.run_s)
         self._wait.observe(step.longest_wait_s)
         self._items.observe(step.items)
+        self._pixels.observe(step.pixels)
         self._padding.observe(step.padding)
-        self._total.inc(step.items)
+        if time.monotonic() - self._gpu_memory_read_s >= GPU_MEMORY_EVERY_S:
+            self._gpu_memory_read_s = time.monotonic()
+            for state, number_bytes in gpu_memory.in_use_bytes().items():
+                self._gpu_memory.set(number_bytes, tags={"state": state})
+
+    def answers(self, outcomes: Sequence[Outcome[Any]]) -> None:
+        """Count the answers to one call, by result."""
+        for result, number in Tally(map(result_of, outcomes)).items():
+            self._results.inc(number, tags={"result": result})

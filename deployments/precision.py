@@ -13,15 +13,25 @@ from statistics import median
 
 import torch
 
+from deployments import gpu_memory
+
 logger = logging.getLogger(__name__)
 
 
-def select_device(name: str) -> torch.device:
+def select_device(name: str, memory_fraction: float | None = None) -> torch.device:
     """Device of ``auto``, ``cpu``, ``cuda`` or ``cuda:N``; ``auto`` takes CUDA where there is any.
+
+    ``memory_fraction`` bounds what this process may take of the device's memory.
 
     Raises:
         ValueError: the name is no device, or the machine does not have it.
     """
+    device = _existing_device(name)
+    gpu_memory.limit(device, memory_fraction)
+    return device
+
+
+def _existing_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

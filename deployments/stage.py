@@ -11,13 +11,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.batching import Batcher, BatchLimits, Step
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
+from deployments.tracing import span
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S, WorkMeter
 
 logger = logging.getLogger(__name__)
@@ -49,6 +50,26 @@ class StageStatus:
     items: int
 
 
+class Observer(Protocol):
+    """Is told what a stage does, for metrics."""
+
+    def step(self, step: Step) -> None:
+        """A model step is over."""
+        ...
+
+    def answers(self, outcomes: Sequence[Outcome[Any]]) -> None:
+        """A call has been answered."""
+        ...
+
+
+class Unobserved:
+    """The observer of a stage that nobody watches."""
+
+    def step(self, step: Step) -> None: ...
+
+    def answers(self, outcomes: Sequence[Outcome[Any]]) -> None: ...
+
+
 class Stage(Generic[ItemT, ResultT]):
     """One engine behind a batcher.
 
@@ -59,21 +80,21 @@ class Stage(Generic[ItemT, ResultT]):
     Args:
         engine: the model; warmed up here, so a constructed stage is ready for traffic.
         tuning_model: class of this stage's ``user_config``; its defaults hold until ``reconfigure``.
-        observe: called after every model step.
+        observer: is told of every model step and answer.
     """
 
     def __init__(
         self,
         engine: Engine[ItemT, Any, Any, ResultT],
         tuning_model: type[StageTuning],
-        observe: Callable[[Step], None] = lambda step: None,
+        observer: Observer | None = None,
     ) -> None:
         self._engine = engine
         self._tuning_model = tuning_model
         self._tuning = tuning_model()
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
-        self._observe = observe
+        self._observer = observer or Unobserved()
         self._steps = self._items = 0
         self._work = WorkMeter()
         self._batcher: Batcher[Prepared[Any], Any] = Batcher(self._forward, self._tuning.batch, self._count)
@@ -86,10 +107,14 @@ class Stage(Generic[ItemT, ResultT]):
         Raises:
             StageUnavailable: the stage is shutting down.
         """
-        with self._batcher.announce():
+        with self._batcher.announce(), span("prepare", items=len(items)):
             prepared = await self._in_pool(self._engine.prepare, items)
-        raw = await _apply(self._batcher.submit, prepared)
-        return await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
+        with span("model"):
+            raw = await _apply(self._batcher.submit, prepared)
+        with span("finish"):
+            answers = await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
+        self._observer.answers(answers)
+        return answers
 
     def reconfigure(self, user_config: Mapping[str, Any]) -> None:
         """Take new tuning; the next model step obeys it.
@@ -139,7 +164,7 @@ class Stage(Generic[ItemT, ResultT]):
         self._steps += 1
         self._items += step.items
         self._work.count(step)
-        self._observe(step)
+        self._observer.step(step)
 
     async def _in_pool(
         self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]

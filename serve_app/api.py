@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Annotated, Protocol
 
@@ -44,10 +44,17 @@ class ApiConfig(Protocol):
     def limits(self) -> ApiLimits: ...
 
 
-def create_api(reader: Reader, config: ApiConfig, *, echo_request_id: bool = True) -> FastAPI:
+def create_api(
+    reader: Reader,
+    config: ApiConfig,
+    *,
+    echo_request_id: bool = True,
+    on_problem: Callable[[str], None] = lambda code: None,
+) -> FastAPI:
     """The ASGI application that answers for ``reader``.
 
-    ``echo_request_id`` is off behind a server that writes X-Request-ID itself.
+    ``echo_request_id`` is off behind a server that writes X-Request-ID itself; ``on_problem`` is
+    told the code of every problem that a request is answered with.
     """
     service = _Service(reader, config.limits)
 
@@ -65,7 +72,7 @@ def create_api(reader: Reader, config: ApiConfig, *, echo_request_id: bool = Tru
         lifespan=lifespan,
     )
     app.add_middleware(RequestIds, echo=echo_request_id)
-    install_handlers(app)
+    install_handlers(app, on_problem)
     _add_reading_routes(app, service)
     _add_state_routes(app, reader)
     mount_site(app)

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from deployments.errors import OcrError, Outcome, RetryLater
+from deployments.tracing import span
 from deployments.types import Image
 
 T = TypeVar("T")
@@ -30,7 +31,8 @@ class Clock:
             self._on_begin(stage)
         started_s = time.perf_counter()
         try:
-            yield
+            with span(stage, stage=stage):
+                yield
         finally:
             spent_ms = (time.perf_counter() - started_s) * 1000
             self.spent_ms[stage] = round(self.spent_ms.get(stage, 0.0) + spent_ms, 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.errors import InvalidParameter, OcrError
 from serve_app import problems
-from serve_app.schemas import Problem
+from serve_app.schemas import Problem, ProblemKind
 
 logger = logging.getLogger(__name__)
 
@@ -83,20 +83,28 @@ class RequestIds:
             logger.exception("request %s: %s %s failed", identity, scope["method"], scope["path"])
             if started:
                 raise
-            await _unexpected(identity)(scope, receive, send_marked)
+            await _unexpected(Request(scope))(scope, receive, send_marked)
 
 
-def install_handlers(app: FastAPI) -> None:
-    """Have every exception that a route may raise answered as a problem."""
+def install_handlers(app: FastAPI, on_problem: Callable[[str], None]) -> None:
+    """Have every exception that a route may raise answered as a problem, and its code told."""
+    app.state.on_problem = on_problem
     app.add_exception_handler(OcrError, _on_ocr_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_parameter)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
 
-def _unexpected(identity: str) -> Response:
+def _answer(
+    request: Request, kind: ProblemKind, detail: str, headers: Mapping[str, str] | None = None
+) -> Response:
+    request.app.state.on_problem(kind.code)
+    return problem_response(problems.problem(kind, detail, request_id(request)), headers)
+
+
+def _unexpected(request: Request) -> Response:
     detail = "The service failed unexpectedly; the reason is in its log under this request id."
-    return problem_response(problems.problem(problems.INTERNAL, detail, identity))
+    return _answer(request, problems.INTERNAL, detail)
 
 
 def _on_ocr_error(request: Request, error: Exception) -> Response:
@@ -104,15 +112,13 @@ def _on_ocr_error(request: Request, error: Exception) -> Response:
     identity = request_id(request)
     if error.status >= 500:
         logger.warning("request %s: %s: %s", identity, error.code, error.public, exc_info=error.__cause__)
-    problem = problems.problem(problems.kind_of(type(error)), error.public, identity)
-    return problem_response(problem, problems.retry_headers(error))
+    return _answer(request, problems.kind_of(type(error)), error.public, problems.retry_headers(error))
 
 
 def _on_invalid_parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     details = [_parameter_detail(item["loc"], item["msg"], item["type"]) for item in error.errors()]
-    problem = problems.problem(problems.kind_of(InvalidParameter), " ".join(details), request_id(request))
-    return problem_response(problem)
+    return _answer(request, problems.kind_of(InvalidParameter), " ".join(details))
 
 
 def _parameter_detail(loc: tuple[str | int, ...], message: str, kind: str) -> str:
@@ -127,8 +133,7 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = problems.kind_of_status(error.status_code)
     detail = f"{request.method} {request.url.path}: {kind.title}."
-    problem = problems.problem(kind, detail, request_id(request))
-    return problem_response(problem, error.headers)
+    return _answer(request, kind, detail, error.headers)
 
 
 def _on_disconnect(request: Request, error: Exception) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -16,6 +16,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.errors import OcrError, Overloaded, StageFailed, StageUnavailable
+from deployments.tracing import log_through_serve
 from serve_app.api import create_api
 from serve_app.config import AppConfig
 from serve_app.pages import SourcePage
@@ -36,11 +37,15 @@ class StageClient:
 
     A stage call is idempotent, so one whose replica dies is sent again, once. Serve does not
     cancel a by-reference call with its awaiter (measured), so a cancelled call is withdrawn here.
+    ``refused`` is told the stage and the reason of every call that was not taken.
     """
 
-    def __init__(self, stage: str, handle: DeploymentHandle[Any]) -> None:
+    def __init__(
+        self, stage: str, handle: DeploymentHandle[Any], refused: Callable[[str, str], None]
+    ) -> None:
         self._stage = stage
         self._handle = handle
+        self._refused = refused
         self._answered_s = -READY_FRESH_S
 
     async def __call__(self, items: Sequence[Any]) -> list[Any]:
@@ -54,6 +59,7 @@ class StageClient:
             return await self._call(items)
         except RayActorError as error:
             logger.warning("%s: a replica died (%s); sending the call again", self._stage, error)
+            self._refused(self._stage, "replica_died")
         try:
             return await self._call(items)
         except RayActorError as error:
@@ -81,8 +87,10 @@ class StageClient:
             response.cancel()
             raise
         except BackPressureError as error:
+            self._refused(self._stage, "queue_full")
             raise Overloaded(f"The {self._stage} stage is overloaded") from error
         except DeploymentUnavailableError as error:
+            self._refused(self._stage, "unavailable")
             raise StageUnavailable(f"The {self._stage} stage is unavailable", retry_after_s=5) from error
         except RayTaskError as error:
             if isinstance(error.cause, OcrError):
@@ -105,12 +113,15 @@ class OcrIngress:
         classification: DeploymentHandle[Any],
         recognition: Mapping[str, DeploymentHandle[Any]],
     ) -> None:
+        log_through_serve()
+        self._metrics = DocumentMetrics()
+        refused = self._metrics.stage_refused
         readers = {
-            engine: StageClient("recognition", handle) for engine, handle in recognition.items()
+            engine: StageClient("recognition", handle, refused) for engine, handle in recognition.items()
         }
         self._stages = {
-            "detection": StageClient("detection", detection),
-            "classification": StageClient("classification", classification),
+            "detection": StageClient("detection", detection, refused),
+            "classification": StageClient("classification", classification, refused),
         } | {f"recognition.{engine}": reader for engine, reader in readers.items()}
         self._config = config
         self._engines = {
@@ -126,11 +137,10 @@ class OcrIngress:
             },
             config.pipeline,
         )
-        self._metrics = DocumentMetrics()
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The HTTP application; Serve calls this in the replica, after the constructor."""
-        return create_api(self, self._config, echo_request_id=False)
+        return create_api(self, self._config, echo_request_id=False, on_problem=self._metrics.problem)
 
     @property
     def engines(self) -> Mapping[str, str]:
@@ -141,10 +151,10 @@ class OcrIngress:
         self, pages: AsyncIterator[SourcePage], options: ReadOptions
     ) -> AsyncGenerator[PageResult]:
         """Read decoded pages; see ``OcrPipeline.stream``."""
-        with self._metrics.document():
+        with self._metrics.document() as record:
             async with aclosing(self._pipeline.stream(pages, options)) as results:
                 async for result in results:
-                    self._metrics.record(result)
+                    record.page(result)
                     yield result
 
     async def readiness(self) -> dict[str, bool]:

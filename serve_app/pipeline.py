@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_size
+from deployments.tracing import span
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.assembly import reading_order
 from serve_app.calls import Clock, each, together
@@ -92,7 +93,8 @@ class OcrPipeline:
         async def read(index: int, page: SourcePage) -> PageResult:
             on_stage = options.on_stage
             clock = Clock(None if on_stage is None else partial(on_stage, page.origin))
-            return await self._read_page(index, page, options.layout, recognisers, clock)
+            with span("page", page=index + 1):
+                return await self._read_page(index, page, options.layout, recognisers, clock)
 
         async with aclosing(map_in_order(pages, read, self._options.pages_in_flight)) as results:
             async for result in results:

@@ -94,7 +94,7 @@ class ClipEngine:
 
     def __init__(self, args: ClassificationArgs) -> None:
         source = _source(args)
-        self._precision = Precision(select_device(args.device))
+        self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         self._model, self._tokenize = _load(source, self._precision.device)
         self._model.to(memory_format=torch.channels_last)
         self.spec = _input_spec(source, self._model)

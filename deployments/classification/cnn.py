@@ -117,7 +117,7 @@ class CnnEngine:
                 f"weights {args.reference!r}: metadata.json with input and architecture is missing"
             )
         self.spec = InputSpec.model_validate(weights.metadata["input"])
-        self._precision = Precision(select_device(args.device))
+        self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         model = KindNet(CnnArchitecture.model_validate(weights.metadata["architecture"]))
         model.load_state_dict(load_file(weights.file("model.safetensors")))
         model.eval()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from deployments.batching import BatchLimits
 from deployments.fakes import FakeBehaviour
+from deployments.gpu_memory import GpuMemoryFraction
 from deployments.stage import StageTuning
 from deployments.types import Kind
 
@@ -33,6 +34,7 @@ class ClassificationArgs(BaseModel):
         None, description="clip only: open_clip tag or checkpoint file; makes weights an open_clip model name"
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    gpu_memory_fraction: GpuMemoryFraction = None
 
     fake: FakeBehaviour = Field(
         default_factory=FakeBehaviour, description="fake only: its cost and its faults"

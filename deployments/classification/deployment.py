@@ -8,6 +8,7 @@ from deployments.classification.config import ClassificationArgs, Classification
 from deployments.classification.engines import build_engine
 from deployments.metrics import StageMetrics
 from deployments.stage import Stage
+from deployments.tracing import log_through_serve
 from deployments.types import Image, KindScore
 
 
@@ -16,4 +17,5 @@ class Classification(Stage[Image, KindScore]):
     """Numbers of replicas, resources and queues stand in serve_config.yaml."""
 
     def __init__(self, args: ClassificationArgs) -> None:
+        log_through_serve()
         super().__init__(build_engine(args), ClassificationTuning, StageMetrics())

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.batching import BatchLimits
 from deployments.fakes import FakeBehaviour
+from deployments.gpu_memory import GpuMemoryFraction
 from deployments.stage import StageTuning
 
 EngineName = Literal["yolo", "craft", "fake"]
@@ -29,6 +30,7 @@ class DetectionArgs(BaseModel):
         "release such as yolov8n.pt; empty takes the shipped weight of the engine",
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    gpu_memory_fraction: GpuMemoryFraction = None
     fake: FakeBehaviour = Field(
         default_factory=FakeBehaviour, description="fake only: its cost and its faults"
     )

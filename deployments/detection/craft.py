@@ -57,7 +57,7 @@ class CraftEngine(PageEngine):
 
     def __init__(self, args: DetectionArgs) -> None:
         weights = resolve(args.reference, self.name)
-        self._device = select_device(args.device)
+        self._device = select_device(args.device, args.gpu_memory_fraction)
         self._precision = Precision(self._device)
         super().__init__(_input_spec(weights))
         self._network = _load(weights).eval().requires_grad_(False)

@@ -48,7 +48,7 @@ class YoloEngine(PageEngine):
     name = "yolo"
 
     def __init__(self, args: DetectionArgs) -> None:
-        self._device = select_device(args.device)
+        self._device = select_device(args.device, args.gpu_memory_fraction)
         self._precision = Precision(self._device)
         network, spec = load(args.reference)
         super().__init__(spec)

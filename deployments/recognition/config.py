@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.batching import BatchLimits
 from deployments.fakes import FakeBehaviour
+from deployments.gpu_memory import GpuMemoryFraction
 from deployments.stage import StageTuning
 
 EngineName = Literal["crnn", "trocr", "fake"]
@@ -35,6 +36,7 @@ class RecognitionArgs(BaseModel):
         "which leaves greedy decoding",
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
+    gpu_memory_fraction: GpuMemoryFraction = None
     fake: FakeBehaviour = Field(
         default_factory=FakeBehaviour, description="fake only: its cost and its faults"
     )

@@ -37,7 +37,7 @@ class CrnnEngine:
 
     def __init__(self, args: RecognitionArgs) -> None:
         weights = resolve(args.reference, self.name)
-        self._precision = Precision(select_device(args.device))
+        self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         network, self.charset, self.line_format = load_crnn(weights)
         network = network.fuse().to(self._precision.device)
         self._network = network.to(memory_format=torch.channels_last)

@@ -8,6 +8,7 @@ from deployments.metrics import StageMetrics
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.engines import build_engine
 from deployments.stage import Stage
+from deployments.tracing import log_through_serve
 from deployments.types import Image, Reading
 
 
@@ -16,4 +17,5 @@ class Recognition(Stage[Image, Reading]):
     """Numbers of replicas, resources and queues stand in serve_config.yaml."""
 
     def __init__(self, args: RecognitionArgs) -> None:
+        log_through_serve()
         super().__init__(build_engine(args), RecognitionTuning, StageMetrics())

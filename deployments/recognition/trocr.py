@@ -63,7 +63,7 @@ class TrocrEngine:
 
     def __init__(self, args: RecognitionArgs) -> None:
         weights = resolve(args.reference, self.name)
-        self._precision = Precision(select_device(args.device))
+        self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         self._pixels = _pixel_source(weights)
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(weights.path, local_files_only=True)

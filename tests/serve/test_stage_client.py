@@ -41,6 +41,10 @@ class Handle:
     def __init__(self, *outcomes: Any) -> None:
         self.responses = [Response(outcome) for outcome in outcomes]
         self.calls: list[Any] = []
+        self.refusals: list[str] = []
+
+    def refused(self, stage: str, reason: str) -> None:
+        self.refusals.append(reason)
 
     @property
     def status(self) -> Handle:
@@ -53,7 +57,7 @@ class Handle:
 
 def client(*outcomes: Any) -> tuple[StageClient, Handle]:
     handle = Handle(*outcomes)
-    return StageClient("recognition", handle), handle  # type: ignore[arg-type]
+    return StageClient("recognition", handle, handle.refused), handle  # type: ignore[arg-type]
 
 
 def task_error(cause: Exception) -> RayTaskError:
@@ -72,24 +76,25 @@ async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
     with pytest.raises(StageUnavailable, match="recognition stage is restarting") as caught:
         await stage(["a"])
     assert caught.value.retry_after_s == 5
+    assert handle.refusals == ["replica_died"]
 
 
 @pytest.mark.parametrize(
     ("raised", "expected"),
     [
-        (BackPressureError(num_queued_requests=9, max_queued_requests=8), Overloaded),
-        (DeploymentUnavailableError("Detection"), StageUnavailable),
-        (task_error(UnreadableDocument("bad page")), UnreadableDocument),
-        (task_error(StageUnavailable("down", 3.0)), StageUnavailable),
-        (task_error(ZeroDivisionError()), StageFailed),
+        (BackPressureError(num_queued_requests=9, max_queued_requests=8), (Overloaded, ["queue_full"])),
+        (DeploymentUnavailableError("Detection"), (StageUnavailable, ["unavailable"])),
+        (task_error(UnreadableDocument("bad page")), (UnreadableDocument, [])),
+        (task_error(StageUnavailable("down", 3.0)), (StageUnavailable, [])),
+        (task_error(ZeroDivisionError()), (StageFailed, [])),
     ],
     ids=["full", "undeployed", "our-error", "our-error-with-arguments", "any-error"],
 )
-async def test_failures_become_ours(raised: Exception, expected: type[Exception]) -> None:
-    stage, _ = client(raised)
-    with pytest.raises(expected) as caught:
+async def test_failures_become_ours(raised: Exception, expected: tuple[type[Exception], list[str]]) -> None:
+    stage, handle = client(raised)
+    with pytest.raises(expected[0]) as caught:
         await stage(["a"])
-    assert type(caught.value) is expected
+    assert (type(caught.value), handle.refusals) == expected
 
 
 async def test_cancelled_call_is_withdrawn_from_the_replica() -> None:

@@ -5,6 +5,7 @@ import contextlib
 import uuid
 from typing import Any
 
+import httpx
 import pytest
 from fastapi import FastAPI
 
@@ -164,3 +165,21 @@ async def test_every_answer_forbids_content_sniffing() -> None:
     async with serving() as client:
         for path in ("/", "/healthz", "/nowhere"):
             assert (await client.get(path)).headers["x-content-type-options"] == "nosniff"
+
+
+class FailingReader(InkReader):
+    async def readiness(self) -> dict[str, bool]:
+        raise ZeroDivisionError
+
+
+async def test_every_problem_is_told_by_its_code() -> None:
+    told: list[str] = []
+    app = create_api(FailingReader(), Config(), on_problem=told.append)
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        await client.post("/ocr", content=b"not an image at all")
+        await client.post("/ocr", content=PNG, params={"colour": "red"})
+        await client.get("/nowhere")
+        await client.get("/readyz")
+        await client.get("/healthz")
+    assert told == ["unsupported_format", "invalid_parameter", "not_found", "internal"]

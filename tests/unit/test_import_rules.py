@@ -38,6 +38,7 @@ CONFINED = {
         "deployments/*/crnn*.py",
         "deployments/*/tensors.py",
         "deployments/precision.py",
+        "deployments/gpu_memory.py",
         "training/*.py",
         "training/*/*.py",
         "benchmarks/*.py",

@@ -13,7 +13,7 @@ from deployments.batching import Step
 from deployments.engine import Prepared
 from deployments.errors import OcrError, StageFailed, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, draw_page
-from deployments.stage import Stage, StageStatus, StageTuning
+from deployments.stage import Stage, StageStatus, StageTuning, Unobserved
 from deployments.types import Image, PageLines, Reading
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S
 
@@ -23,8 +23,21 @@ class Tuning(StageTuning):
 
 
 def reader(engine: FakeRecogniser | None = None, steps: list[Step] | None = None) -> Stage[Image, Reading]:
-    observe = steps.append if steps is not None else lambda step: None
-    return Stage(engine or FakeRecogniser(), Tuning, observe)
+    return Stage(engine or FakeRecogniser(), Tuning, Noting([] if steps is None else steps))
+
+
+class Noting(Unobserved):
+    """Keeps the steps and the answers."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.steps = steps
+        self.answered: list[object] = []
+
+    def step(self, step: Step) -> None:
+        self.steps.append(step)
+
+    def answers(self, outcomes: Sequence[object]) -> None:
+        self.answered += outcomes
 
 
 def texts(outcomes: Sequence[Reading | OcrError]) -> list[str | None]:

@@ -1,0 +1,110 @@
+"""Every metric of the service: its name, kind, labels and buckets. Dashboards and alerts are made of these.
+
+Serve adds the labels ``application``, ``deployment`` and ``replica``; what it measures itself
+(requests by route and status, queues, replicas) is not repeated. No label has unbounded values,
+and none says anything of a document's content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+SECONDS_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+ITEMS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+PIXELS_BUCKETS = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7)
+RATIO_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
+
+
+class Kind(StrEnum):
+    """What a metric does with its values."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One metric as the code records it."""
+
+    name: str
+    kind: Kind
+    description: str
+    labels: tuple[str, ...] = ()
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def series(self) -> str:
+        """Name in Prometheus: Ray prefixes every metric and marks counters. Histograms add ``_bucket``."""
+        return f"ray_{self.name}" + ("_total" if self.kind is Kind.COUNTER else "")
+
+
+def _counter(name: str, description: str, *labels: str) -> Instrument:
+    return Instrument(f"scriptorium_{name}", Kind.COUNTER, description, labels)
+
+
+def _gauge(name: str, description: str, *labels: str) -> Instrument:
+    return Instrument(f"scriptorium_{name}", Kind.GAUGE, description, labels)
+
+
+def _histogram(name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Instrument:
+    return Instrument(f"scriptorium_{name}", Kind.HISTOGRAM, description, labels, buckets)
+
+
+# Recorded in the replicas of a stage.
+STEP_SECONDS = _histogram("stage_step_seconds", "Time of one model step, seconds", SECONDS_BUCKETS)
+STEP_ITEMS = _histogram("stage_step_items", "Items in one model step", ITEMS_BUCKETS)
+STEP_PIXELS = _histogram(
+    "stage_step_pixels", "Cost of one model step: pixels of its items, without padding", PIXELS_BUCKETS
+)
+STEP_PADDING = _histogram(
+    "stage_step_padding_ratio", "Share of a step's input that is padding", RATIO_BUCKETS
+)
+WAIT_SECONDS = _histogram(
+    "stage_queue_wait_seconds", "Longest wait of a step's items for the model, seconds", SECONDS_BUCKETS
+)
+ITEMS = _counter("stage_items", "Items answered, by result: ok or the code of the error", "result")
+GPU_MEMORY_BYTES = _gauge(
+    "stage_gpu_memory_bytes",
+    "GPU memory of a replica's process: allocated by tensors, reserved from the card, limit it may take",
+    "state",
+)
+
+# Recorded in the replicas of the ingress.
+DOCUMENT_SECONDS = _histogram(
+    "document_seconds", "Opened document to the result of its last page, seconds", SECONDS_BUCKETS
+)
+PAGE_STAGE_SECONDS = _histogram(
+    "page_stage_seconds", "Time of a page in a stage, waiting included, seconds", SECONDS_BUCKETS, "stage"
+)
+PAGES = _counter("pages", "Pages answered, by result: ok or the code of the error", "result")
+REGIONS = _counter("regions", "Regions found, by kind", "kind")
+FAILURES = _counter("failures", "Failures by error code; scope is region, page or document", "scope", "code")
+PROBLEMS = _counter("problems", "Requests answered with a problem, by its code", "code")
+STAGE_REFUSALS = _counter(
+    "stage_refusals",
+    "Calls that a stage did not take: queue_full, unavailable, or replica_died (sent again once)",
+    "stage",
+    "reason",
+)
+
+STAGE_INSTRUMENTS = (
+    STEP_SECONDS,
+    STEP_ITEMS,
+    STEP_PIXELS,
+    STEP_PADDING,
+    WAIT_SECONDS,
+    ITEMS,
+    GPU_MEMORY_BYTES,
+)
+INGRESS_INSTRUMENTS = (
+    DOCUMENT_SECONDS,
+    PAGE_STAGE_SECONDS,
+    PAGES,
+    REGIONS,
+    FAILURES,
+    PROBLEMS,
+    STAGE_REFUSALS,
+)
+INSTRUMENTS = (*STAGE_INSTRUMENTS, *INGRESS_INSTRUMENTS)

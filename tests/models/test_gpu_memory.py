@@ -1,0 +1,62 @@
+"""The share of a GPU's memory; what CUDA would do is recorded where there is none."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from deployments import gpu_memory
+from deployments.precision import select_device
+
+SHARES = list[tuple[float, torch.device]]
+
+
+@pytest.fixture
+def one_gpu(monkeypatch: pytest.MonkeyPatch) -> SHARES:
+    shares: SHARES = []
+    for name, answer in {
+        "is_available": True,
+        "is_initialized": True,
+        "device_count": 1,
+        "current_device": 0,
+        "memory_allocated": 100,
+        "memory_reserved": 200,
+        "get_device_properties": SimpleNamespace(total_memory=1000),
+    }.items():
+        monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
+    monkeypatch.setattr(
+        torch.cuda, "set_per_process_memory_fraction", lambda share, device: shares.append((share, device))
+    )
+    monkeypatch.setattr(gpu_memory, "_shares", {})
+    return shares
+
+
+def test_the_share_is_set_on_the_device_that_is_chosen(one_gpu: SHARES) -> None:
+    device = select_device("auto", 0.25)
+    assert one_gpu == [(0.25, device)] and device.type == "cuda"
+    assert gpu_memory.in_use_bytes() == {"allocated": 100, "reserved": 200, "limit": 250}
+
+
+def test_without_a_share_the_card_is_the_limit(one_gpu: SHARES) -> None:
+    select_device("cuda:0")
+    assert one_gpu == []
+    assert gpu_memory.in_use_bytes()["limit"] == 1000
+
+
+def test_a_cpu_has_no_share(one_gpu: SHARES) -> None:
+    select_device("cpu", 0.25)
+    assert one_gpu == []
+
+
+def test_nothing_is_in_use_without_cuda_or_without_torch() -> None:
+    program = (
+        "import sys; from deployments import gpu_memory as g; assert g.in_use_bytes() == {}, 1\n"
+        "assert 'torch' not in sys.modules; import torch\n"
+        "assert torch.cuda.is_available() or g.in_use_bytes() == {}, 2"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import re
+
+from deployments.batching import Step
+from deployments.errors import StageFailed
+from deployments.instruments import INSTRUMENTS, ITEMS, STEP_SECONDS, Kind
+from deployments.metrics import StageMetrics, result_of
+
+
+def test_names_are_unique_and_plain() -> None:
+    names = [instrument.name for instrument in INSTRUMENTS]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"scriptorium_[a-z_]+", name) for name in names)
+
+
+def test_only_histograms_have_buckets_and_theirs_rise() -> None:
+    for instrument in INSTRUMENTS:
+        assert bool(instrument.buckets) == (instrument.kind is Kind.HISTOGRAM), instrument.name
+        assert list(instrument.buckets) == sorted(set(instrument.buckets))
+
+
+def test_series_are_named_as_ray_exports_them() -> None:
+    assert ITEMS.series == "ray_scriptorium_stage_items_total"
+    assert STEP_SECONDS.series == "ray_scriptorium_stage_step_seconds"
+
+
+def test_a_result_is_ok_or_the_code_of_its_error() -> None:
+    assert [result_of(1), result_of(StageFailed())] == ["ok", "stage_failed"]
+
+
+def test_labels_and_tags_agree() -> None:
+    """Ray raises for a tag that the metric was not declared with."""
+    metrics = StageMetrics()
+    metrics.step(Step(items=2, pixels=9, padding=0.1, longest_wait_s=0.1, run_s=0.1))
+    metrics.answers([1, StageFailed()])
