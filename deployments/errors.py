@@ -4,6 +4,7 @@
     ├── InputError                 the client can mend it           4xx
     │   ├── MalformedRequest       400
     │   ├── NotAcceptable          406
+    │   ├── SlowBody               408
     │   ├── PayloadTooLarge        413
     │   ├── UnsupportedFormat      415
     │   ├── InvalidParameter       422
@@ -45,6 +46,10 @@ class MalformedRequest(InputError):
 
 class NotAcceptable(InputError):
     status, code, title = 406, "not_acceptable", "None of the accepted formats can be written"
+
+
+class SlowBody(InputError):
+    status, code, title = 408, "slow_body", "The request body arrives too slowly"
 
 
 class PayloadTooLarge(InputError):

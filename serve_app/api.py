@@ -13,7 +13,10 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 from deployments.errors import DeadlineExceeded
 from serve_app import contract, problems, streaming
 from serve_app.disconnect import unless_disconnected
-from serve_app.faults import RequestIds, install_handlers, problem_response, request_id
+from serve_app.faults import install_handlers, problem_response, request_id
+from serve_app.middleware.bodies import BodyBounds
+from serve_app.middleware.config import Access
+from serve_app.middleware.stack import install_middleware
 from serve_app.negotiation import negotiate
 from serve_app.pages import SourceFile
 from serve_app.reader import Reader
@@ -21,16 +24,14 @@ from serve_app.reading import DocumentLimits, DocumentReader, Files
 from serve_app.render.formats import FILE_SUFFIXES, Reading
 from serve_app.schemas import Health, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
 from serve_app.site import mount_site
-from serve_app.uploads import encoded_document, uploaded_files, whole_body
+from serve_app.uploads import encoded_document, uploaded_files
 
 Parameters = Annotated[OcrQuery, Query()]
 
 
-class ApiLimits(DocumentLimits, Protocol):
+class ApiLimits(BodyBounds, DocumentLimits, Protocol):
     """What a request may ask for; see ``serve_app.config.Limits``."""
 
-    @property
-    def max_body_bytes(self) -> int: ...
     @property
     def request_deadline_s(self) -> float: ...
     @property
@@ -42,6 +43,8 @@ class ApiConfig(Protocol):
 
     @property
     def limits(self) -> ApiLimits: ...
+    @property
+    def access(self) -> Access: ...
 
 
 def create_api(
@@ -71,7 +74,7 @@ def create_api(
         redoc_url=None,
         lifespan=lifespan,
     )
-    app.add_middleware(RequestIds, echo=echo_request_id)
+    install_middleware(app, config, echo_request_id=echo_request_id)
     install_handlers(app, on_problem)
     _add_reading_routes(app, service)
     _add_state_routes(app, reader)
@@ -124,7 +127,7 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
     @app.post("/api/", **contract.READ_ENCODED)
     async def read_encoded(request: Request, query: Parameters) -> Response:
         """Read the document in a base64 data URL; the answer is that of `/ocr`."""
-        body = await whole_body(request, service.limits.max_body_bytes)
+        body = await request.body()
         return await service.answer(request, query, lambda: [SourceFile(encoded_document(body))])
 
 
@@ -157,7 +160,7 @@ def _response(
     body: bytes, output: OutputFormat, media_type: str, timings_ms: Mapping[str, float]
 ) -> Response:
     timing = ", ".join(f"{stage};dur={spent:.1f}" for stage, spent in timings_ms.items())
-    headers = {"Server-Timing": timing, "Cache-Control": "no-store", "Vary": "Accept"}
+    headers = {"Server-Timing": timing, "Vary": "Accept"}
     if output is not OutputFormat.JSON:
         headers["Content-Disposition"] = f'inline; filename="reading.{FILE_SUFFIXES[output]}"'
     return Response(body, headers=headers, media_type=media_type)

@@ -5,14 +5,16 @@ python -m serve_app.client scans/ 'more/*.tif' --format json -o readings/
 
 Folders are searched for documents, patterns are expanded. One document goes to ``-o FILE`` or to
 standard output; several go to files of their own names in the folder ``-o DIR``. A service that is
-busy is asked again, when it says. Exit codes: 0 everything was read, 1 some documents were not, 2 the
-command makes no sense, 3 no service answers.
+busy is asked again, when it says. Where the service asks for an API key, it is taken from --key or
+from SCRIPTORIUM_KEY. Exit codes: 0 everything was read, 1 some documents were not, 2 the command makes
+no sense, 3 no service answers.
 """
 
 from __future__ import annotations
 
 import argparse
 import glob
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +29,7 @@ from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import Layout, OutputFormat
 
 URL = "http://127.0.0.1:8000"
+KEY_VARIABLE = "SCRIPTORIUM_KEY"
 DOCUMENTS = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
 FAILED, MISUSED, NO_SERVICE = 1, 2, 3
 _BUSY = frozenset({429, 502, 503, 504})
@@ -173,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("documents", nargs="+", help="files, folders or patterns")
     parser.add_argument("--url", default=URL, help=f"address of the service ({URL})")
+    parser.add_argument("--key", help=f"API key; {KEY_VARIABLE} keeps it out of process lists")
     parser.add_argument("--format", choices=[str(each) for each in OutputFormat], default="text")
     parser.add_argument("--layout", choices=[str(each) for each in Layout])
     parser.add_argument("--pages", help="pages of each document, such as 1-3,7")
@@ -200,7 +204,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return MISUSED
     options = Options(parameters, max(1, chosen.jobs), chosen.quiet or places == [None])
-    with httpx.Client(base_url=chosen.url, timeout=chosen.timeout) as http:
+    key = chosen.key or os.environ.get(KEY_VARIABLE)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    with httpx.Client(base_url=chosen.url, timeout=chosen.timeout, headers=headers) as http:
         return run(Client(http, max(1, chosen.tries)), documents, places, options)
 
 

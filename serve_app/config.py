@@ -17,6 +17,7 @@ from deployments.detection.config import DetectionArgs
 from deployments.recognition.config import EngineName as RecognitionEngine
 from deployments.recognition.config import RecognitionArgs
 from deployments.types import Kind
+from serve_app.middleware.config import Access
 
 
 class _Frozen(BaseModel):
@@ -57,6 +58,12 @@ class Limits(_Frozen):
 
     max_body_bytes: int = Field(
         32 * 2**20, ge=1, description="body of a request, bytes, counted while it arrives (413)"
+    )
+    max_body_s: float = Field(
+        300.0, gt=0, description="time that a body may take to arrive, seconds (408)"
+    )
+    max_body_idle_s: float = Field(
+        30.0, gt=0, description="pause between two pieces of a body, seconds (408)"
     )
     max_pixels: int = Field(
         60_000_000, ge=1, description="pixels of one page, read from its header (413)"
@@ -99,3 +106,4 @@ class AppConfig(_Frozen):
     recognition: RecognitionChoice = Field(default_factory=RecognitionChoice)
     pipeline: PipelineOptions = Field(default_factory=PipelineOptions)
     limits: Limits = Field(default_factory=Limits)
+    access: Access = Field(default_factory=Access)

@@ -28,7 +28,6 @@ REQUEST_ID_HEADER = "X-Request-ID"
 
 _PLAIN_ID = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
 _CLIENT_CLOSED_REQUEST = 499
-_SAFETY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
 def request_id(request: Request) -> str:
@@ -70,11 +69,8 @@ class RequestIds:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = MutableHeaders(scope=message)
                 if self._echo:
-                    headers[REQUEST_ID_HEADER] = identity
-                for name, value in _SAFETY_HEADERS.items():
-                    headers.setdefault(name, value)
+                    MutableHeaders(scope=message)[REQUEST_ID_HEADER] = identity
             await send(message)
 
         try:

@@ -12,6 +12,10 @@ from serve_app.schemas import Problem, ProblemKind
 MEDIA_TYPE = "application/problem+json"
 
 INTERNAL = ProblemKind(code="internal", title="Internal error", status=500, retry=False)
+UNAUTHORIZED = ProblemKind(code="unauthorized", title="An API key is needed", status=401, retry=False)
+RATE_LIMITED = ProblemKind(
+    code="rate_limited", title="The caller asks for more than its rate admits", status=429, retry=True
+)
 NOT_READY = ProblemKind(code="not_ready", title="The service is warming up", status=503, retry=True)
 
 _OF_HTTP = {
@@ -28,7 +32,7 @@ _OF_HTTP = {
 def catalogue() -> dict[str, ProblemKind]:
     """Every kind of problem the service answers with, by code."""
     answered = (kind_of(error) for error in _leaves(OcrError))
-    own = (INTERNAL, NOT_READY, *_OF_HTTP.values())
+    own = (INTERNAL, NOT_READY, RATE_LIMITED, UNAUTHORIZED, *_OF_HTTP.values())
     return {kind.code: kind for kind in sorted((*answered, *own), key=lambda kind: (kind.status, kind.code))}
 
 

@@ -42,7 +42,7 @@ from serve_app.schemas import (
 logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/x-ndjson"
-_HEADERS = {"Cache-Control": "no-store", "Vary": "Accept", "X-Accel-Buffering": "no"}
+_HEADERS = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
 class LinesResponse(StreamingResponse):

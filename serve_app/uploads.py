@@ -1,4 +1,4 @@
-"""Requests -> the files in them. A body over the limit is refused while it arrives."""
+"""Requests -> the files in them. Their bodies are bounded already (``serve_app.middleware.bodies``)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
-from starlette.types import Message, Receive
 
-from deployments.errors import MalformedRequest, PayloadTooLarge
+from deployments.errors import MalformedRequest
 from serve_app.pages import SourceFile
 from serve_app.schemas import EncodedDocument
 
@@ -24,15 +23,9 @@ _MAX_NAME = 255
 
 async def uploaded_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:
     """The files in multipart fields ``image`` and ``file``, or the whole body of any other type."""
-    bounded = _bounded(request, max_bytes)
     if request.headers.get("content-type", "").lower().startswith("multipart/"):
-        return await _multipart_files(bounded, max_bytes, max_files)
-    return [SourceFile(await bounded.body())]
-
-
-async def whole_body(request: Request, max_bytes: int) -> bytes:
-    """The body as it is."""
-    return await _bounded(request, max_bytes).body()
+        return await _multipart_files(request, max_bytes, max_files)
+    return [SourceFile(await request.body())]
 
 
 def encoded_document(body: bytes) -> bytes:
@@ -50,29 +43,6 @@ def encoded_document(body: bytes) -> bytes:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MalformedRequest("image: the content of the data URL is not valid base64.") from error
-
-
-def _bounded(request: Request, max_bytes: int) -> Request:
-    """The same request, which raises PayloadTooLarge as soon as its body is known to pass the limit."""
-    too_large = PayloadTooLarge(f"The request body may have {max_bytes} bytes at most.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > max_bytes:
-        raise too_large
-    return Request(request.scope, _counting(request.receive, max_bytes, too_large))
-
-
-def _counting(receive: Receive, max_bytes: int, too_large: PayloadTooLarge) -> Receive:
-    received = 0
-
-    async def counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > max_bytes:
-            raise too_large
-        return message
-
-    return counted
 
 
 async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:

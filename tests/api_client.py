@@ -13,6 +13,7 @@ import httpx
 import PIL.Image
 
 from serve_app.api import create_api
+from serve_app.middleware.config import Access
 from serve_app.schemas import Problem
 from tests.readers import InkReader
 
@@ -20,6 +21,8 @@ from tests.readers import InkReader
 @dataclass(frozen=True)
 class Bounds:
     max_body_bytes: int = 20_000
+    max_body_s: float = 30.0
+    max_body_idle_s: float = 10.0
     max_pixels: int = 40_000
     max_side_px: int = 1000
     min_side_px: int = 8
@@ -34,6 +37,7 @@ class Bounds:
 @dataclass(frozen=True)
 class Config:
     limits: Bounds = field(default_factory=Bounds)
+    access: Access = field(default_factory=Access)
 
 
 def two_rows() -> PIL.Image.Image:

@@ -147,3 +147,31 @@ def test_a_command_that_makes_no_sense_is_refused_before_anything_is_sent(
     assert "missing.pdf" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         client.main(["scan.pdf", "--format", "docx"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variable", "sent"),
+    [([], None, None), (["--key", "a"], None, "Bearer a"), ([], "b", "Bearer b"),
+     (["--key", "a"], "b", "Bearer a")],
+)
+def test_the_key_goes_along(
+    arguments: list[str],
+    variable: str | None,
+    sent: str | None,
+    scan: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    requests: list[httpx.Request] = []
+
+    def read(request: httpx.Request) -> httpx.Response:
+        requests.append(request)
+        return httpx.Response(200, content=b"read")
+
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **o: real(transport=httpx.MockTransport(read), **o))
+    monkeypatch.delenv(client.KEY_VARIABLE, raising=False)
+    if variable:
+        monkeypatch.setenv(client.KEY_VARIABLE, variable)
+    assert client.main([str(scan), "-o", str(tmp_path / "out.txt"), *arguments]) == 0
+    assert requests[0].headers.get("authorization") == sent

@@ -43,8 +43,8 @@ CONFINED = {
         "training/*/*.py",
         "benchmarks/*.py",
     ),
-    "fastapi": ("serve_app/*.py",),
-    "starlette": ("serve_app/*.py",),
+    "fastapi": ("serve_app/*.py", "serve_app/middleware/*.py"),
+    "starlette": ("serve_app/*.py", "serve_app/middleware/*.py"),
     "ultralytics": ("deployments/detection/yolo*.py", "training/detection*.py"),
 }
 CONFINED |= {name: CONFINED["torch"] for name in ("torchvision", "transformers", "open_clip", "timm")}

@@ -1,0 +1,101 @@
+"""Request bodies: how large they may be and how slowly they may come, checked while they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from deployments.errors import InputError, PayloadTooLarge, SlowBody
+from serve_app import problems
+from serve_app.faults import problem_response
+
+
+class BodyBounds(Protocol):
+    """What a body may measure; see ``serve_app.config.Limits``."""
+
+    @property
+    def max_body_bytes(self) -> int: ...
+    @property
+    def max_body_s(self) -> float: ...
+    @property
+    def max_body_idle_s(self) -> float: ...
+
+
+class BodyLimits:
+    """ASGI middleware: whoever reads the body gets PayloadTooLarge or SlowBody where it breaks a bound.
+
+    A body that declares too many bytes is refused unread. The connection of a body that was not
+    read to its end is closed with the answer: what still comes on it is no new request.
+    """
+
+    def __init__(self, app: ASGIApp, bounds: BodyBounds) -> None:
+        self._app = app
+        self._bounds = bounds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = _Body(receive, self._bounds)
+
+        async def send_closing(message: Message) -> None:
+            if message["type"] == "http.response.start" and body.broken:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        declared = Headers(scope=scope).get("Content-Length", "")
+        if declared.isdecimal() and int(declared) > self._bounds.max_body_bytes:
+            error = body.too_large()
+            kind = problems.kind_of(type(error))
+            problem = problems.problem(kind, error.public, scope["state"]["request_id"])
+            await problem_response(problem)(scope, receive, send_closing)
+            return
+        await self._app(scope, body.receive, send_closing)
+
+
+class _Body:
+    """One body on its way in; ``broken`` once it was given up."""
+
+    def __init__(self, receive: Receive, bounds: BodyBounds) -> None:
+        self.broken = False
+        self._receive = receive
+        self._bounds = bounds
+        self._left_bytes = bounds.max_body_bytes
+        self._ends_s: float | None = None
+        self._complete = False
+
+    async def receive(self) -> Message:
+        if self._complete:
+            return await self._receive()
+        message = await self._in_time()
+        self._left_bytes -= len(message.get("body", b""))
+        if self._left_bytes < 0:
+            raise self.too_large()
+        self._complete = not message.get("more_body", False)
+        return message
+
+    async def _in_time(self) -> Message:
+        now_s = time.monotonic()
+        if self._ends_s is None:
+            self._ends_s = now_s + self._bounds.max_body_s
+        idle_s = self._bounds.max_body_idle_s
+        try:
+            async with asyncio.timeout(min(idle_s, self._ends_s - now_s)):
+                return await self._receive()
+        except TimeoutError:
+            total_s = self._bounds.max_body_s
+            raise self._given_up(
+                SlowBody(f"The body must arrive within {total_s:g} s, with no pause over {idle_s:g} s.")
+            ) from None
+
+    def too_large(self) -> InputError:
+        most = self._bounds.max_body_bytes
+        return self._given_up(PayloadTooLarge(f"The request body may have {most} bytes at most."))
+
+    def _given_up(self, error: InputError) -> InputError:
+        self.broken = True
+        return error

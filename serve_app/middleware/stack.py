@@ -1,0 +1,76 @@
+"""All of the middleware, in order."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Protocol
+
+from fastapi import FastAPI
+from starlette.middleware.cors import CORSMiddleware
+
+from serve_app.faults import REQUEST_ID_HEADER, RequestIds
+from serve_app.keys import KeyRing
+from serve_app.middleware.authentication import KEY_HEADER, Authentication
+from serve_app.middleware.bodies import BodyBounds, BodyLimits
+from serve_app.middleware.buckets import Buckets
+from serve_app.middleware.config import Access, Cors
+from serve_app.middleware.rate_limits import RateLimiting
+from serve_app.middleware.security_headers import SecurityHeaders
+
+SENT_HEADERS = ("Authorization", KEY_HEADER, "Prefer", REQUEST_ID_HEADER)
+SHOWN_HEADERS = (
+    REQUEST_ID_HEADER,
+    "Content-Disposition",
+    "Location",
+    "Preference-Applied",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "Server-Timing",
+    "WWW-Authenticate",
+)
+
+
+class AccessConfig(Protocol):
+    """The part of the configuration that the middleware uses."""
+
+    @property
+    def access(self) -> Access: ...
+    @property
+    def limits(self) -> BodyBounds: ...
+
+
+def install_middleware(app: FastAPI, config: AccessConfig, *, echo_request_id: bool) -> None:
+    """Add everything that ``config`` asks for; what is added last sees a request first.
+
+    Raises:
+        KeysError: the configured keys cannot be read; the service must not start without them.
+    """
+    access = config.access
+    app.add_middleware(BodyLimits, bounds=config.limits)
+    if access.rate_limits.requests_per_minute is not None or access.rate_limits.by_key:
+        app.add_middleware(RateLimiting, limits=access.rate_limits, buckets=Buckets(time.monotonic))
+    if keys_wanted(access):
+        app.add_middleware(Authentication, keys=KeyRing(access.keys, os.environ))
+    app.add_middleware(RequestIds, echo=echo_request_id)
+    if access.cors.origins:
+        _add_cors(app, access.cors)
+    app.add_middleware(SecurityHeaders)
+
+
+def keys_wanted(access: Access) -> bool:
+    """Whether requests need an API key."""
+    return bool(access.keys.file or access.keys.environment)
+
+
+def _add_cors(app: FastAPI, cors: Cors) -> None:
+    # Keys come in headers and never as cookies, so no credentials are allowed.
+    app.add_middleware(
+        CORSMiddleware,
+        allow_origins=cors.origins,
+        allow_methods=("GET", "POST", "DELETE"),
+        allow_headers=SENT_HEADERS,
+        expose_headers=SHOWN_HEADERS,
+        max_age=cors.max_age_s,
+    )

@@ -1,0 +1,100 @@
+"""Bodies that come too slowly or not to their end; their size is tested with the uploads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from serve_app.api import create_api
+from tests.api_client import PNG, Bounds, Config
+from tests.readers import InkReader
+
+
+def scope_of(path: str, content_type: str) -> dict[str, Any]:
+    return {
+        "type": "http", "method": "POST", "path": path, "raw_path": path.encode(), "query_string": b"",
+        "headers": [(b"content-type", content_type.encode())], "scheme": "http", "http_version": "1.1",
+        "server": ("service", 80), "client": ("client", 1), "root_path": "",
+    }  # fmt: skip
+
+
+class Upload:
+    """The client's side of one request: pieces of a body, and then silence."""
+
+    def __init__(self, *pieces: bytes, complete: bool = False, endless: bool = False) -> None:
+        self._messages: list[dict[str, Any]] = [
+            {"type": "http.request", "body": piece, "more_body": True} for piece in pieces
+        ]
+        if complete:
+            self._messages[-1]["more_body"] = False
+        self._endless = endless
+        self.sent: list[dict[str, Any]] = []
+        self.taken = 0
+
+    async def receive(self) -> dict[str, Any]:
+        self.taken += 1
+        if self._endless:
+            await asyncio.sleep(0)
+            return {"type": "http.request", "body": b"", "more_body": True}
+        if self._messages:
+            return self._messages.pop(0)
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(self, message: Any) -> None:
+        self.sent.append(message)
+
+    async def post(self, path: str, content_type: str = "image/png", **limits: Any) -> None:
+        app = create_api(InkReader(), Config(Bounds(**limits)))
+        await asyncio.wait_for(app(scope_of(path, content_type), self.receive, self.send), 10)
+
+    def answer(self) -> tuple[int, str, dict[bytes, bytes]]:
+        start, body = self.sent
+        return start["status"], json.loads(body["body"])["type"], dict(start["headers"])
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type"),
+    [("/ocr", "image/png"), ("/ocr", "multipart/form-data; boundary=x"), ("/api/", "application/json")],
+)
+async def test_a_body_that_pauses_too_long_is_given_up(path: str, content_type: str) -> None:
+    upload = Upload(b"--x\r\n")
+    await upload.post(path, content_type, max_body_idle_s=0.01)
+    status, kind, headers = upload.answer()
+    assert (status, kind) == (408, "/problems/slow_body")
+    assert headers[b"connection"] == b"close"
+
+
+async def test_a_body_that_never_ends_is_given_up_however_busily_it_comes() -> None:
+    upload = Upload(endless=True)
+    await upload.post("/ocr", max_body_s=0.02, max_body_idle_s=10.0)
+    assert upload.answer()[:2] == (408, "/problems/slow_body")
+    assert upload.taken > 1
+
+
+async def test_the_time_of_the_reading_is_not_the_body_s() -> None:
+    """Once the body is there its limits are over, though the request goes on listening for a farewell."""
+    gate = asyncio.Event()
+    reader = InkReader(gate=gate)
+    upload = Upload(PNG, complete=True)
+    app = create_api(reader, Config(Bounds(max_body_s=0.01, max_body_idle_s=0.01)))
+    asyncio.get_running_loop().call_later(0.03, gate.set)
+    await asyncio.wait_for(app(scope_of("/ocr", "image/png"), upload.receive, upload.send), 5)
+    assert upload.sent[0]["status"] == 200
+
+
+async def test_a_body_over_the_limit_ends_its_connection() -> None:
+    upload = Upload(b"x" * 30_000)
+    await upload.post("/ocr")
+    status, kind, headers = upload.answer()
+    assert (status, kind, headers[b"connection"]) == (413, "/problems/payload_too_large", b"close")
+
+
+async def test_a_body_that_was_read_leaves_the_connection_open() -> None:
+    upload = Upload(b"text", complete=True)
+    await upload.post("/ocr")
+    status, _, headers = upload.answer()
+    assert status == 415 and b"connection" not in headers
