@@ -16,7 +16,7 @@ from serve_app.disconnect import unless_disconnected
 from serve_app.faults import install_handlers, problem_response, request_id
 from serve_app.middleware.bodies import BodyBounds
 from serve_app.middleware.config import Access
-from serve_app.middleware.stack import install_middleware
+from serve_app.middleware.stack import install_middleware, keys_wanted
 from serve_app.negotiation import negotiate
 from serve_app.pages import SourceFile
 from serve_app.reader import Reader
@@ -79,7 +79,7 @@ def create_api(
     _add_reading_routes(app, service)
     _add_state_routes(app, reader)
     mount_site(app)
-    contract.install(app)
+    contract.install(app, keys_wanted=keys_wanted(config.access))
     return app
 
 

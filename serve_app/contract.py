@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from deployments import errors
 from serve_app import problems
+from serve_app.contract_access import describe_access
 from serve_app.contract_parts import (
     EXAMPLE_ID,
     REQUEST_ID_HEADER,
@@ -162,7 +163,7 @@ PROBLEM_KIND: dict[str, Any] = {
 }
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
     """Have ``app.openapi()`` list the schemas that only bodies and problems refer to.
 
     FastAPI documents a 422 for every path parameter; a code is any text, and unknown ones are 404.
@@ -182,6 +183,7 @@ def install(app: FastAPI) -> None:
             del document["paths"]["/problems/{code}"]["get"]["responses"]["422"]
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
+            describe_access(document, keys_wanted=keys_wanted)
             app.openapi_schema = document
         return app.openapi_schema
 

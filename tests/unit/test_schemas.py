@@ -12,9 +12,14 @@ from pydantic import BaseModel, ValidationError
 from deployments.errors import StageFailed
 from deployments.types import Kind
 from serve_app import contract, openapi, problems, schemas
+from serve_app.api import create_api
+from serve_app.keys import entry, new_key
+from serve_app.middleware.config import Access, KeySource
 from serve_app.render import json as json_format
 from serve_app.render import text as text_format
 from serve_app.results import DocumentResult, PageResult, Region
+from tests.api_client import Config
+from tests.readers import InkReader
 
 ROOT = Path(__file__).parents[2]
 MODELS = [
@@ -106,7 +111,9 @@ def test_every_operation_is_documented() -> None:
 @pytest.mark.parametrize("name", ["post /ocr", "post /api/"])
 def test_every_problem_of_a_reading_has_an_example(name: str) -> None:
     responses = operations()[name]["responses"]
-    assert list(responses) == ["200", "400", "406", "413", "415", "422", "500", "503", "504"]
+    assert list(responses) == [
+        "200", "400", "401", "406", "408", "413", "415", "422", "429", "500", "503", "504"
+    ]  # fmt: skip
     shown = set()
     for status, response in responses.items():
         for code, example in response["content"].get(problems.MEDIA_TYPE, {}).get("examples", {}).items():
@@ -125,3 +132,24 @@ def test_every_reference_in_the_contract_leads_somewhere() -> None:
     known = json.loads(text)["components"]["schemas"]
     assert {name for name in re.findall(r'"#/components/schemas/(\w+)"', text)} <= set(known)
     assert "HTTPValidationError" not in known and '"#/$defs/' not in text
+
+
+def test_operations_that_take_work_name_keys_and_rates() -> None:
+    contract_ = json.loads(openapi.contract_json())
+    assert set(contract_["components"]["securitySchemes"]) == {"bearer", "header"}
+    for name, route in operations().items():
+        headers = route["responses"]["200"]["headers"]
+        closed = name in ("post /ocr", "post /api/")
+        assert ("security" in route) == closed and ("RateLimit" in headers) == closed, name
+        assert ("401" in route["responses"]) == closed
+    refused = operations()["post /ocr"]["responses"]
+    assert "WWW-Authenticate" in refused["401"]["headers"] and "Retry-After" in refused["429"]["headers"]
+
+
+def test_keys_are_optional_in_the_contract_only_where_they_are() -> None:
+    assert {} in operations()["post /ocr"]["security"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OCR_KEYS", entry("alice", new_key()))
+        access = Access(keys=KeySource(environment="OCR_KEYS"))
+        strict = create_api(InkReader(), Config(access=access)).openapi()
+    assert strict["paths"]["/ocr"]["post"]["security"] == [{"bearer": []}, {"header": []}]
