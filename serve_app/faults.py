@@ -91,16 +91,17 @@ def install_handlers(app: FastAPI, on_problem: Callable[[str], None]) -> None:
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
 
-def _answer(
+def answer_problem(
     request: Request, kind: ProblemKind, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
+    """One occurrence of a kind of problem as the answer to a request; ``on_problem`` is told its code."""
     request.app.state.on_problem(kind.code)
     return problem_response(problems.problem(kind, detail, request_id(request)), headers)
 
 
 def _unexpected(request: Request) -> Response:
     detail = "The service failed unexpectedly; the reason is in its log under this request id."
-    return _answer(request, problems.INTERNAL, detail)
+    return answer_problem(request, problems.INTERNAL, detail)
 
 
 def _on_ocr_error(request: Request, error: Exception) -> Response:
@@ -108,13 +109,13 @@ def _on_ocr_error(request: Request, error: Exception) -> Response:
     identity = request_id(request)
     if error.status >= 500:
         logger.warning("request %s: %s: %s", identity, error.code, error.public, exc_info=error.__cause__)
-    return _answer(request, problems.kind_of(type(error)), error.public, problems.retry_headers(error))
+    return answer_problem(request, problems.kind_of(type(error)), error.public, problems.retry_headers(error))
 
 
 def _on_invalid_parameter(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     details = [_parameter_detail(item["loc"], item["msg"], item["type"]) for item in error.errors()]
-    return _answer(request, problems.kind_of(InvalidParameter), " ".join(details))
+    return answer_problem(request, problems.kind_of(InvalidParameter), " ".join(details))
 
 
 def _parameter_detail(loc: tuple[str | int, ...], message: str, kind: str) -> str:
@@ -129,7 +130,7 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = problems.kind_of_status(error.status_code)
     detail = f"{request.method} {request.url.path}: {kind.title}."
-    return _answer(request, kind, detail, error.headers)
+    return answer_problem(request, kind, detail, error.headers)
 
 
 def _on_disconnect(request: Request, error: Exception) -> Response:

@@ -6,10 +6,11 @@ import logging
 from typing import Protocol
 
 from starlette.datastructures import Headers
+from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serve_app import problems
-from serve_app.faults import problem_response
+from serve_app.faults import answer_problem
 from serve_app.middleware.paths import route_path
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,10 @@ class Authentication:
         detail = "The API key is not known." if presented else _HOW
         # The forms of RFC 6750, section 3.
         challenge = f'{_REALM}, error="invalid_token"' if presented else _REALM
-        problem = problems.problem(problems.UNAUTHORIZED, detail, identity)
-        await problem_response(problem, {"WWW-Authenticate": challenge})(scope, receive, send)
+        answer = answer_problem(
+            Request(scope), problems.UNAUTHORIZED, detail, {"WWW-Authenticate": challenge}
+        )
+        await answer(scope, receive, send)
 
 
 def is_open(path: str) -> bool:

@@ -7,11 +7,12 @@ import time
 from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.errors import InputError, PayloadTooLarge, SlowBody
 from serve_app import problems
-from serve_app.faults import problem_response
+from serve_app.faults import answer_problem
 
 
 class BodyBounds(Protocol):
@@ -50,9 +51,8 @@ class BodyLimits:
         declared = Headers(scope=scope).get("Content-Length", "")
         if declared.isdecimal() and int(declared) > self._bounds.max_body_bytes:
             error = body.too_large()
-            kind = problems.kind_of(type(error))
-            problem = problems.problem(kind, error.public, scope["state"]["request_id"])
-            await problem_response(problem)(scope, receive, send_closing)
+            answer = answer_problem(Request(scope), problems.kind_of(type(error)), error.public)
+            await answer(scope, receive, send_closing)
             return
         await self._app(scope, body.receive, send_closing)
 

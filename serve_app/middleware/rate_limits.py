@@ -7,10 +7,11 @@ import math
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve_app import problems
-from serve_app.faults import problem_response
+from serve_app.faults import answer_problem
 from serve_app.middleware.buckets import Buckets, Verdict
 from serve_app.middleware.config import Rate, RateLimits
 
@@ -57,8 +58,9 @@ class RateLimiting:
             f"{rate.requests_per_minute:g} requests a minute are admitted, {rate.burst} of them at once; "
             f"there is room for another in {wait_s} s."
         )
-        problem = problems.problem(problems.RATE_LIMITED, detail, scope["state"]["request_id"])
-        await problem_response(problem, {"Retry-After": str(wait_s)})(scope, receive, send_marked)
+        later = {"Retry-After": str(wait_s)}
+        answer = answer_problem(Request(scope), problems.RATE_LIMITED, detail, later)
+        await answer(scope, receive, send_marked)
 
     def _rate(self, key_name: str | None) -> Rate | None:
         if key_name is not None and key_name in self._limits.by_key:

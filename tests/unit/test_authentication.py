@@ -126,3 +126,12 @@ def test_a_service_whose_keys_cannot_be_read_does_not_start(tmp_path: Path) -> N
     access = Access(keys=KeySource(file=str(tmp_path / "none")))
     with pytest.raises(ValueError, match="No such file"):
         create_api(InkReader(), Config(access=access))
+
+
+async def test_refusals_are_counted_by_code(access: Access) -> None:
+    codes: list[str] = []
+    app = create_api(InkReader(), Config(access=access), on_problem=codes.append)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        await client.post("/ocr", content=PNG)
+        await client.post("/ocr", content=b"x" * 30_000, headers={"X-API-Key": KEY})
+    assert codes == ["unauthorized", "payload_too_large"]

@@ -83,10 +83,14 @@ def test_full_buckets_are_forgotten() -> None:
 
 def limited(limits: RateLimits, clock: Clock, **layers: Any) -> httpx.AsyncClient:
     """The API without limits of its own, and around it the middleware on a clock of ours."""
-    app: Any = RateLimiting(create_api(InkReader(), Config()), limits, Buckets(clock))
-    if "keys" in layers:
-        app = Authentication(app, layers["keys"])
-    transport = httpx.ASGITransport(RequestIds(app), client=layers.get("client", ("192.0.2.1", 1)))
+    api = create_api(InkReader(), Config())
+    app: Any = RateLimiting(api, limits, Buckets(clock))
+    app = RequestIds(Authentication(app, layers["keys"]) if "keys" in layers else app)
+
+    async def outermost(scope: Any, receive: Any, send: Any) -> None:
+        await app({**scope, "app": api}, receive, send)
+
+    transport = httpx.ASGITransport(outermost, client=("192.0.2.1", 1))
     return httpx.AsyncClient(transport=transport, base_url="http://service")
 
 
