@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from typing import Generic, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from deployments.errors import OcrError, Outcome, StageFailed, StageUnavailable
+from deployments.errors import DeadlineExceeded, OcrError, Outcome, StageFailed, StageUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ class _Ticket(Generic[ItemT, RawT]):
     item: ItemT
     future: asyncio.Future[Outcome[RawT]]
     arrived_s: float
+    deadline_s: float
 
 
 class Batcher(Generic[ItemT, RawT]):
@@ -104,8 +106,12 @@ class Batcher(Generic[ItemT, RawT]):
         self._closed = False
         self._task: asyncio.Task[None] | None = None
 
-    async def submit(self, items: Sequence[ItemT]) -> list[Outcome[RawT]]:
+    async def submit(
+        self, items: Sequence[ItemT], deadline_s: float = math.inf
+    ) -> list[Outcome[RawT]]:
         """Queue items and wait for all; cancelling the caller withdraws those not yet running.
+
+        Items that no step has taken by ``deadline_s``, of ``time.monotonic``, get DeadlineExceeded.
 
         Raises:
             StageUnavailable: the batcher is closed.
@@ -118,7 +124,7 @@ class Batcher(Generic[ItemT, RawT]):
             self._task = asyncio.create_task(self._work(), name="batcher")
         now_s = time.monotonic()
         loop = asyncio.get_running_loop()
-        tickets = [_Ticket[ItemT, RawT](item, loop.create_future(), now_s) for item in items]
+        tickets = [_Ticket[ItemT, RawT](item, loop.create_future(), now_s, deadline_s) for item in items]
         self._queue += tickets
         self._arrival.set()
         return list(await asyncio.gather(*(ticket.future for ticket in tickets)))
@@ -178,6 +184,7 @@ class Batcher(Generic[ItemT, RawT]):
         return 2 * len(self._queue) < self.limits.max_items
 
     def _take(self) -> list[_Ticket[ItemT, RawT]]:
+        self._drop_late()
         self._queue = [ticket for ticket in self._queue if not ticket.future.done()]
         chosen = select([ticket.item for ticket in self._queue], self.limits)
         tickets = [self._queue[i] for i in chosen]
@@ -186,6 +193,12 @@ class Batcher(Generic[ItemT, RawT]):
         if not self._queue:
             self._arrival.clear()
         return tickets
+
+    def _drop_late(self) -> None:
+        now_s = time.monotonic()
+        for ticket in self._queue:
+            if ticket.deadline_s <= now_s and not ticket.future.done():
+                ticket.future.set_result(DeadlineExceeded("The item waited past the request's deadline"))
 
     async def _step(self, tickets: list[_Ticket[ItemT, RawT]]) -> None:
         self._step_started_s = started_s = time.monotonic()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -101,16 +103,22 @@ class Stage(Generic[ItemT, ResultT]):
         engine.configure(self._tuning)
         self._model_thread.submit(engine.warm_up).result()
 
-    async def __call__(self, items: Sequence[ItemT]) -> list[Outcome[ResultT]]:
+    async def __call__(
+        self, items: Sequence[ItemT], budget_s: float | None = None
+    ) -> list[Outcome[ResultT]]:
         """Process items; each gets its own value or error, in order.
+
+        Once ``budget_s`` seconds have passed here nobody waits any more: items that are not in the
+        model by then get DeadlineExceeded.
 
         Raises:
             StageUnavailable: the stage is shutting down.
         """
+        deadline_s = math.inf if budget_s is None else time.monotonic() + budget_s
         with self._batcher.announce(), span("prepare", items=len(items)):
             prepared = await self._in_pool(self._engine.prepare, items)
         with span("model"):
-            raw = await _apply(self._batcher.submit, prepared)
+            raw = await _apply(lambda values: self._batcher.submit(values, deadline_s), prepared)
         with span("finish"):
             answers = await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
         self._observer.answers(answers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from fastapi import FastAPI, HTTPException, Query, Request, Response
 
 from deployments.errors import DeadlineExceeded
 from serve_app import contract, problems, streaming
+from serve_app.deadline import deadline
 from serve_app.disconnect import unless_disconnected
 from serve_app.faults import install_handlers, problem_response, request_id
 from serve_app.middleware.bodies import BodyBounds
@@ -19,6 +19,7 @@ from serve_app.middleware.config import Access
 from serve_app.middleware.stack import install_middleware, keys_wanted
 from serve_app.negotiation import negotiate
 from serve_app.pages import SourceFile
+from serve_app.preferences import preferred_wait_s
 from serve_app.reader import Reader
 from serve_app.reading import DocumentLimits, DocumentReader, Files
 from serve_app.render.formats import FILE_SUFFIXES, Reading
@@ -91,14 +92,36 @@ class _Service:
         self.limits = limits
 
     async def answer(self, request: Request, query: OcrQuery, files: Files) -> Response:
-        """Read a document, and write the answer; the work ends when the client goes away."""
-        started_s = time.perf_counter()
+        """Read a document, and write the answer; the work ends when the client goes away.
+
+        Raises:
+            DeadlineExceeded: it took longer than the limits or the client's ``Prefer: wait`` allow.
+        """
         output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
-        limit_s = self.limits.request_deadline_s
+        wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+        most_s = self.limits.request_deadline_s
+        limit_s = most_s if wait_s is None else min(wait_s, most_s)
         if output is OutputFormat.NDJSON:
-            return await streaming.stream(self._documents, request, query, files, limit_s)
+            response: Response = await streaming.stream(self._documents, request, query, files, limit_s)
+        else:
+            response = await self._whole(request, query, files, (output, media_type), limit_s)
+        if wait_s is not None:
+            response.headers["Preference-Applied"] = f"wait={wait_s}"
+        return response
+
+    async def _whole(
+        self,
+        request: Request,
+        query: OcrQuery,
+        files: Files,
+        written_as: tuple[OutputFormat, str],
+        limit_s: float,
+    ) -> Response:
+        """The answer once all of it is there, written as a format under a media type."""
+        started_s = time.perf_counter()
+        output, media_type = written_as
         try:
-            async with asyncio.timeout(limit_s):
+            async with deadline(limit_s):
                 work = self._documents.read(files, query, output)
                 document, images = await unless_disconnected(request.receive, work)
                 timings_ms = {**document.timings_ms, "total": _since_ms(started_s)}

@@ -11,7 +11,9 @@ from deployments import errors
 from serve_app import problems
 from serve_app.contract_access import describe_access
 from serve_app.contract_parts import (
+    APPLIED_HEADER,
     EXAMPLE_ID,
+    PREFER_PARAMETER,
     REQUEST_ID_HEADER,
     TIMING_HEADER,
     UPLOAD,
@@ -120,12 +122,15 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
             200: {
                 "model": Answer,
                 "description": "The document as it was read",
-                "headers": REQUEST_ID_HEADER | TIMING_HEADER,
+                "headers": REQUEST_ID_HEADER | TIMING_HEADER | APPLIED_HEADER,
                 "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
             },
             **problem_responses(*FAILED_READING),
         },
-        "openapi_extra": {"requestBody": {"required": True, "content": body}},
+        "openapi_extra": {
+            "parameters": [PREFER_PARAMETER],
+            "requestBody": {"required": True, "content": body},
+        },
     }
 
 

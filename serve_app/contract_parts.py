@@ -24,6 +24,23 @@ RETRY_HEADER = {
     "Retry-After": {"description": "seconds to wait", "schema": {"type": "integer"}, "example": 1}
 }
 
+PREFER_PARAMETER = {
+    "name": "Prefer",
+    "in": "header",
+    "required": False,
+    "description": "`wait=N`: the client waits N seconds at most, where the service would take longer "
+    "(RFC 7240); counted from the complete body, for JSON lines anew for each page",
+    "schema": {"type": "string"},
+    "example": "wait=20",
+}
+APPLIED_HEADER = {
+    "Preference-Applied": {
+        "description": "the wait that was heeded, where one was preferred",
+        "schema": {"type": "string"},
+        "example": "wait=20",
+    }
+}
+
 
 def problem_responses(*kinds: ProblemKind, model: type[Problem] = Problem, **extra: Any) -> dict[int, Any]:
     """One response a status, with an example for each kind of problem that has it."""

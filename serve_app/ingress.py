@@ -19,6 +19,7 @@ from deployments.errors import OcrError, Overloaded, StageFailed, StageUnavailab
 from deployments.tracing import log_through_serve
 from serve_app.api import create_api
 from serve_app.config import AppConfig
+from serve_app.deadline import remaining_s
 from serve_app.pages import SourcePage
 from serve_app.pipeline import OcrPipeline, Recogniser
 from serve_app.reader import ReadOptions
@@ -37,7 +38,8 @@ class StageClient:
 
     A stage call is idempotent, so one whose replica dies is sent again, once. Serve does not
     cancel a by-reference call with its awaiter (measured), so a cancelled call is withdrawn here.
-    ``refused`` is told the stage and the reason of every call that was not taken.
+    What is left of the request's deadline goes along. ``refused`` is told the stage and the reason
+    of every call that was not taken.
     """
 
     def __init__(
@@ -77,7 +79,7 @@ class StageClient:
         return True
 
     async def _call(self, items: Sequence[Any]) -> list[Any]:
-        answer: list[Any] = await self._await(self._handle.remote(items))
+        answer: list[Any] = await self._await(self._handle.remote(items, remaining_s()))
         return answer
 
     async def _await(self, response: Any) -> Any:

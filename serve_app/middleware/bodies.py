@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -13,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from deployments.errors import InputError, PayloadTooLarge, SlowBody
 from serve_app import problems
 from serve_app.faults import answer_problem
+from serve_app.middleware.paths import route_path
 
 
 class BodyBounds(Protocol):
@@ -31,17 +34,23 @@ class BodyLimits:
 
     A body that declares too many bytes is refused unread. The connection of a body that was not
     read to its end is closed with the answer: what still comes on it is no new request.
+
+    ``max_bytes_at`` has the paths at which bodies may have another size.
     """
 
-    def __init__(self, app: ASGIApp, bounds: BodyBounds) -> None:
+    def __init__(
+        self, app: ASGIApp, bounds: BodyBounds, max_bytes_at: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._app = app
         self._bounds = bounds
+        self._max_bytes_at = max_bytes_at
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._bounds)
+        max_bytes = self._max_bytes_at.get(route_path(scope), self._bounds.max_body_bytes)
+        body = _Body(receive, self._bounds, max_bytes)
 
         async def send_closing(message: Message) -> None:
             if message["type"] == "http.response.start" and body.broken:
@@ -49,7 +58,7 @@ class BodyLimits:
             await send(message)
 
         declared = Headers(scope=scope).get("Content-Length", "")
-        if declared.isdecimal() and int(declared) > self._bounds.max_body_bytes:
+        if declared.isdecimal() and int(declared) > max_bytes:
             error = body.too_large()
             answer = answer_problem(Request(scope), problems.kind_of(type(error)), error.public)
             await answer(scope, receive, send_closing)
@@ -60,11 +69,11 @@ class BodyLimits:
 class _Body:
     """One body on its way in; ``broken`` once it was given up."""
 
-    def __init__(self, receive: Receive, bounds: BodyBounds) -> None:
+    def __init__(self, receive: Receive, bounds: BodyBounds, max_bytes: int) -> None:
         self.broken = False
         self._receive = receive
         self._bounds = bounds
-        self._left_bytes = bounds.max_body_bytes
+        self._max_bytes = self._left_bytes = max_bytes
         self._ends_s: float | None = None
         self._complete = False
 
@@ -93,8 +102,9 @@ class _Body:
             ) from None
 
     def too_large(self) -> InputError:
-        most = self._bounds.max_body_bytes
-        return self._given_up(PayloadTooLarge(f"The request body may have {most} bytes at most."))
+        return self._given_up(
+            PayloadTooLarge(f"The request body may have {self._max_bytes} bytes at most.")
+        )
 
     def _given_up(self, error: InputError) -> InputError:
         self.broken = True

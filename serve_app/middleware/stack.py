@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from fastapi import FastAPI
@@ -41,14 +43,22 @@ class AccessConfig(Protocol):
     def limits(self) -> BodyBounds: ...
 
 
-def install_middleware(app: FastAPI, config: AccessConfig, *, echo_request_id: bool) -> None:
+def install_middleware(
+    app: FastAPI,
+    config: AccessConfig,
+    *,
+    echo_request_id: bool,
+    max_bytes_at: Mapping[str, int] = MappingProxyType({}),
+) -> None:
     """Add everything that ``config`` asks for; what is added last sees a request first.
+
+    ``max_bytes_at`` has the paths at which bodies may have another size than ``config`` says.
 
     Raises:
         KeysError: the configured keys cannot be read; the service must not start without them.
     """
     access = config.access
-    app.add_middleware(BodyLimits, bounds=config.limits)
+    app.add_middleware(BodyLimits, bounds=config.limits, max_bytes_at=max_bytes_at)
     if access.rate_limits.requests_per_minute is not None or access.rate_limits.by_key:
         app.add_middleware(RateLimiting, limits=access.rate_limits, buckets=Buckets(time.monotonic))
     if keys_wanted(access):

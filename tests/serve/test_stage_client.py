@@ -11,6 +11,7 @@ from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments.errors import Overloaded, StageFailed, StageUnavailable, UnreadableDocument
+from serve_app.deadline import deadline
 from serve_app.ingress import StageClient
 
 
@@ -66,7 +67,7 @@ def task_error(cause: Exception) -> RayTaskError:
 
 async def test_answer_passes() -> None:
     stage, handle = client([1, 2])
-    assert await stage(["a", "b"]) == [1, 2] and handle.calls == [(["a", "b"],)]
+    assert await stage(["a", "b"]) == [1, 2] and handle.calls == [(["a", "b"], None)]
 
 
 async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
@@ -103,6 +104,14 @@ async def test_cancelled_call_is_withdrawn_from_the_replica() -> None:
         async with asyncio.timeout(0.01):
             await stage(["a"])
     assert handle.responses[0].cancelled
+
+
+async def test_what_is_left_of_the_deadline_goes_along() -> None:
+    stage, handle = client(["ok"])
+    async with deadline(60):
+        assert await stage(["a"]) == ["ok"]
+    ((_, budget_s),) = handle.calls
+    assert 0 < budget_s <= 60
 
 
 async def test_ready_asks_once_and_trusts_a_recent_answer() -> None:

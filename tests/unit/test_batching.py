@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deployments.batching import Batcher, BatchLimits, Step, padding, run_isolated, select
-from deployments.errors import OcrError, StageFailed, StageUnavailable
+from deployments.errors import DeadlineExceeded, OcrError, StageFailed, StageUnavailable
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,22 @@ async def test_cancelled_items_never_reach_the_model() -> None:
     model.gate.release()
     assert await first == ["A"] and await stays == ["STAYS"]
     assert model.steps == [["a"], ["stays"]]
+
+
+async def test_items_past_their_deadline_never_reach_the_model() -> None:
+    model = Model(gated=True)
+    assert model.gate
+    batcher = Batcher(model.run, limits())
+    first = asyncio.create_task(batcher.submit([Item("a")]))
+    await settle()
+    late = asyncio.create_task(batcher.submit([Item("late"), Item("too")], deadline_s=time.monotonic()))
+    timely = asyncio.create_task(batcher.submit([Item("timely")], deadline_s=time.monotonic() + 60))
+    await settle()
+    model.gate.release()
+    model.gate.release()
+    assert await first == ["A"] and await timely == ["TIMELY"]
+    assert [type(outcome) for outcome in await late] == [DeadlineExceeded, DeadlineExceeded]
+    assert model.steps == [["a"], ["timely"]]
 
 
 async def test_caller_cancelled_during_its_step_leaves_neighbours_alone() -> None:

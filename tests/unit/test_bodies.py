@@ -6,9 +6,13 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import pytest
+from fastapi import FastAPI
 
 from serve_app.api import create_api
+from serve_app.faults import install_handlers
+from serve_app.middleware.stack import install_middleware
 from tests.api_client import PNG, Bounds, Config
 from tests.readers import InkReader
 
@@ -98,3 +102,14 @@ async def test_a_body_that_was_read_leaves_the_connection_open() -> None:
     await upload.post("/ocr")
     status, _, headers = upload.answer()
     assert status == 415 and b"connection" not in headers
+
+
+@pytest.mark.parametrize(("path", "status"), [("/ocr", 413), ("/large", 404), ("/below/large", 404)])
+async def test_some_paths_take_larger_bodies(path: str, status: int) -> None:
+    app = FastAPI()
+    install_middleware(app, Config(), echo_request_id=True, max_bytes_at={"/large": 30_000})
+    install_handlers(app, lambda code: None)
+    transport = httpx.ASGITransport(app, root_path="/below" if path.startswith("/below") else "")
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        assert (await client.post(path, content=b"x" * 25_000)).status_code == status
+        assert (await client.post(path, content=b"x" * 30_001)).status_code == 413

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from deployments.batching import Step
 from deployments.engine import Prepared
-from deployments.errors import OcrError, StageFailed, UnreadableDocument
+from deployments.errors import DeadlineExceeded, OcrError, StageFailed, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, draw_page
 from deployments.stage import Stage, StageStatus, StageTuning, Unobserved
 from deployments.types import Image, PageLines, Reading
@@ -78,6 +78,15 @@ async def test_engine_that_raises_in_prepare_or_loses_answers_harms_one_item() -
     stage = reader(Faulty())
     answers = await stage([draw_page([1]), draw_page([2])[:, :13], draw_page([7]), draw_page([3])])
     assert texts(answers) == ["1", None, None, "3"]
+    await stage.close()
+
+
+async def test_items_whose_time_is_over_are_not_read() -> None:
+    steps: list[Step] = []
+    stage = reader(steps=steps)
+    assert [type(answer) for answer in await stage([draw_page([1])], budget_s=-0.5)] == [DeadlineExceeded]
+    assert texts(await stage([draw_page([2])], budget_s=60)) == ["2"]
+    assert [step.items for step in steps] == [1]
     await stage.close()
 
 
