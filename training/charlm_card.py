@@ -53,6 +53,8 @@ def model_card(metadata: Mapping[str, Any], reader: str, pairs: Sequence[Pair]) 
     facts = {
         "model": f"n-grams of up to {shape['order']} of {len(shape['classes'])} folded symbols, "
         f"Witten-Bell interpolation, n-grams above pairs kept from {training['least_count']:g} counts",
+        "lexicon": f"{training.get('words', 0):,} word forms with their frequencies, as hashes "
+        "(deployments/recognition/lexicon.py)",
         "counted on": f"{training['characters']:,} characters: {'; '.join(training['data'])}",
         "licences of the data": "; ".join(training["licences"]),
     }
@@ -66,13 +68,15 @@ def model_card(metadata: Mapping[str, Any], reader: str, pairs: Sequence[Pair]) 
     ]
     parts = [
         f"# {metadata['name']}",
-        "A character model of Russian and English for beam search over the CRNN's posteriors. Letter case, "
-        "digits, ё, quotes and dashes do not matter to it, so it never argues about a figure or a capital.",
+        "A character model and a lexicon of Russian and English for beam search over the CRNN's posteriors. "
+        "Letter case, digits, ё, quotes and dashes do not matter to them, so they never argue about a figure "
+        "or a capital; an unknown word loses only to a known one that the image bears out about as well.",
         f"| | |\n|---|---|\n{rows}",
         "## What it gains",
         f"Read by {reader} with {tuning.beam_width} beams, weight {tuning.language_weight:g} and a bonus of "
-        f"{tuning.length_bonus:g} a character, chosen on rendered lines other than those below. Seconds are "
-        "of the whole engine on one thread, batches of 16, on a machine shared with other work.",
+        f"{tuning.length_bonus:g} a character, {tuning.word_weight:g} and {tuning.word_bonus:g} a letter for "
+        "words, chosen on rendered lines other than those below. Seconds are of the whole engine on one "
+        "thread, batches of 16, on a machine shared with other work.",
         "\n".join(table),
     ]
     return "\n\n".join(parts) + "\n"

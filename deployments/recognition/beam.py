@@ -1,8 +1,9 @@
-"""Prefix beam search over CTC posteriors with a character model.
+"""Prefix beam search over CTC posteriors with a character model and a lexicon.
 
 After Graves, "Sequence Transduction with Recurrent Neural Networks" (2012), and Hannun et al.,
 "First-Pass Large Vocabulary Continuous Speech Recognition using Bi-Directional Recurrent DNNs"
-(2014), at the level of characters. A text scores ``ln p_ctc + weight * ln p_lm + bonus * length``; the
+(2014), at the level of characters. A text scores ``ln p_ctc + weight * ln p_lm + bonus * length``, and
+each of its words once more when it ends (:meth:`deployments.recognition.lexicon.WordPrior.score`). The
 probability of a prefix sums over its alignments. Letters: T time steps, V symbols, the blank at 0.
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 from deployments.recognition.charlm import CharPrior
 from deployments.recognition.charset import BLANK
 from deployments.recognition.decode import Posteriors
+from deployments.recognition.lexicon import WordPrior, extend_word, start_word
 
 # Symbols below this probability at a step extend no prefix there.
 _LEAST_PROBABILITY = 1e-2
@@ -34,27 +36,39 @@ _HOPE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """How wide to search and how much the character model says.
+    """How wide to search and how much the models say.
 
-    ``weight`` multiplies its log probabilities, ``bonus`` is added for every character, since any
-    model prefers short texts.
+    ``weight`` multiplies the log probabilities of characters, ``bonus`` is added for every one, since
+    any model prefers short texts; ``word_weight`` and ``word_bonus`` do so for words and the letters of
+    known ones.
     """
 
     beams: int = 10
-    weight: float = 0.25
+    weight: float = 0.2
     bonus: float = 0.6
+    word_weight: float = 0.125
+    word_bonus: float = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Priors:
+    """What is known of texts before one is seen."""
+
+    characters: CharPrior
+    words: WordPrior | None = None
 
 
 class _Prefix:
     """A prefix as a node of the tree of all prefixes met.
 
     ``blank`` and ``label``: probability of the alignments that end in a blank and in the last symbol.
-    ``peak``: the largest contribution to the last symbol, at ``step``.
+    ``peak``: the largest contribution to the last symbol, at ``step``. ``word`` and ``letters``: hash and
+    length of the word that the prefix ends in.
     """
 
     __slots__ = (
-        "blank", "children", "context", "index", "label", "next_blank", "next_label", "parent", "peak",
-        "prior", "score", "step",
+        "blank", "children", "context", "index", "label", "letters", "next_blank", "next_label", "parent",
+        "peak", "prior", "score", "step", "word",
     )  # fmt: skip
 
     def __init__(self, parent: _Prefix | None, index: int, context: int, prior: float) -> None:
@@ -66,6 +80,8 @@ class _Prefix:
         self.blank = self.label = self.next_blank = self.next_label = self.peak = 0.0
         self.score = 0.0
         self.step = 0
+        self.word = start_word()
+        self.letters = 0
 
     def advance(self) -> None:
         self.blank, self.label = self.next_blank, self.next_label
@@ -77,18 +93,18 @@ def is_certain(posteriors: Posteriors, least: float = 0.98) -> bool:
     return len(posteriors) == 0 or float(posteriors.max(axis=1).min()) >= least
 
 
-def search_beams(posteriors: Posteriors, prior: CharPrior, search: Search) -> list[tuple[int, int]]:
+def search_beams(posteriors: Posteriors, priors: Priors, search: Search) -> list[tuple[int, int]]:
     """The best text of a line.
 
     Args:
         posteriors: ``(T, V)`` float32 probabilities.
-        prior: the character model, as the charset of V sees it.
+        priors: the models of text, as the charset of V sees them.
         search: width and weights.
 
     Returns:
         Symbol index and time step of each character, from left to right.
     """
-    root = _Prefix(None, BLANK, prior.start, 0.0)
+    root = _Prefix(None, BLANK, priors.characters.start, 0.0)
     root.blank = 1.0
     beams = [root]
     expected = 0
@@ -98,9 +114,9 @@ def search_beams(posteriors: Posteriors, prior: CharPrior, search: Search) -> li
         expected = step + 1
         row = posteriors[step]
         symbols = _likely(row)
-        reached = _extend(beams, float(row[BLANK]), symbols, row, step, prior, search)
+        reached = _extend(beams, float(row[BLANK]), symbols, row, step, priors, search)
         beams = _best(reached, search.beams)
-    return _characters(max(beams, key=_by_score))
+    return _characters(max(beams, key=lambda prefix: prefix.score + _ended_word(prefix, priors, search)))
 
 
 def _end_characters(beams: Sequence[_Prefix]) -> None:
@@ -123,7 +139,7 @@ def _extend(
     symbols: Sequence[tuple[int, float]],
     row: Posteriors,
     step: int,
-    prior: CharPrior,
+    priors: Priors,
     search: Search,
 ) -> dict[int, _Prefix]:
     """All prefixes that one step makes of the beams, by identity, with their new probabilities."""
@@ -143,7 +159,7 @@ def _extend(
             if child is None:
                 if share < hopeless:
                     continue
-                child = prefix.children[index] = _child(prefix, index, prior, search)
+                child = prefix.children[index] = _child(prefix, index, priors, search)
             child.next_label += share
             if share > child.peak:
                 child.peak, child.step = share, step
@@ -151,9 +167,23 @@ def _extend(
     return reached
 
 
-def _child(prefix: _Prefix, index: int, prior: CharPrior, search: Search) -> _Prefix:
-    said = search.weight * prior.log_probability(prefix.context, index) + search.bonus
-    return _Prefix(prefix, index, prior.extend(prefix.context, index), prefix.prior + said)
+def _child(prefix: _Prefix, index: int, priors: Priors, search: Search) -> _Prefix:
+    characters, words = priors.characters, priors.words
+    said = search.weight * characters.log_probability(prefix.context, index) + search.bonus
+    letter = words.letters[index] if words else 0
+    if not letter:
+        said += _ended_word(prefix, priors, search)
+    child = _Prefix(prefix, index, characters.extend(prefix.context, index), prefix.prior + said)
+    if letter:
+        child.word, child.letters = extend_word(prefix.word, letter), prefix.letters + 1
+    return child
+
+
+def _ended_word(prefix: _Prefix, priors: Priors, search: Search) -> float:
+    """What the lexicon says of the word that a prefix ends in, once it is known to end there."""
+    if priors.words is None or not prefix.letters:
+        return 0.0
+    return priors.words.score(prefix.word, prefix.letters, search.word_weight, search.word_bonus)
 
 
 def _best(reached: dict[int, _Prefix], count: int) -> list[_Prefix]:

@@ -32,7 +32,7 @@ class RecognitionArgs(BaseModel):
     )
     language_model: str = Field(
         "charlm-ru-en",
-        description="crnn: shipped name or path of the character model of beam decoding; empty: none, "
+        description="crnn: shipped name or path of the models of text for beam decoding; empty: none, "
         "which leaves greedy decoding",
     )
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
@@ -59,10 +59,16 @@ class RecognitionTuning(StageTuning):
     )
     beam_width: int = Field(10, ge=1, le=64, description="crnn: prefixes that beam decoding keeps")
     language_weight: float = Field(
-        0.25, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
+        0.2, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
     )
     length_bonus: float = Field(
         0.6, ge=0, le=5, description="crnn: added for every character in beam decoding, in nats"
+    )
+    word_weight: float = Field(
+        0.125, ge=0, le=2, description="crnn: weight of a whole word's log probability in beam decoding"
+    )
+    word_bonus: float = Field(
+        0.3, ge=0, le=5, description="crnn: added for every letter of a known word in beam decoding, in nats"
     )
     script_consistency: bool = Field(
         True, description="crnn: write no word with look-alike letters of both scripts"

@@ -11,12 +11,13 @@ from safetensors.torch import load_file
 from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
-from deployments.recognition.beam import Search, is_certain, search_beams
+from deployments.recognition.beam import Priors, Search, is_certain, search_beams
 from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import LinePosteriors, read_characters, read_greedily
+from deployments.recognition.lexicon import Lexicon, WordPrior
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
@@ -41,7 +42,7 @@ class CrnnEngine:
         network, self.charset, self.line_format = load_crnn(weights)
         network = network.fuse().to(self._precision.device)
         self._network = network.to(memory_format=torch.channels_last)
-        self._prior = _prior(args.language_model, self.charset)
+        self._priors = _priors(args.language_model, self.charset)
         self.configure(RecognitionTuning())
 
     def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Ink]]]:
@@ -78,13 +79,19 @@ class CrnnEngine:
     def configure(self, tuning: RecognitionTuning) -> None:
         """Take new switches."""
         self._tuning = tuning
-        self._search = Search(tuning.beam_width, tuning.language_weight, tuning.length_bonus)
+        self._search = Search(
+            tuning.beam_width,
+            tuning.language_weight,
+            tuning.length_bonus,
+            tuning.word_weight,
+            tuning.word_bonus,
+        )
 
     def _read(self, line: LinePosteriors) -> Reading:
         consistent = self._tuning.script_consistency
-        if self._prior is None or self._tuning.decoding == "greedy" or is_certain(line.steps):
+        if self._priors is None or self._tuning.decoding == "greedy" or is_certain(line.steps):
             return read_greedily(line.steps, self.charset, consistent, line.content_steps)
-        found = search_beams(line.steps, self._prior, self._search)
+        found = search_beams(line.steps, self._priors, self._search)
         return read_characters(found, line.steps, self.charset, consistent, line.content_steps)
 
 
@@ -109,10 +116,13 @@ def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
     return network.eval(), charset, line_format
 
 
-def _prior(reference: str, charset: Charset) -> CharPrior | None:
+def _priors(reference: str, charset: Charset) -> Priors | None:
     if not reference:
         return None
-    return CharPrior(CharModel.of_weights(resolve(reference, "charlm")), charset)
+    weights = resolve(reference, "charlm")
+    model, lexicon = CharModel.of_weights(weights), Lexicon.of_weights(weights)
+    words = WordPrior(lexicon, model, charset) if len(lexicon) else None
+    return Priors(CharPrior(model, charset), words)
 
 
 def _blank_lines(count: int, height_px: int, width_px: int) -> list[Prepared[Ink]]:

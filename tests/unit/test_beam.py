@@ -7,33 +7,35 @@ import numpy as np
 import pytest
 
 from deployments.recognition import beam
-from deployments.recognition.beam import Search, is_certain, search_beams
+from deployments.recognition.beam import Priors, Search, is_certain, search_beams
 from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import BLANK, Charset
 from deployments.recognition.decode import read_characters, read_greedily
+from deployments.recognition.lexicon import Lexicon, WordPrior
+from training.lexicon import key_of
 
 CHARSET = Charset("ab c")
-NO_PRIOR = Search(beams=64, weight=0.0, bonus=0.0)
+NO_PRIOR = Search(beams=64, weight=0.0, bonus=0.0, word_weight=0.0, word_bonus=0.0)
 
 
-def prior(**bigrams: float) -> CharPrior:
-    """A model of "ab c" in which all symbols are as likely, but for the bigrams named."""
+def prior(*words: str, **bigrams: float) -> Priors:
+    """A model of "ab c" in which all symbols are as likely, but for the bigrams named; and a lexicon."""
     keys = {i: math.log(0.25) for i in range(1, 5)}
     classes = "ab c"
     for pair, probability in bigrams.items():
         first, second = (classes.index(symbol) + 1 for symbol in pair)
         keys[first << 8 | second] = math.log(probability)
     ordered = sorted(keys)
-    return CharPrior(
-        CharModel(
-            classes, 2, np.array(ordered, np.uint64),
-            np.array([keys[key] for key in ordered], np.float32), np.zeros(len(ordered), np.float32),
-        ),
-        CHARSET,
+    model = CharModel(
+        classes, 2, np.array(ordered, np.uint64),
+        np.array([keys[key] for key in ordered], np.float32), np.zeros(len(ordered), np.float32),
     )  # fmt: skip
+    known = np.array(sorted(key_of(word, model) for word in words), np.uint64)
+    lexicon = Lexicon(known, np.full(len(known), -8, np.float32))
+    return Priors(CharPrior(model, CHARSET), WordPrior(lexicon, model, CHARSET) if words else None)
 
 
-def text(posteriors: np.ndarray, search: Search = NO_PRIOR, model: CharPrior | None = None) -> str:
+def text(posteriors: np.ndarray, search: Search = NO_PRIOR, model: Priors | None = None) -> str:
     return CHARSET.decode(index for index, _ in search_beams(posteriors, model or prior(), search))
 
 
@@ -93,6 +95,36 @@ def test_the_bonus_makes_up_for_the_price_of_length() -> None:
     posteriors = np.array([[0.55, 0.45, 0, 0, 0]], np.float32)
     assert text(posteriors, Search(8, 1.0, 0.0)) == ""
     assert text(posteriors, Search(8, 1.0, 1.7)) == "a"
+
+
+def written(word: str, doubt: float = 0.0, second: str = "") -> np.ndarray:
+    """Posteriors of a word, a blank after each letter; the last letter shares its step with another."""
+    rows = []
+    for letter in word:
+        rows += [np.eye(len(CHARSET))[CHARSET.index(letter)], np.eye(len(CHARSET))[BLANK]]
+    if second:
+        rows[-2] = (1 - doubt) * rows[-2] + doubt * np.eye(len(CHARSET))[CHARSET.index(second)]
+    return np.array(rows, np.float32) * 0.996 + 0.001
+
+
+@pytest.mark.parametrize("after", ["", " ", " a"])
+def test_a_known_word_wins_over_a_likelier_unknown_one(after: str) -> None:
+    doubtful = written("abc", 0.4, "a")
+    posteriors = np.vstack([doubtful, written(after)]) if after else doubtful
+    words = Search(8, 0.0, 0.0, word_weight=0.15, word_bonus=0.2)
+    assert text(posteriors, words, prior("aba", "cab")) == ("aba" + after)
+    assert text(posteriors, words, prior("abc", "cab")) == ("abc" + after)
+    assert text(posteriors, NO_PRIOR, prior("aba", "cab")) == ("abc" + after)
+
+
+def test_a_clear_word_stays_however_unknown() -> None:
+    clear = written("abc", 0.01, "a")
+    assert text(clear, Search(8, 0.0, 0.0, word_weight=0.15, word_bonus=0.2), prior("aba")) == "abc"
+
+
+def test_a_single_letter_is_no_word_to_be_judged() -> None:
+    posteriors = written("a", 0.4, "b")
+    assert text(posteriors, Search(8, 0.0, 0.0, word_weight=1, word_bonus=1), prior("ab", "ba")) == "a"
 
 
 def test_characters_come_with_the_step_they_stand_at() -> None:
