@@ -70,7 +70,7 @@ class Limits(_Frozen):
     )
     max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
     min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
-    max_files: int = Field(20, ge=1, description="files of one multipart request (400)")
+    max_files: int = Field(20, ge=1, description="files of one multipart request (413)")
     max_pages: int = Field(500, ge=1, description="pages that one request has read (413)")
     max_document_pixels: int = Field(
         3_000_000_000, ge=1, description="pixels of all pages of one request together (413)"

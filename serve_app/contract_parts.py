@@ -65,19 +65,23 @@ def _problem_response(
     }
 
 
-_RAW = {"schema": {"type": "string", "format": "binary"}}
+_RAW = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
 _FILES = {
     "type": "array",
     "minItems": 1,
-    "items": {"type": "string", "format": "binary"},
+    "items": {"type": "string", "format": "binary", "minLength": 1},
     "description": "one file or several",
 }
-_FORM = {"anyOf": [{"required": ["image"]}, {"required": ["file"]}], "additionalProperties": False}
+_FORM = {
+    "type": "object",
+    "description": "one field or both",
+    "minProperties": 1,
+    "properties": {"image": _FILES, "file": _FILES},
+    "additionalProperties": False,
+}
 
 UPLOAD = {
-    "multipart/form-data": {
-        "schema": {"type": "object", "properties": {"image": _FILES, "file": _FILES}, **_FORM}
-    },
+    "multipart/form-data": {"schema": _FORM},
     "application/pdf": _RAW,
     "image/*": _RAW,
     "application/octet-stream": _RAW,

@@ -104,13 +104,24 @@ class OcrQuery(_Wire):
     )
 
 
+# A black line on white, 16 x 16 px.
+_TINY_PNG = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAABAAAAAQAQAAAAA3iMLMAAAAFklEQVR42mP8z8DEgIIYHrDD2Yw"
+    "YsgBcxgMCgF0e2AAAAABJRU5ErkJggg=="
+)
+# For readers of the contract; what is wrong with a URL is told in words (serve_app.uploads).
+_BASE64 = "[A-Za-z0-9+/]"
+_DATA_URL = f"^data:[^,]*;base64,({_BASE64}{{4}})*({_BASE64}{{4}}|{_BASE64}{{3}}=|{_BASE64}{{2}}==)$"
+
+
 class EncodedDocument(_Wire):
     """A document inside JSON."""
 
     image: str = Field(
         description="data URL with base64 content, an image or a PDF; the format is told by the content, not "
         "by the media type",
-        examples=["data:image/png;base64,iVBORw0KGgoAAAANSUhEUg...", "data:application/pdf;base64,JVBER..."],
+        examples=[_TINY_PNG],
+        json_schema_extra={"pattern": _DATA_URL},
     )
 
 

@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from deployments.errors import MalformedRequest
+from deployments.errors import MalformedRequest, PayloadTooLarge
 from serve_app.pages import SourceFile
 from serve_app.schemas import EncodedDocument
 
@@ -58,6 +58,8 @@ async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> 
     try:
         form = await parser.parse()
     except MultiPartException as error:
+        if error.message.startswith("Too many files"):
+            raise PayloadTooLarge(f"A request may have {max_files} files at most.") from error
         raise MalformedRequest(f"The multipart body cannot be parsed: {error.message}") from error
     try:
         return [SourceFile(await part.read(), _plain_name(part.filename)) for part in _files(form)]

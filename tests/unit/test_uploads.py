@@ -48,7 +48,6 @@ async def test_bad_documents(content: bytes, status: int, code: str) -> None:
     "parts",
     [{"files": {"picture": ("a.png", PNG)}}, {"files": {"image": (None, "text")}},
      {"files": {"image": ("a", PNG), "layout": (None, "line")}},
-     {"files": [("image", (f"{i}", PNG)) for i in range(5)]},
      {"content": b"--x\r\nnothing", "headers": {"Content-Type": "multipart/form-data; boundary=x"}},
      {"content": b"x", "headers": {"Content-Type": "multipart/form-data"}},
      {"content": b"--x\r\nContent-Disposition: form-data\r\n\r\n1\r\n--x--\r\n",
@@ -57,6 +56,41 @@ async def test_bad_documents(content: bytes, status: int, code: str) -> None:
 async def test_multipart_without_documents_or_with_other_parts_is_malformed(parts: dict[str, Any]) -> None:
     async with serving() as client:
         assert_problem(await client.post("/ocr", **parts), 400, "malformed_request")
+
+
+async def test_too_many_files_are_too_much() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr", files=[("image", (f"{i}", PNG)) for i in range(5)])
+    assert "4 files" in assert_problem(answer, 413, "payload_too_large").detail
+
+
+HEADER = b'--x\r\nContent-Disposition: form-data; name="image"; filename="a"\r\n'
+
+
+@pytest.mark.parametrize(
+    "part",
+    [HEADER + b"X-Long: " + b"1" * 5000 + b"\r\n\r\n", HEADER + b"X-Many: 1\r\n" * 20 + b"\r\n",
+     HEADER.replace(b'"image"', b'"' + b"i" * 5000 + b'"') + b"\r\n"],
+)  # fmt: skip
+async def test_floods_of_part_headers_are_malformed(part: bytes) -> None:
+    body = part + PNG + b"\r\n--x--\r\n"
+    async with serving() as client:
+        answer = await client.post(
+            "/ocr", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+        )
+    assert_problem(answer, 400, "malformed_request")
+
+
+@pytest.mark.parametrize("charset", ["idna", "hex", "punycode", "utf-7", "utf-16", "unicode_escape", "none"])
+async def test_charsets_of_forms_do_no_harm(charset: str) -> None:
+    names = HEADER.replace(b'"a"', b'"\xff..\\u12\xd0\xb6"') + b"\r\n"
+    async with serving() as client:
+        answer = await client.post(
+            "/ocr",
+            content=names + PNG + b"\r\n--x--\r\n",
+            headers={"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"},
+        )
+    assert answer.status_code in (200, 400), answer.text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,45 @@
+"""The API does what openapi.json says, for requests that Schemathesis makes up from it, good and bad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+
+from serve_app.api import create_api
+from tests.api_client import Config
+from tests.readers import InkReader
+
+EXAMPLES = 25
+CONFIG = {
+    "seed": 1,
+    "generation": {"deterministic": True, "database": "none", "max-examples": EXAMPLES, "no-shrink": True},
+    # No schema tells bytes that are a document from other bytes, nor which size is too large.
+    "checks": {
+        "negative_data_rejection": {"expected-statuses": ["400", "404", "405", "406", "413", "415", "422"]},
+        "positive_data_acceptance": {"expected-statuses": ["2xx", "404", "413", "415", "422"]},
+    },
+}
+
+
+class Afresh:
+    """Starts another API whenever a server does: one that has been shut down takes no documents."""
+
+    def __init__(self) -> None:
+        self._app = create_api(InkReader(), Config())
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            self._app = create_api(InkReader(), Config())
+        await self._app(scope, receive, send)
+
+
+schemathesis.serializer.alias("application/pdf", "application/octet-stream")
+config = SchemathesisConfig.from_dict(CONFIG)
+schema = schemathesis.openapi.from_asgi("/openapi.json", Afresh(), config=config)
+
+
+@schema.parametrize()
+def test_requests_are_answered_as_the_contract_says(case: schemathesis.Case) -> None:
+    case.call_and_validate()
