@@ -8,7 +8,8 @@
     │   ├── PayloadTooLarge        413
     │   ├── UnsupportedFormat      415
     │   ├── InvalidParameter       422
-    │   └── UnreadableDocument     422
+    │   ├── UnreadableDocument     422
+    │   └── DecoderFailed          422   it crashed or hung the decoder
     └── ServiceError               the client can only try again    5xx
         ├── StageFailed            500   the model failed on this item
         ├── Overloaded             503   carries retry_after_s
@@ -66,6 +67,10 @@ class InvalidParameter(InputError):
 
 class UnreadableDocument(InputError):
     status, code, title = 422, "unreadable_document", "The document cannot be decoded"
+
+
+class DecoderFailed(InputError):
+    status, code, title = 422, "decoder_failed", "The document crashes or hangs its decoder"
 
 
 class ServiceError(OcrError):

@@ -64,6 +64,7 @@ def create_api(
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        await asyncio.to_thread(service.start)
         yield
         service.close()
 
@@ -90,6 +91,9 @@ class _Service:
     def __init__(self, reader: Reader, limits: ApiLimits) -> None:
         self._documents = DocumentReader(reader, limits)
         self.limits = limits
+
+    def start(self) -> None:
+        self._documents.start()
 
     async def answer(self, request: Request, query: OcrQuery, files: Files) -> Response:
         """Read a document, and write the answer; the work ends when the client goes away.

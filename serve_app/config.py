@@ -80,7 +80,15 @@ class Limits(_Frozen):
         60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
     )
     max_concurrent_documents: int = Field(
-        8, ge=1, description="documents that one ingress replica decodes at a time; more wait"
+        2,
+        ge=1,
+        description="documents that one ingress replica decodes at a time, each in a process; more wait",
+    )
+    max_decode_s: float = Field(
+        20.0, gt=0, description="opening a document, or decoding a page, before its decoder is killed (422)"
+    )
+    max_decode_memory_bytes: int = Field(
+        4 * 2**30, ge=2**29, description="address space of a decoder process, bytes (413 or 422 beyond)"
     )
 
 

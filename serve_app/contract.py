@@ -85,6 +85,7 @@ FAILED_READING = (
             errors.UnsupportedFormat,
             errors.InvalidParameter,
             errors.UnreadableDocument,
+            errors.DecoderFailed,
             errors.StageFailed,
             errors.Overloaded,
             errors.StageUnavailable,

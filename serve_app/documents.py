@@ -1,7 +1,8 @@
 """Files as sent -> pages, one at a time: formats told by content, limits held before pixels are decoded.
 
 This module and the readers behind it (``pictures``, ``pdf``) raise nothing but
-:class:`~deployments.errors.InputError`.
+:class:`~deployments.errors.InputError`. They run in decoder processes (``serve_app/decoding/``):
+what native code does to its process there, no request but its own feels.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from enum import StrEnum
 from typing import Protocol, Self
 
 from deployments.errors import InvalidParameter, MalformedRequest, PayloadTooLarge, UnsupportedFormat
-from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage, megapixels
+from serve_app.pages import DocumentOptions, PageLimits, PixelBudget, SourceFile, SourcePage
 from serve_app.pdf import PdfFile
 from serve_app.pictures import PictureFile
 from serve_app.results import PageOrigin
@@ -75,8 +76,7 @@ class OpenDocument:
     def __init__(self, readers: Sequence[_PageReader], places: Sequence[_Place], limits: PageLimits) -> None:
         self._readers = readers
         self._places = places
-        self._limits = limits
-        self._left_pixels = limits.max_document_pixels
+        self._budget = PixelBudget(limits)
 
     @property
     def page_count(self) -> int:
@@ -93,11 +93,7 @@ class OpenDocument:
         started_s = time.perf_counter()
         place = self._places[index]
         page = place.reader.read(place.origin.number, place.origin)
-        height_px, width_px = page.image.shape[:2]
-        self._left_pixels -= height_px * width_px
-        if self._left_pixels < 0:
-            most = megapixels(self._limits.max_document_pixels)
-            raise PayloadTooLarge(f"The pages have more than {most} megapixels together.")
+        self._budget.spend(page.image)
         return replace(page, decode_ms=(time.perf_counter() - started_s) * 1000)
 
     def __iter__(self) -> Iterator[SourcePage]:

@@ -1,14 +1,13 @@
-"""Pages of an open document for the event loop: decoded in worker threads, one page ahead."""
+"""Pages of an open document for the event loop: decoded beside it, one page ahead."""
 
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
 from typing import Self
 
-from serve_app.documents import OpenDocument, open_document
+from serve_app.decoding.protocols import Decoders, Document
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 
 
@@ -17,10 +16,10 @@ class PageStream:
 
     While one page is being used the next is decoded, and no more: memory holds two pages of the
     document beside those that the caller keeps. Close it (``async with``), whether it was read to
-    its end or not; the files are freed once a worker has put down the page it has in hand.
+    its end or not; the files are freed once the page in hand is put down.
     """
 
-    def __init__(self, document: OpenDocument, workers: Executor) -> None:
+    def __init__(self, document: Document, workers: Executor) -> None:
         self.page_count = document.page_count
         self._document = document
         self._workers = workers
@@ -51,9 +50,10 @@ class PageStream:
         """Stop decoding and free the files, without waiting for either."""
         self._next_index = self.page_count
         coming, self._coming = self._coming, None
-        if coming is not None:
-            coming.cancel()
-        self._workers.submit(_close, self._document, coming)
+        if coming is None or coming.cancel():
+            self._document.close()
+        else:
+            coming.add_done_callback(lambda _: self._document.close())
 
     def _decode_next(self) -> Future[SourcePage] | None:
         if self._next_index >= self.page_count:
@@ -63,24 +63,21 @@ class PageStream:
 
 
 async def open_pages(
-    files: Callable[[], Sequence[SourceFile]], limits: PageLimits, options: DocumentOptions, workers: Executor
+    files: Callable[[], Sequence[SourceFile]],
+    limits: PageLimits,
+    options: DocumentOptions,
+    decoders: Decoders,
 ) -> PageStream:
-    """Open a document in a worker thread, where ``files`` is called too. Raises as ``open_document``."""
-    opening = workers.submit(lambda: open_document(files(), limits, options))
+    """Open a document; ``files`` is called in a worker thread. Raises as ``Decoders.open``."""
+    opening = decoders.workers.submit(lambda: decoders.open(files(), limits, options))
     try:
-        return PageStream(await asyncio.shield(asyncio.wrap_future(opening)), workers)
+        return PageStream(await asyncio.shield(asyncio.wrap_future(opening)), decoders.workers)
     except asyncio.CancelledError:
         if not opening.cancel():
-            workers.submit(_close_opened, opening)
+            opening.add_done_callback(_close_opened)
         raise
 
 
-def _close(document: OpenDocument, reading: Future[SourcePage] | None) -> None:
-    if reading is not None:
-        concurrent.futures.wait([reading])
-    document.close()
-
-
-def _close_opened(opening: Future[OpenDocument]) -> None:
+def _close_opened(opening: Future[Document]) -> None:
     if opening.exception() is None:
         opening.result().close()

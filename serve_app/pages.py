@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, Self
 
 from deployments.errors import PayloadTooLarge, UnreadableDocument
 from deployments.types import Image
@@ -41,6 +41,38 @@ class PageLimits(Protocol):
     def min_side_px(self) -> int: ...
     @property
     def max_render_s(self) -> float: ...
+
+
+@dataclass(frozen=True, slots=True)
+class PageBounds:
+    """Limits apart from where they were configured, for another process."""
+
+    max_pixels: int
+    max_pages: int
+    max_document_pixels: int
+    max_side_px: int
+    min_side_px: int
+    max_render_s: float
+
+    @classmethod
+    def of(cls, limits: PageLimits) -> Self:
+        """A copy of what limits pages."""
+        return cls(**{field.name: getattr(limits, field.name) for field in fields(cls)})
+
+
+class PixelBudget:
+    """The pixels that a request may still have decoded."""
+
+    def __init__(self, limits: PageLimits) -> None:
+        self._max_pixels = self._left_pixels = limits.max_document_pixels
+
+    def spend(self, image: Image) -> None:
+        """Count a page. Raises PayloadTooLarge once all pages together pass the limit."""
+        height_px, width_px = image.shape[:2]
+        self._left_pixels -= height_px * width_px
+        if self._left_pixels < 0:
+            most = megapixels(self._max_pixels)
+            raise PayloadTooLarge(f"The pages have more than {most} megapixels together.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,5 +115,7 @@ def _errors(number: int | None = None) -> Iterator[None]:
                 "The PDF is encrypted and needs a password: send it without one."
             ) from error
         raise UnreadableDocument(damage) from error
+    except MemoryError:
+        raise
     except Exception as error:
         raise UnreadableDocument(damage) from error

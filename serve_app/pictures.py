@@ -101,7 +101,7 @@ class PictureFile:
     def _errors(self) -> Iterator[None]:
         try:
             yield
-        except InputError:
+        except (InputError, MemoryError):
             raise
         except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
             most = megapixels(self._limits.max_pixels)

@@ -11,6 +11,8 @@ from functools import partial
 from typing import Protocol
 
 from deployments.errors import InvalidParameter
+from serve_app.decoding.pool import DecoderLimits, DecoderPool
+from serve_app.decoding.protocols import Decoders
 from serve_app.events import PageDecoded, PageEvent, StageBegun
 from serve_app.filters import RegionFilter
 from serve_app.lookahead import PageStream, open_pages
@@ -26,20 +28,26 @@ Files = Callable[[], Sequence[SourceFile]]
 """Gives the files of a request; called in a worker thread."""
 
 
-class DocumentLimits(PageLimits, Protocol):
-    """What documents may measure, and how many are decoded at a time."""
+# Threads that write answers: markup, tables, PDFs, pictures.
+_WRITERS = 4
 
-    @property
-    def max_concurrent_documents(self) -> int: ...
+
+class DocumentLimits(PageLimits, DecoderLimits, Protocol):
+    """What documents may measure, and what decoding them may take."""
 
 
 class DocumentReader:
-    """Takes documents from files to answers; what blocks is done in worker threads of its own."""
+    """Takes documents from files to answers; what blocks is done beside the event loop."""
 
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
         self._reader = reader
         self._limits = limits
-        self._workers = ThreadPoolExecutor(limits.max_concurrent_documents, thread_name_prefix="decode")
+        self._decoders: Decoders = DecoderPool(limits)
+        self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
+
+    def start(self) -> None:
+        """Have the decoders warm; without it they become so at the first document."""
+        self._decoders.start()
 
     @property
     def engines(self) -> Mapping[str, str]:
@@ -54,7 +62,7 @@ class DocumentReader:
         """
         ranges = parse_ranges(query.pages) if query.pages else None
         options = DocumentOptions(ranges, query.dpi, query.text_layer)
-        pages = await open_pages(files, self._limits, options, self._workers)
+        pages = await open_pages(files, self._limits, options, self._decoders)
         if output in ONE_PAGE and pages.page_count > 1:
             pages.close()
             raise InvalidParameter(
@@ -102,18 +110,19 @@ class DocumentReader:
 
     async def write(self, reading: Reading, output: OutputFormat) -> bytes:
         """The reading in a format."""
-        return await asyncio.get_running_loop().run_in_executor(self._workers, write, reading, output)
+        return await asyncio.get_running_loop().run_in_executor(self._writers, write, reading, output)
 
     def close(self) -> None:
         """Take no more documents."""
-        self._workers.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
+        self._writers.shutdown(wait=False, cancel_futures=True)
 
     async def _showing(
         self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
     ) -> AsyncGenerator[SourcePage]:
         loop = asyncio.get_running_loop()
         async for page in pages:
-            picture = await loop.run_in_executor(self._workers, reduced_image, page, longest_px)
+            picture = await loop.run_in_executor(self._writers, reduced_image, page, longest_px)
             on_event(PageDecoded(page.origin, picture))
             yield page
 
@@ -122,7 +131,7 @@ class DocumentReader:
     ) -> AsyncGenerator[SourcePage]:
         loop = asyncio.get_running_loop()
         async for page in pages:
-            images.append(await loop.run_in_executor(self._workers, page_image, page))
+            images.append(await loop.run_in_executor(self._writers, page_image, page))
             yield page
 
 

@@ -32,6 +32,8 @@ class Bounds:
     max_render_s: float = 5.0
     request_deadline_s: float = 30.0
     max_concurrent_documents: int = 2
+    max_decode_s: float = 20.0
+    max_decode_memory_bytes: int = 2 * 2**30
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,8 @@ from typing import Any, NoReturn
 
 import pytest
 
+from tests.in_process import InProcessDecoders
+
 try:
     ray: Any = importlib.import_module("ray")
 except ImportError:  # The unit tier runs without it as well.
@@ -34,3 +36,9 @@ def _no_ray_no_sockets_no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "sleep", _forbid("sleep"))
     if ray is not None:
         monkeypatch.setattr(ray, "init", _forbid("start Ray"))
+
+
+@pytest.fixture(autouse=True)
+def _documents_are_decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Starting processes for each application would take most of the tier's time; test_decoding.py has them.
+    monkeypatch.setattr("serve_app.reading.DecoderPool", lambda limits: InProcessDecoders())

@@ -31,7 +31,8 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 @pytest.fixture
 def service() -> Iterator[httpx.Client]:
-    with TestClient(create_api(InkReader(), Config()), base_url="http://service") as http:
+    app = create_api(InkReader(), Config())
+    with TestClient(app, base_url="http://service") as http:
         yield http
 
 

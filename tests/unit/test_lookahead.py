@@ -17,6 +17,7 @@ from serve_app.lookahead import PageStream, open_pages
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage
 from serve_app.results import PageOrigin
 from tests.api_client import THREE_PAGES, Bounds
+from tests.in_process import InProcessDecoders
 
 
 @dataclass
@@ -57,9 +58,9 @@ async def test_one_page_is_decoded_ahead_and_no_more(workers: ThreadPoolExecutor
     assert document.log[-1] == "close" and "read 3" not in document.log
 
 
-async def test_all_pages_come_in_order(workers: ThreadPoolExecutor) -> None:
+async def test_all_pages_come_in_order() -> None:
     async with await open_pages(
-        lambda: [SourceFile(THREE_PAGES)] * 1, Bounds(), DocumentOptions(), workers
+        lambda: [SourceFile(THREE_PAGES)], Bounds(), DocumentOptions(), InProcessDecoders()
     ) as pages:
         assert [page.origin.number async for page in pages] == [1, 2, 3]
 
@@ -81,35 +82,35 @@ async def test_closing_waits_for_nothing_and_frees_the_file_after_the_page_in_ha
     assert document.log == ["read 0", "close"]
 
 
-async def test_errors_of_opening_and_of_pages_reach_the_caller(workers: ThreadPoolExecutor) -> None:
+async def test_errors_of_opening_and_of_pages_reach_the_caller() -> None:
+    decoders = InProcessDecoders()
     with pytest.raises(UnsupportedFormat):
-        await open_pages(lambda: [SourceFile(b"hello")], Bounds(), DocumentOptions(), workers)
+        await open_pages(lambda: [SourceFile(b"hello")], Bounds(), DocumentOptions(), decoders)
     noise = np.random.default_rng(5).integers(0, 256, (90, 120, 3), dtype=np.uint8)
     stream = io.BytesIO()
     PIL.Image.fromarray(noise).save(stream, "PNG")
     half = SourceFile(stream.getvalue()[:9000])
-    async with await open_pages(lambda: [half], Bounds(), DocumentOptions(), workers) as pages:
+    async with await open_pages(lambda: [half], Bounds(), DocumentOptions(), decoders) as pages:
         with pytest.raises(UnreadableDocument):
             await anext(pages)
 
 
-async def test_a_cancelled_opening_closes_what_it_opens(
-    workers: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_cancelled_opening_closes_what_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
     document, begun, go = Slow(), Event(), Event()
+    decoders = InProcessDecoders()
 
     def opened(*_: object) -> Any:
         begun.set()
         assert go.wait(10)
         return document
 
-    monkeypatch.setattr("serve_app.lookahead.open_document", opened)
-    opening = asyncio.ensure_future(open_pages(list, Bounds(), DocumentOptions(), workers))
+    monkeypatch.setattr(decoders, "open", opened)
+    opening = asyncio.ensure_future(open_pages(list, Bounds(), DocumentOptions(), decoders))
     while not begun.is_set():
         await asyncio.sleep(0)
     opening.cancel()
     with pytest.raises(asyncio.CancelledError):
         await opening
     go.set()
-    workers.shutdown()
+    decoders.workers.shutdown()
     assert document.log == ["close"]

@@ -1,0 +1,1 @@
+"""Files made to break decoders, and what the service answers to them: ``make hostile``."""

@@ -1,0 +1,183 @@
+"""A service of one's own to do harm to: serve_config.yaml with fake engines, started by the launcher.
+
+The fake engines read numbers from bar codes (``deployments.fakes``), so every answer can be compared
+with what was drawn.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import psutil
+import yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+STAGES = ("detection", "classification", "recognition")
+READY_TIMEOUT_S = 300.0
+
+Config = dict[str, Any]
+
+
+def fake_config(behaviour: Mapping[str, Config] | None = None, **limits: Any) -> Config:
+    """The repository's configuration with fake engines, each with a behaviour if given."""
+    config: Config = yaml.safe_load((ROOT / "serve_config.yaml").read_text(encoding="utf-8"))
+    (application,) = config["applications"]
+    fakes = {stage: {"engine": "fake", "fake": dict((behaviour or {}).get(stage, {}))} for stage in STAGES}
+    recognition = {"printed": "fake", "handwritten": "fake", "engines": {"fake": fakes["recognition"]}}
+    application["args"] |= {**fakes, "recognition": recognition}
+    application["args"]["limits"] |= limits
+    for deployment in application["deployments"]:
+        if deployment["name"].startswith("Recognition"):
+            deployment["name"] = "RecognitionFake"
+        if "user_config" in deployment:
+            # Bounds in pixels are made for the real engines' inputs.
+            deployment["user_config"]["batch"] = {"max_items": 32, "max_pixels": 10**8}
+    return config
+
+
+class Processes:
+    """The processes of a Ray below one process, by what they do."""
+
+    def __init__(self, root_pid: int) -> None:
+        self._root = psutil.Process(root_pid)
+
+    def replicas(self, deployment: str) -> list[psutil.Process]:
+        """Replicas of a deployment."""
+        return self._titled(f"ray::ServeReplica:scriptorium:{deployment}")
+
+    def proxies(self) -> list[psutil.Process]:
+        """Processes that listen for HTTP."""
+        return self._titled("ray::ProxyActor")
+
+    def controllers(self) -> list[psutil.Process]:
+        """The Serve controller."""
+        return self._titled("ray::ServeController")
+
+    def decoders(self) -> list[psutil.Process]:
+        """Decoder processes of the ingress."""
+        return [child for child in self.all() if "serve_app.decoding.worker" in _command(child)]
+
+    def all(self) -> list[psutil.Process]:
+        """Every descendant."""
+        return self._root.children(recursive=True)
+
+    def _titled(self, title: str) -> list[psutil.Process]:
+        return [child for child in self.all() if _command(child).startswith(title)]
+
+
+class Service:
+    """``python -m serve_app.launch`` with a configuration, until the end of the ``with`` block."""
+
+    def __init__(self, config: Config, log: Path | None = None) -> None:
+        self.config = copy.deepcopy(config)
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._token = secrets.token_hex(32)
+        self._log = log
+        self._process: subprocess.Popen[bytes] | None = None
+        self._dashboard_port = free_port()
+
+    def __enter__(self) -> Self:
+        port = int(self.url.rpartition(":")[2])
+        with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
+            yaml.safe_dump(self.config, file, sort_keys=False)
+        output = self._log.open("wb") if self._log else subprocess.DEVNULL
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "serve_app.launch", file.name, "--port", str(port)],
+            cwd=ROOT,
+            env={**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self._token},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        wait_until(self.ready, READY_TIMEOUT_S, lambda: self._check_alive())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        children = self.processes.all()
+        self._process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(90)
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+
+    @property
+    def pid(self) -> int:
+        """The launcher's process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def processes(self) -> Processes:
+        """What the service is made of."""
+        return Processes(self.pid)
+
+    def ready(self) -> bool:
+        """Whether every stage is warm."""
+        return is_ready(self.url)
+
+    def _check_alive(self) -> None:
+        assert self._process is not None
+        if self._process.poll() is not None:
+            raise RuntimeError(f"the service ended with {self._process.returncode}; see {self._log}")
+
+
+def is_ready(url: str) -> bool:
+    """Whether a service is warm."""
+    try:
+        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def wait_until(condition: Any, timeout_s: float, check: Any = lambda: None) -> float:
+    """Seconds until a condition held.
+
+    Raises:
+        TimeoutError: it did not in time.
+    """
+    started_s = time.monotonic()
+    while not condition():
+        check()
+        if time.monotonic() - started_s > timeout_s:
+            raise TimeoutError(f"not within {timeout_s:g} s")
+        time.sleep(0.1)
+    return time.monotonic() - started_s
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def pss_mib(process: psutil.Process) -> float:
+    """Memory of a process, shared pages divided among those that share them; 0 once it is gone."""
+    try:
+        return float(process.memory_full_info().pss) / 2**20
+    except psutil.Error:
+        return 0.0
+
+
+def _command(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""

@@ -1,0 +1,236 @@
+"""Documents decoded in a few processes, so that what native code does to one costs one request."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Protocol, TypeVar
+
+from deployments.errors import DecoderFailed
+from serve_app.decoding import wire
+from serve_app.decoding.buffers import PageBuffer, PageBuffers
+from serve_app.decoding.process import COMMAND, DecoderDied, DecoderHung, DecoderProcess, killed_from_outside
+from serve_app.pages import DocumentOptions, PageBounds, PageLimits, PixelBudget, SourceFile, SourcePage
+from serve_app.results import PageOrigin
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+class DecoderLimits(Protocol):
+    """How many documents are decoded at a time, and what each may take."""
+
+    @property
+    def max_concurrent_documents(self) -> int: ...
+    @property
+    def max_decode_s(self) -> float: ...
+    @property
+    def max_decode_memory_bytes(self) -> int: ...
+
+
+class DecoderPool:
+    """A bounded number of warm processes, each with a thread that waits for it.
+
+    A process that dies or hangs is replaced at once. The request whose document it had in hand gets
+    DecoderFailed; documents that it merely had open are opened in another when their turn comes.
+    """
+
+    def __init__(self, limits: DecoderLimits, command: Sequence[str] = COMMAND) -> None:
+        self._limits = limits
+        self._command = command
+        self._number = limits.max_concurrent_documents
+        self.workers: Executor = ThreadPoolExecutor(self._number, thread_name_prefix="decode")
+        self.buffers = PageBuffers(self._number)
+        self._names = itertools.count(1)
+        self._lock = threading.Lock()
+        self._idle: list[DecoderProcess] = []
+        # Processes with a job, each with the documents to be freed when it is done.
+        self._busy: dict[DecoderProcess, list[int]] = {}
+        self._closed = False
+
+    def start(self) -> None:
+        """Start the processes, and return once they are warm. They start by themselves at need, too."""
+        with self._lock:
+            self._fill()
+            started = list(self._idle)
+        for process in started:
+            process.wait_until_warm()
+
+    def open(
+        self, files: Sequence[SourceFile], limits: PageLimits, options: DocumentOptions
+    ) -> RemoteDocument:
+        """Open the files of a request; raises as ``serve_app.documents.open_document``.
+
+        Raises:
+            DecoderFailed: a file crashed the decoder, or kept it too long.
+        """
+        return RemoteDocument(self, next(self._names), files, limits, options)
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes that there are."""
+        with self._lock:
+            return [process.pid for process in (*self._idle, *self._busy)]
+
+    def run(self, document: int, job: Callable[[DecoderProcess], T]) -> T:
+        """Do a job with a process, rather one that has ``document`` open.
+
+        Processes that somebody else kills cost no request: the job is done again.
+
+        Raises:
+            DecoderFailed: it died or hung over the job.
+        """
+        # All of them may have been killed at once.
+        for _ in range(self._number):
+            try:
+                return self._run(document, job)
+            except DecoderDied as died:
+                if not killed_from_outside(died):
+                    raise self._failed(died) from died
+        try:
+            return self._run(document, job)
+        except DecoderDied as died:
+            raise self._failed(died) from died
+
+    def forget(self, document: int) -> None:
+        """Free a document wherever it is open, without waiting."""
+        with self._lock:
+            for process in self._idle:
+                process.close_document(document)
+            for unwanted in self._busy.values():
+                unwanted.append(document)
+
+    def close(self) -> None:
+        """End the processes; jobs in hand fail."""
+        with self._lock:
+            self._closed = True
+            for process in self._idle:
+                process.kill()
+            for process in self._busy:
+                process.interrupt()
+            self._idle.clear()
+        self.workers.shutdown(wait=False, cancel_futures=True)
+        self.buffers.close()
+
+    def _run(self, document: int, job: Callable[[DecoderProcess], T]) -> T:
+        with self._process(document) as process:
+            try:
+                return job(process)
+            except DecoderHung as hung:
+                logger.error("a decoder hung for %g s and was killed", self._limits.max_decode_s)
+                raise DecoderFailed(
+                    f"The document keeps its decoder busy for longer than {self._limits.max_decode_s:g} s."
+                ) from hung
+
+    @contextmanager
+    def _process(self, document: int) -> Iterator[DecoderProcess]:
+        """A free process; there is one for every thread of ``workers``."""
+        with self._lock:
+            self._fill()
+            process = next((one for one in self._idle if one.holds(document)), self._idle[0])
+            self._idle.remove(process)
+            self._busy[process] = []
+        try:
+            yield process
+        finally:
+            with self._lock:
+                for unwanted in self._busy.pop(process):
+                    process.close_document(unwanted)
+                if self._closed:
+                    process.kill()
+                else:
+                    self._idle.append(process)
+                    self._fill()
+
+    def _fill(self) -> None:
+        """Put a new process in the place of each that is not there; the lock is held."""
+        for process in [process for process in self._idle if not process.alive]:
+            process.kill()
+            self._idle.remove(process)
+        while len(self._idle) + len(self._busy) < self._number:
+            self._idle.append(
+                DecoderProcess(
+                    self._limits.max_decode_memory_bytes, self._limits.max_decode_s, self._command
+                )
+            )
+
+    @staticmethod
+    def _failed(died: DecoderDied) -> DecoderFailed:
+        number = died.signal_number
+        name = signal.Signals(number).name if number else "no signal"
+        logger.error("a decoder died (%s) over a document", name)
+        return DecoderFailed("The document crashed its decoder: it is damaged, or made to do so.")
+
+
+class RemoteDocument:
+    """A document that decoder processes hold open; to be read by one thread at a time."""
+
+    def __init__(
+        self,
+        pool: DecoderPool,
+        name: int,
+        files: Sequence[SourceFile],
+        limits: PageLimits,
+        options: DocumentOptions,
+    ) -> None:
+        self._pool = pool
+        self._name = name
+        self._files = files
+        self._limits = limits
+        self._options = options
+        self._budget = PixelBudget(limits)
+        self.page_count: int = pool.run(name, self._open)
+
+    def read(self, index: int) -> SourcePage:
+        """The page at ``index``, from 0; raises as ``OpenDocument.read``, and DecoderFailed."""
+        started_s = time.perf_counter()
+        buffer = self._pool.buffers.take()
+        try:
+            answer = self._pool.run(self._name, lambda process: self._decode(process, index, buffer))
+            origin, regions = self._origin(answer), wire.regions_of(answer["regions"])
+            image = self._pool.buffers.lend(buffer, answer["height_px"], answer["width_px"])
+        except BaseException:
+            # No decoder writes to it any more: it has answered, or it is dead.
+            self._pool.buffers.give_back(buffer)
+            raise
+        self._budget.spend(image)
+        jpeg = self._files[origin.file - 1].data if answer["is_file"] else None
+        return SourcePage(image, origin, regions, jpeg, (time.perf_counter() - started_s) * 1000)
+
+    def close(self) -> None:
+        """Free the files."""
+        self._pool.forget(self._name)
+
+    def _open(self, process: DecoderProcess) -> int:
+        message = {
+            "do": "open",
+            "document": self._name,
+            "bounds": asdict(PageBounds.of(self._limits)),
+            "options": wire.options_message(self._options),
+            "file_bytes": [len(file.data) for file in self._files],
+        }
+        answer = process.call(message, [file.data for file in self._files])
+        wire.raise_error(answer)
+        process.opened(self._name)
+        return int(answer["page_count"])
+
+    def _decode(self, process: DecoderProcess, index: int, buffer: PageBuffer) -> wire.Message:
+        if not process.holds(self._name):
+            self._open(process)
+        process.opened(self._name)
+        message = {"do": "read", "document": self._name, "index": index}
+        answer = process.call(message, buffer=buffer.descriptor)
+        wire.raise_error(answer)
+        return answer
+
+    def _origin(self, answer: wire.Message) -> PageOrigin:
+        name = self._files[answer["file"] - 1].name
+        return PageOrigin(answer["number"], answer["file"], name, answer["dpi"])

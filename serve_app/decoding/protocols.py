@@ -1,0 +1,28 @@
+"""What the HTTP side asks of whatever decodes documents."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from typing import Protocol
+
+from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
+
+
+class Document(Protocol):
+    """Pages of an open document; ``serve_app.documents.OpenDocument`` is one that this process decodes."""
+
+    @property
+    def page_count(self) -> int: ...
+    def read(self, index: int) -> SourcePage: ...
+    def close(self) -> None: ...
+
+
+class Decoders(Protocol):
+    """Opens documents. What blocks, opening and reading, is done in the threads of ``workers``."""
+
+    @property
+    def workers(self) -> Executor: ...
+    def start(self) -> None: ...
+    def open(self, files: Sequence[SourceFile], limits: PageLimits, options: DocumentOptions) -> Document: ...
+    def close(self) -> None: ...

@@ -1,0 +1,172 @@
+"""Documents in decoder processes: the same pages as in this one, and harm that stays there."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import PIL.Image
+import PIL.PngImagePlugin
+import psutil
+import pytest
+
+from deployments.errors import DecoderFailed, InputError, PayloadTooLarge
+from serve_app.decoding.pool import DecoderPool
+from serve_app.documents import open_document
+from serve_app.page_ranges import parse_ranges
+from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
+from tests.api_client import PNG, THREE_PAGES, Bounds, encoded, two_rows
+from tests.pdfs import locked, pdf_of
+
+BOUNDS = replace(Bounds(), max_pixels=10**6, max_document_pixels=3 * 10**6, max_decode_s=1.5)
+FAULTY = (sys.executable, "-m", "tests.faulty_decoder")
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[DecoderPool]:
+    pool = DecoderPool(BOUNDS, FAULTY)
+    pool.start()
+    yield pool
+    pool.close()
+
+
+def read(pool: DecoderPool, *data: bytes, options: DocumentOptions | None = None) -> list[SourcePage]:
+    files = [SourceFile(each, f"{number}.bin") for number, each in enumerate(data, 1)]
+    document = pool.open(files, BOUNDS, options or DocumentOptions())
+    try:
+        return [document.read(index) for index in range(document.page_count)]
+    finally:
+        document.close()
+
+
+def marked(mark: bytes) -> bytes:
+    """A PNG whose comment makes the decoder come to harm."""
+    note = PIL.PngImagePlugin.PngInfo()
+    note.add_text("Comment", mark.decode())
+    return encoded(two_rows(), pnginfo=note)
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        ([PNG], None),
+        ([encoded(two_rows(), "JPEG", dpi=(300, 300))], None),
+        ([THREE_PAGES], DocumentOptions(parse_ranges("2-"))),
+        ([pdf_of()], DocumentOptions(dpi=150, text_layer=TextLayer.PREFER)),
+        ([PNG, pdf_of(), THREE_PAGES], DocumentOptions(parse_ranges("1"), dpi=72)),
+    ],
+    ids=["png", "jpeg", "tiff", "text-layer", "several"],
+)
+def test_pages_are_those_that_this_process_would_decode(
+    pool: DecoderPool, data: list[bytes], options: DocumentOptions | None
+) -> None:
+    files = [SourceFile(each, f"{number}.bin") for number, each in enumerate(data, 1)]
+    with open_document(files, BOUNDS, options) as document:
+        expected = list(document)
+    pages = read(pool, *data, options=options)
+    assert len(pages) == len(expected)
+    for page, wanted in zip(pages, expected, strict=True):
+        np.testing.assert_array_equal(page.image, wanted.image)
+        assert (page.origin, page.jpeg) == (wanted.origin, wanted.jpeg)
+        assert page.decode_ms > 0
+        assert [r.text for r in page.regions or ()] == [r.text for r in wanted.regions or ()]
+        for region, other in zip(page.regions or (), wanted.regions or (), strict=True):
+            np.testing.assert_array_equal(region.quad, other.quad)
+            assert replace(region, quad=other.quad) == other
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"hello", PNG[:60], pdf_of([]), locked("x"), pdf_of([b""] * 4), pdf_of(size_pt=(9000, 900))]
+)
+def test_errors_are_those_of_this_process(pool: DecoderPool, data: bytes) -> None:
+    with pytest.raises(InputError) as expected, open_document([SourceFile(data)], BOUNDS) as document:
+        list(document)
+    with pytest.raises(InputError) as raised:
+        read(pool, data)
+    assert (raised.type, raised.value.public) == (expected.type, expected.value.public)
+
+
+def test_all_pages_of_a_request_count_together(pool: DecoderPool) -> None:
+    limits = replace(BOUNDS, max_document_pixels=30_000)
+    document = pool.open([SourceFile(THREE_PAGES)], limits, DocumentOptions())
+    document.read(0)
+    with pytest.raises(PayloadTooLarge, match="together"):
+        document.read(1)
+
+
+@pytest.mark.parametrize(
+    ("mark", "says"), [("segfault", "crashed"), ("abort", "crashed"), ("hang", "longer")]
+)
+def test_harm_costs_one_request_and_the_pool_is_whole_again(
+    pool: DecoderPool, mark: str, says: str
+) -> None:
+    before = pool.pids
+    others = pool.open([SourceFile(THREE_PAGES)], BOUNDS, DocumentOptions())
+    others.read(0)
+    with pytest.raises(DecoderFailed, match=says):
+        read(pool, marked(f"<{mark}>".encode()))
+    assert len(pool.pids) == len(before) and len(set(pool.pids) & set(before)) == len(before) - 1
+    assert all(psutil.pid_exists(pid) for pid in pool.pids)
+    assert [others.read(index).origin.number for index in (1, 2)] == [2, 3]
+    others.close()
+
+
+def test_documents_at_the_same_time_are_read_while_decoders_crash(pool: DecoderPool) -> None:
+    def attempt(number: int) -> int | str:
+        try:
+            return len(read(pool, marked(b"<segfault>") if number % 4 == 0 else THREE_PAGES))
+        except DecoderFailed as error:
+            return error.code
+
+    with ThreadPoolExecutor(BOUNDS.max_concurrent_documents) as callers:
+        answers = list(callers.map(attempt, range(8)))
+    assert answers == ["decoder_failed" if number % 4 == 0 else 3 for number in range(8)]
+
+
+def test_memory_is_bounded_and_its_end_is_no_crash(pool: DecoderPool) -> None:
+    with pytest.raises(PayloadTooLarge, match="memory"):
+        read(pool, marked(b"<balloon>"))
+
+
+def test_a_decoder_that_somebody_else_kills_costs_no_request(pool: DecoderPool) -> None:
+    (page,) = read(pool, marked(b"<killed>"))
+    assert page.image.shape == (100, 200, 3)
+    for pid in pool.pids:
+        os.kill(pid, signal.SIGKILL)
+    assert len(read(pool, THREE_PAGES)) == 3
+
+
+def test_a_decoder_knows_nothing_of_the_service(
+    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
+    with pytest.raises(DecoderFailed):
+        read(pool, marked(b"<abort>"))
+    for pid in pool.pids:
+        assert "RAY_AUTH_TOKEN" not in psutil.Process(pid).environ()
+        assert Path(f"/proc/{pid}/oom_score_adj").read_text().strip() in ("0", "1000")
+
+
+def test_pages_in_use_are_never_written_over(pool: DecoderPool) -> None:
+    rng = np.random.default_rng(3)
+    pictures = [rng.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(6)]
+    data = [encoded(PIL.Image.fromarray(picture)) for picture in pictures]
+    crops = [read(pool, each)[0].image[3:, 4:] for each in data]
+    for crop, picture in zip(crops, pictures, strict=True):
+        np.testing.assert_array_equal(crop, picture[3:, 4:])
+        assert not crop.flags.writeable
+
+
+def test_buffers_are_taken_again_once_free(pool: DecoderPool) -> None:
+    read(pool, PNG)
+    open_before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        read(pool, PNG)
+    assert len(os.listdir("/proc/self/fd")) <= open_before + BOUNDS.max_concurrent_documents
+
