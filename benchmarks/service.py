@@ -72,7 +72,8 @@ class Processes:
 
     def all(self) -> list[psutil.Process]:
         """Every descendant."""
-        return self._root.children(recursive=True)
+        found: list[psutil.Process] = self._root.children(recursive=True)
+        return found
 
     def _titled(self, title: str) -> list[psutil.Process]:
         return [child for child in self.all() if _command(child).startswith(title)]

@@ -108,7 +108,8 @@ def _bodies(page: bytes) -> Iterator[Trick]:
 def _paths(page: bytes) -> Iterator[Trick]:
     for path in ("/../../etc/passwd", "/docs/../../serve_config.yaml", "/%2e%2e/%2e%2e/etc/passwd", "//etc"):
         yield _raw(f"GET {path}", f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), {404, 400})
-    queries = ("path=/etc/passwd", "url=http://127.0.0.1:9/", "dpi=1e9", "pages=" + "1," * 5000, "dpi=9&dpi=9")
+    pages = "1," * 5000
+    queries = ("path=/etc/passwd", "url=http://127.0.0.1:9/", "dpi=1e9", f"pages={pages}", "dpi=9&dpi=9")
     for query in queries:
         yield _post(f"?{query[:24]}", page, {}, {200, 400, 422}, f"/ocr?{query}")
 

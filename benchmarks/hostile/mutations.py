@@ -96,7 +96,7 @@ def lie_in_png(data: bytearray, rng: np.random.Generator, other: bytes) -> bytea
 
 def lie_in_tiff(data: bytearray, rng: np.random.Generator, other: bytes) -> bytearray:
     """A directory entry's tag, type, count or value."""
-    if data[:2] not in (b"II", b"MM") or len(data) < 8:
+    if bytes(data[:2]) not in (b"II", b"MM") or len(data) < 8:
         return lie_in_head(data, rng, other)
     order: Literal["little", "big"] = "little" if data[:2] == b"II" else "big"
     directory = int.from_bytes(data[4:8], order)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pikepdf
 import PIL.Image
+import PIL.ImageOps
 
 from deployments.fakes import draw_page
 
@@ -71,7 +72,7 @@ def _pngs(page: PIL.Image.Image) -> dict[str, bytes]:
         "png 16 bits": encoded(deep, "PNG"),
         "png palette with alpha": encoded(palette, "PNG", transparency=bytes(range(0, 240, 30))),
         "png alpha": encoded(page.convert("RGBA"), "PNG"),
-        "png animated": encoded(page, "PNG", save_all=True, append_images=[page.transpose(1)]),
+        "png animated": encoded(page, "PNG", save_all=True, append_images=[PIL.ImageOps.mirror(page)]),
     }
 
 
@@ -89,7 +90,7 @@ def _tiffs(page: PIL.Image.Image) -> dict[str, bytes]:
 
 
 def _others(page: PIL.Image.Image) -> dict[str, bytes]:
-    moving = {"save_all": True, "append_images": [page.transpose(1)]}
+    moving = {"save_all": True, "append_images": [page.transpose(PIL.Image.Transpose.ROTATE_90)]}
     return {
         "webp": encoded(page, "WEBP"),
         "webp lossless": encoded(page.convert("RGBA"), "WEBP", lossless=True),
