@@ -136,13 +136,16 @@ test-browser: $(VENV)/.test ## the page, in a headless Chromium
 
 ##### Measurements
 
-.PHONY: accuracy accuracy-crops rest
+.PHONY: accuracy accuracy-crops rest load
 accuracy: $(VENV)/.test ## score the labelled sets over HTTP, then crops: URL=address SETS=name,name JOBS=number
 	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(if $(SETS),--sets "$(SETS)") $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 	$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)")
 
 accuracy-crops: $(VENV)/.test ## score recognition alone on labelled crops, beside Tesseract: ARGS="--engine trocr"
 	@$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)") $(ARGS)
+
+load: $(VENV)/.test ## stages scale by themselves under changing load, eight minutes: ARGS="--short"
+	@$(OFFLINE) "$(PY)" -m cluster.load $(ARGS)
 
 rest: $(VENV)/.serve ## memory and processor time of a running service at rest
 	@"$(PY)" -m benchmarks.rest $(ARGS)

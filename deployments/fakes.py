@@ -36,6 +36,9 @@ class FakeBehaviour(BaseModel):
 
     step_ms: float = Field(0.0, ge=0, description="cost of any model step, milliseconds")
     item_ms: float = Field(0.0, ge=0, description="cost of each item in a step, milliseconds")
+    megapixel_ms: float = Field(
+        0.0, ge=0, description="cost of a million pixels in a step, milliseconds, as a real model's grows"
+    )
     poison: int | None = Field(None, description="a number on which recognition's step raises")
 
 
@@ -79,8 +82,13 @@ class _Fake:
         """Remember the tuning, so that thresholds work as in a real engine."""
         self.tuning = tuning
 
-    def _spend(self, items: int) -> None:
-        cost_ms = self.behaviour.step_ms + items * self.behaviour.item_ms
+    def _spend(self, batch: Sequence[Prepared[Image]]) -> None:
+        megapixels = sum(prepared.height * prepared.width for prepared in batch) / 1e6
+        cost_ms = (
+            self.behaviour.step_ms
+            + self.behaviour.item_ms * len(batch)
+            + self.behaviour.megapixel_ms * megapixels
+        )
         if cost_ms:
             time.sleep(cost_ms / 1000)
 
@@ -89,7 +97,7 @@ class FakeDetector(_Fake):
     """Finds the codes: connected components of ink, scored by how full their box is."""
 
     def forward(self, batch: Sequence[Prepared[Image]]) -> list[PageLines]:
-        self._spend(len(batch))
+        self._spend(batch)
         return [self._find(prepared.payload) for prepared in batch]
 
     def finish(self, raw: Sequence[PageLines]) -> list[Outcome[PageLines]]:
@@ -114,7 +122,7 @@ class FakeClassifier(_Fake):
     """Blue ink is handwriting."""
 
     def forward(self, batch: Sequence[Prepared[Image]]) -> list[KindScore]:
-        self._spend(len(batch))
+        self._spend(batch)
         return [self._kind(prepared.payload) for prepared in batch]
 
     def finish(self, raw: Sequence[KindScore]) -> list[Outcome[KindScore]]:
@@ -131,7 +139,7 @@ class FakeRecogniser(_Fake):
     """Reads the number of a code as decimal digits; an empty reading for anything else."""
 
     def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
-        self._spend(len(batch))
+        self._spend(batch)
         values = [decode_code(prepared.payload) for prepared in batch]
         if self.behaviour.poison is not None and self.behaviour.poison in values:
             raise RuntimeError("poisoned item")

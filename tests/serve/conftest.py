@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import secrets
 import socket
@@ -22,11 +21,15 @@ os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STA
 import ray  # noqa: E402
 from ray import serve  # noqa: E402
 
+from cluster.fake_graph import with_fakes  # noqa: E402
+
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "scriptorium"
 DEPLOY_TIMEOUT_S = 180
 
 Config = dict[str, Any]
+
+__all__ = ["Cluster", "Config", "free_port", "with_fakes"]
 
 
 class Cluster:
@@ -95,32 +98,6 @@ def cluster() -> Iterator[Cluster]:
     cluster.close()
     serve.shutdown()
     ray.shutdown()
-
-
-def with_fakes(config: Config, **behaviour: Config) -> Config:
-    """A configuration whose stages are the fake engines, each with a behaviour if given."""
-    config = copy.deepcopy(config)
-    (application,) = config["applications"]
-    fake = {stage: {"engine": "fake", "fake": behaviour.get(stage, {})} for stage in STAGES}
-    application["args"] |= {
-        "detection": fake["detection"],
-        "classification": fake["classification"],
-        "recognition": {
-            "printed": "fake",
-            "handwritten": "fake",
-            "engines": {"fake": fake["recognition"]},
-        },
-    }
-    for deployment in application["deployments"]:
-        if deployment["name"].startswith("Recognition"):
-            deployment["name"] = "RecognitionFake"
-        if "user_config" in deployment:
-            # Bounds in pixels are made for the real engines' inputs.
-            deployment["user_config"]["batch"] = {"max_items": 32, "max_pixels": 10**8}
-    return config
-
-
-STAGES = ("detection", "classification", "recognition")
 
 
 def free_port() -> int:

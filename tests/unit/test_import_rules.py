@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("serve_app", "deployments", "training", "benchmarks")
+PACKAGES = ("serve_app", "deployments", "training", "benchmarks", "cluster")
 STAGES = ("detection", "classification", "recognition")
 MAX_LINES = 350
 
@@ -28,6 +28,7 @@ CONFINED = {
         "deployments/autoscaling.py",
         "deployments/*/deployment.py",
         "benchmarks/*.py",
+        "cluster/local_nodes.py",
     ),
     "torch": (
         "deployments/*/yolo*.py",
@@ -51,10 +52,11 @@ CONFINED |= {name: CONFINED["torch"] for name in ("torchvision", "transformers",
 
 # What no room may import. The service never depends on how its weights were made.
 FORBIDDEN = {
-    "serve_app": ("training", "benchmarks", "tests"),
-    "deployments": ("serve_app", "training", "benchmarks", "tests"),
-    "training": ("serve_app", "benchmarks", "tests"),
+    "serve_app": ("training", "benchmarks", "cluster", "tests"),
+    "deployments": ("serve_app", "training", "benchmarks", "cluster", "tests"),
+    "training": ("serve_app", "benchmarks", "cluster", "tests"),
     "benchmarks": ("tests",),
+    "cluster": ("training", "tests"),
 }
 
 

@@ -1,0 +1,77 @@
+"""A real Ray of three nodes on this machine, and traffic whose every answer is compared."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import pytest
+
+from cluster.load.runner import Outcome, Runner
+from cluster.load.traffic import Arrival, Phase, arrivals
+from cluster.local_nodes import POLL_S, LocalNodes
+
+SEED = 20
+PATIENCE_S = 120.0
+LONG_S = 3600.0
+
+
+class Traffic:
+    """Documents of one kind at a rate, from a thread of its own, until it is left.
+
+    ``sent`` counts them; ``outcomes`` holds what became of each once the traffic has ended.
+    """
+
+    def __init__(self, url: str, kind: str, documents_per_s: float) -> None:
+        rates = (documents_per_s, documents_per_s)
+        self._phase = Phase(name=kind, duration_s=LONG_S, documents_per_s=rates, mix={kind: 1})
+        self._url = url
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._send()))
+        self.sent = 0
+        self.outcomes: list[Outcome] = []
+
+    def __enter__(self) -> Traffic:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def wait_for_more(self, number: int = 5) -> None:
+        """Wait until that many more documents have come."""
+        enough = self.sent + number
+        wait_for(lambda: self.sent >= enough, f"{number} more documents")
+
+    def _coming(self) -> Iterator[Arrival]:
+        for arrival in arrivals([self._phase], SEED):
+            if self._ending.is_set():
+                return
+            yield arrival
+            self.sent += 1
+
+    async def _send(self) -> None:
+        limits = httpx.Limits(max_connections=None)
+        async with httpx.AsyncClient(base_url=self._url, timeout=PATIENCE_S, limits=limits) as http:
+            self.outcomes = await Runner(http, SEED, PATIENCE_S).run(self._coming())
+
+
+def wait_for(condition: Callable[[], bool], what: str) -> None:
+    """Look until something is so; a slow machine takes longer, and is no failure."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, f"never came: {what}"
+        time.sleep(POLL_S)
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[LocalNodes]:
+    """Three nodes; what a test kills it starts again."""
+    with LocalNodes({"num_cpus": 4}) as nodes:
+        for _ in range(2):
+            nodes.add(num_cpus=4)
+        yield nodes
