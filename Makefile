@@ -1,7 +1,8 @@
 # Environment and everyday commands. `make` alone lists them.
 #
-# One environment, .venv, in three layers, each pinned completely in a lock:
+# One environment, .venv, in layers, each pinned completely in a lock:
 #   requirements.lock         what the service runs on
+#   requirements-batch.lock   and what reading folders and buckets needs
 #   requirements-train.lock   and what training and synthesis need
 #   requirements-test.lock    and what tests and checks need
 # A layer is installed again only when its lock is newer than its stamp in .venv.
@@ -21,6 +22,8 @@ DASHBOARD ?= http://127.0.0.1:8265
 SETS   ?=
 JOBS   ?=
 ARGS   ?=
+IN     ?=
+OUT    ?=
 
 UV_VERSION := 0.13.8
 # Python 3.11 under either of its usual names.
@@ -71,6 +74,9 @@ $(VENV)/bin/uv:
 $(VENV)/.serve: requirements.lock | $(VENV)/bin/uv
 	@$(call install,requirements.lock)
 
+$(VENV)/.batch: requirements-batch.lock | $(VENV)/bin/uv
+	@$(call install,requirements-batch.lock)
+
 $(VENV)/.train: requirements-train.lock | $(VENV)/bin/uv
 	@$(call install,requirements-train.lock)
 
@@ -86,14 +92,19 @@ lock: | $(VENV)/bin/uv ## resolve the locks again; versions in them are kept whe
 			--custom-compile-command "make lock" --output-file "$$@"
 	}
 	compile requirements.lock
+	compile requirements-batch.lock --extra batch
 	compile requirements-train.lock --extra train
-	compile requirements-test.lock --extra train --extra test
+	compile requirements-test.lock --extra batch --extra train --extra test
 
 ##### Service
 
 .PHONY: serve
 serve: $(VENV)/.serve ## run the service: CONFIG=file PORT=number HUB=1 (allow weights from hubs)
 	@exec "$(PY)" -m serve_app.launch "$(CONFIG)" $(if $(PORT),--port $(PORT)) $(if $(HUB),--hub)
+
+.PHONY: batch
+batch: $(VENV)/.batch ## read a folder or bucket without a service: IN=place OUT=place ARGS="--format pdf"
+	@$(OFFLINE) "$(PY)" -m serve_app.batch "$(IN)" "$(OUT)" $(ARGS)
 
 # Ray's own commands ask for the token only when they are told that there is one.
 .PHONY: status token

@@ -16,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -24,7 +25,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATION = "scriptorium"
-DEPLOY_TIMEOUT_S = 180.0
+DEPLOY_TIMEOUT_S = 400.0
 POLL_S = 0.2
 
 # A node counts as dead after three seconds, not after fifteen: here no network delays its answers.
@@ -96,7 +97,7 @@ class LocalNodes:
             if status == "DEPLOY_FAILED":
                 raise RuntimeError(self.application()["message"])
             if time.monotonic() > deadline_s:
-                raise TimeoutError(f"the application is {status}: {self.application()}")
+                raise TimeoutError(f"the application is {status}: {self.states()}")
             time.sleep(POLL_S)
 
     def application(self) -> Config:
@@ -110,19 +111,24 @@ class LocalNodes:
         found = self.application().get("deployments", {}).get(deployment, {}).get("replicas", [])
         return [replica for replica in found if replica["state"] == "RUNNING"]
 
-    def counts(self) -> dict[str, int]:
-        """Number of running replicas of every deployment."""
+    def states(self) -> dict[str, dict[str, int]]:
+        """Number of replicas of every deployment by their state."""
         deployments = self.application().get("deployments", {})
         return {
-            name: sum(replica["state"] == "RUNNING" for replica in details["replicas"])
+            name: dict(Counter(replica["state"] for replica in details["replicas"]))
             for name, details in deployments.items()
         }
+
+    def counts(self) -> dict[str, int]:
+        """Number of running replicas of every deployment."""
+        return {name: states.get("RUNNING", 0) for name, states in self.states().items()}
 
     def close(self) -> None:
         """Stop every node."""
         self._dashboard.close()
-        assert self._process.stdin is not None
+        assert self._process.stdin is not None and self._process.stdout is not None
         self._process.stdin.close()
+        self._process.stdout.close()
         try:
             self._process.wait(60)
         except subprocess.TimeoutExpired:

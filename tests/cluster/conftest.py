@@ -15,7 +15,7 @@ from cluster.load.traffic import Arrival, Phase, arrivals
 from cluster.local_nodes import POLL_S, LocalNodes
 
 SEED = 20
-PATIENCE_S = 120.0
+PATIENCE_S = 240.0
 LONG_S = 3600.0
 
 

@@ -23,6 +23,8 @@ CONFINED = {
         "serve_app/ingress.py",
         "serve_app/telemetry.py",
         "serve_app/check_config.py",
+        "serve_app/batch/job.py",
+        "serve_app/batch/__main__.py",
         "deployments/stage.py",
         "deployments/metrics.py",
         "deployments/autoscaling.py",
@@ -44,6 +46,8 @@ CONFINED = {
         "training/*/*.py",
         "benchmarks/*.py",
     ),
+    # Of the layer ``batch``, which the service runs without.
+    "pyarrow": ("serve_app/batch/*.py",),
     "fastapi": ("serve_app/*.py", "serve_app/middleware/*.py"),
     "starlette": ("serve_app/*.py", "serve_app/middleware/*.py"),
     "ultralytics": ("deployments/detection/yolo*.py", "training/detection*.py"),
@@ -130,6 +134,8 @@ def test_files_stay_small(path: Path) -> None:
 RAY_FREE = (
     "serve_app.api",
     "serve_app.assembly",
+    "serve_app.batch.worker",
+    "serve_app.in_process",
     "serve_app.config",
     "serve_app.documents",
     "serve_app.launch",

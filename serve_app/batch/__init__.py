@@ -1,0 +1,1 @@
+"""Reading folders and buckets of documents without a service; see docs/batch.md."""

@@ -1,0 +1,106 @@
+"""What a run has to do: which documents, where their results go, and which are there already."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from serve_app.batch.storage import Entry, Storage
+from serve_app.client import DOCUMENTS
+from serve_app.config import AppConfig
+from serve_app.in_process import Tuning
+from serve_app.render.formats import FILE_SUFFIXES
+from serve_app.schemas import OcrQuery, OutputFormat
+
+SETTINGS = "_batch/settings.json"
+
+
+class OtherSettings(Exception):
+    """The output has results of other settings; the message says which differ."""
+
+
+class Settings(BaseModel):
+    """All that decides what is in the results: one output has results of one of these."""
+
+    model_config = ConfigDict(frozen=True)
+
+    formats: tuple[OutputFormat, ...]
+    query: OcrQuery
+    config: AppConfig
+    tuning: Tuning
+
+    def described(self) -> dict[str, Any]:
+        """As JSON, for people and for comparison. Batch bounds change speed, and nothing else."""
+        told: dict[str, Any] = self.model_dump(mode="json")
+        for user_config in told["tuning"].values():
+            user_config.pop("batch", None)
+        return told
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One document that is to be read: its path below the input, and its size."""
+
+    path: str
+    size_bytes: int
+
+
+def is_document(path: str) -> bool:
+    """Whether a file's name is that of a document; hidden files are none."""
+    parts = PurePosixPath(path)
+    return parts.suffix.lower() in DOCUMENTS and not any(part.startswith(".") for part in parts.parts)
+
+
+def result_path(document: str, output: OutputFormat) -> str:
+    """Where a result goes: the document's path with the format's suffix, below the output."""
+    return f"{document}.{FILE_SUFFIXES[output]}"
+
+
+def tasks(
+    documents: Sequence[Entry], results: Mapping[str, Entry], formats: Sequence[OutputFormat]
+) -> Iterator[Task]:
+    """The documents without all their results, or changed since these were written."""
+    for document in documents:
+        written = [results.get(result_path(document.path, output)) for output in formats]
+        if not all(result is not None and not _is_newer(document, result) for result in written):
+            yield Task(document.path, document.size_bytes)
+
+
+def _is_newer(document: Entry, result: Entry) -> bool:
+    if document.modified is None or result.modified is None:
+        return False
+    return document.modified > result.modified
+
+
+def claim(output: Storage, settings: Settings) -> None:
+    """Mark the output with the settings of its results.
+
+    Raises:
+        OtherSettings: it has results of others.
+        OSError: it cannot be read or written.
+    """
+    wanted = settings.described()
+    if output.has(SETTINGS):
+        try:
+            present = json.loads(output.read(SETTINGS))
+        except ValueError:
+            raise OtherSettings(f"{SETTINGS} in the output is not what this program wrote") from None
+        if present != wanted:
+            differing = ", ".join(sorted(_differences(present, wanted)))
+            raise OtherSettings(f"the output has results of other settings ({differing}); choose another")
+        return
+    output.write(SETTINGS, json.dumps(wanted, indent=1, sort_keys=True, ensure_ascii=False).encode())
+
+
+def _differences(present: Any, wanted: Any, path: str = "") -> Iterator[str]:
+    if isinstance(present, dict) and isinstance(wanted, dict):
+        for key in present.keys() | wanted.keys():
+            below = f"{path}.{key}" if path else key
+            yield from _differences(present.get(key), wanted.get(key), below)
+    elif present != wanted:
+        yield path

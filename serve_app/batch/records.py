@@ -1,0 +1,99 @@
+"""What became of every document: the manifest beside the results."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from serve_app.batch.plan import result_path
+from serve_app.batch.storage import Storage
+from serve_app.schemas import OutputFormat
+
+MANIFEST = "_batch/manifest.jsonl"
+
+# The whole manifest is written each time; it may take a twentieth of the time at most.
+_LEAST_INTERVAL_S = 15.0
+_INTERVAL_PER_WRITE = 20.0
+
+
+class Record(BaseModel):
+    """One document: whether it was read, and what its results are, or why not.
+
+    ``failed_pages`` could not be read while others were; their errors stand in the results.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    document: str
+    status: Literal["read", "failed"]
+    results: tuple[str, ...] = ()
+    pages: int = 0
+    failed_pages: int = 0
+    seconds: float = 0.0
+    code: str = ""
+    detail: str = ""
+
+
+class Manifest:
+    """The records of an output, over all runs; the newest of a document counts."""
+
+    def __init__(self, output: Storage) -> None:
+        """Takes over what earlier runs left; lines that are none of ours are dropped."""
+        self._output = output
+        self._records: dict[str, Record] = {}
+        self._interval_s = _LEAST_INTERVAL_S
+        self._written_s = time.monotonic()
+        if output.has(MANIFEST):
+            self._records = {record.document: record for record in _parse(output.read(MANIFEST))}
+
+    def add(self, record: Record) -> None:
+        """Keep a record, and write the manifest if that was long ago."""
+        self._records[record.document] = record
+        if time.monotonic() - self._written_s > self._interval_s:
+            self.write()
+
+    def start(
+        self, documents: Sequence[str], left: Collection[str], formats: Sequence[OutputFormat]
+    ) -> None:
+        """Bring the records in line with what is there: ``left`` of the documents are to be read.
+
+        Others that no record tells of were read by a run that was broken off; documents that are no
+        longer in the input are forgotten.
+        """
+        found = {}
+        for document in documents:
+            record = self._records.get(document)
+            if document not in left and (record is None or record.status != "read"):
+                results = tuple(result_path(document, output) for output in formats)
+                record = Record(document=document, status="read", results=results)
+            if record is not None:
+                found[document] = record
+        self._records = found
+
+    def write(self) -> None:
+        """Write the manifest, in the order of documents. Raises OSError."""
+        begun_s = time.monotonic()
+        lines = (self._records[name].model_dump_json() for name in sorted(self._records))
+        self._output.write(MANIFEST, "".join(f"{line}\n" for line in lines).encode())
+        self._written_s = time.monotonic()
+        self._interval_s = max(_LEAST_INTERVAL_S, _INTERVAL_PER_WRITE * (self._written_s - begun_s))
+
+    def failures(self) -> list[Record]:
+        """Documents that were not read."""
+        return [record for _, record in sorted(self._records.items()) if record.status == "failed"]
+
+    def codes(self) -> dict[str, int]:
+        """Number of failures by code, the most frequent first."""
+        return dict(Counter(record.code for record in self.failures()).most_common())
+
+
+def _parse(content: bytes) -> Iterable[Record]:
+    for line in content.splitlines():
+        try:
+            yield Record.model_validate_json(line)
+        except ValidationError:
+            continue

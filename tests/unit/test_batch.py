@@ -1,0 +1,217 @@
+"""What a batch run has to do, and what it keeps of it; the reading itself is in tests/batch."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import fs
+
+from serve_app.batch.__main__ import MISUSED, main, parser, settings_of, workers_of
+from serve_app.batch.job import unit_size
+from serve_app.batch.plan import (
+    SETTINGS,
+    OtherSettings,
+    Settings,
+    Task,
+    claim,
+    is_document,
+    result_path,
+    tasks,
+)
+from serve_app.batch.records import MANIFEST, Manifest, Record
+from serve_app.batch.storage import Entry, Storage
+from serve_app.schemas import OutputFormat
+
+JSON, TEXT = OutputFormat.JSON, OutputFormat.TEXT
+
+
+def settings(*arguments: str) -> Settings:
+    return settings_of(parser().parse_args(["in", "out", *arguments]))
+
+
+def entry(path: str, hour: int | None = 0) -> Entry:
+    return Entry(path, 10, None if hour is None else datetime(2026, 1, 1, hour, tzinfo=UTC))
+
+
+def names(storage: Storage) -> list[str]:
+    return [found.path for found in storage.entries()]
+
+
+@pytest.mark.parametrize("uri", [False, True], ids=["path", "uri"])
+def test_storage_gives_back_what_was_written(tmp_path: Path, uri: bool) -> None:
+    storage = Storage(tmp_path.as_uri() if uri else str(tmp_path))
+    storage.write("b/c/результат.txt", b"two")
+    storage.write("a.txt", b"one")
+    storage.write("a.txt", b"three")
+    assert names(storage) == ["a.txt", "b/c/результат.txt"]
+    assert (storage.read("a.txt"), storage.has("b"), storage.has("a.txt")) == (b"three", False, True)
+    (first, _) = storage.entries()
+    assert first.size_bytes == 5 and first.modified is not None
+
+
+def test_one_file_is_a_place_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "other.png").write_bytes(b"x")
+    (tmp_path / "page.png").write_bytes(b"page")
+    storage = Storage(str(tmp_path / "page.png"))
+    assert names(storage) == ["page.png"] and storage.read("page.png") == b"page"
+
+
+def test_a_place_that_is_not_there_is_empty(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path / "new"))
+    assert not storage.exists and names(storage) == []
+
+
+def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    storage = Storage(str(tmp_path))
+    storage.write("a.txt", b"old")
+
+    class Full:
+        type_name = "full"
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(fs.LocalFileSystem(), name)
+
+        def move(self, part: str, target: str) -> None:
+            raise OSError("no space left")
+
+    monkeypatch.setattr(storage, "_files", Full())
+    with pytest.raises(OSError, match="no space"):
+        storage.write("a.txt", b"new")
+    assert os.listdir(tmp_path) == ["a.txt"] and storage.read("a.txt") == b"old"
+
+
+def test_parts_of_a_run_that_was_broken_off_are_no_results(tmp_path: Path) -> None:
+    (tmp_path / "a.png.json.part-123").write_bytes(b"{")
+    assert names(Storage(str(tmp_path))) == []
+
+
+@pytest.mark.parametrize("place", ["gopher://old", "s4://bucket/x", "fsspec+nothing://x"])
+def test_an_unknown_scheme_is_said(place: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(place)):
+        Storage(place)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("a.pdf", True), ("b/C.JPEG", True), ("a.txt", False), (".hidden.png", False), (".git/a.png", False)],
+)
+def test_documents_are_told_by_their_names(path: str, expected: bool) -> None:
+    assert is_document(path) is expected
+
+
+def test_only_what_has_no_fresh_result_is_read() -> None:
+    documents = [
+        entry("done.png"),
+        entry("new.png"),
+        entry("half.png"),
+        entry("changed.png", 9),
+        entry("odd.png", None),
+    ]
+    results = [
+        entry(f"{name}.png.{suffix}", 5) for name in ("done", "changed", "odd") for suffix in ("json", "txt")
+    ]
+    results.append(entry("half.png.json", 5))
+    left = list(tasks(documents, {result.path: result for result in results}, [JSON, TEXT]))
+    assert left == [Task("new.png", 10), Task("half.png", 10), Task("changed.png", 10)]
+
+
+def test_an_output_belongs_to_its_settings(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    claim(storage, settings())
+    claim(storage, settings())
+    with pytest.raises(OtherSettings, match=r"formats, query\.layout"):
+        claim(storage, settings("--layout", "block", "--format", "text"))
+    storage.write(SETTINGS, b"{")
+    with pytest.raises(OtherSettings, match="is not what"):
+        claim(storage, settings())
+
+
+def test_batch_bounds_may_change_between_runs(tmp_path: Path) -> None:
+    config = Path(parser().parse_args(["in", "out"]).config).read_text(encoding="utf-8")
+    faster = tmp_path / "faster.yaml"
+    faster.write_text(config.replace("max_items: 8", "max_items: 4"), encoding="utf-8")
+    surer = tmp_path / "surer.yaml"
+    surer.write_text(config.replace("confidence: 0.3", "confidence: 0.4"), encoding="utf-8")
+    storage = Storage(str(tmp_path / "out"))
+    claim(storage, settings())
+    claim(storage, settings("--config", str(faster)))
+    with pytest.raises(OtherSettings, match=r"tuning\.Detection\.confidence"):
+        claim(storage, settings("--config", str(surer)))
+
+
+def test_the_manifest_lives_over_runs(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    first = Manifest(storage)
+    first.start(["a.png", "b.png"], {"a.png", "b.png"}, [JSON])
+    first.add(Record(document="b.png", status="failed", code="storage", detail="x"))
+    first.add(Record(document="a.png", status="read", pages=3))
+    first.write()
+    storage.write(MANIFEST, storage.read(MANIFEST) + b'{"document": "tor')
+    again = Manifest(storage)
+    # b was read meanwhile by a run that left no record; c is new, and d's record is of no document.
+    again.start(["a.png", "b.png", "c.png"], {"c.png"}, [JSON])
+    again.write()
+    lines = [Record.model_validate_json(line) for line in storage.read(MANIFEST).splitlines()]
+    assert [(line.document, line.status, line.pages) for line in lines] == [
+        ("a.png", "read", 3),
+        ("b.png", "read", 0),
+    ]
+    assert lines[1].results == (result_path("b.png", JSON),)
+    assert again.failures() == []
+
+
+def test_failures_are_counted_by_code(tmp_path: Path) -> None:
+    manifest = Manifest(Storage(str(tmp_path)))
+    for name, code in (("b", "storage"), ("a", "unreadable_document"), ("c", "storage")):
+        manifest.add(Record(document=name, status="failed", code=code))
+    assert [record.document for record in manifest.failures()] == ["a", "b", "c"]
+    assert manifest.codes() == {"storage": 2, "unreadable_document": 1}
+
+
+@pytest.mark.parametrize(("number", "size"), [(1, 4), (8000, 4), (20_000, 10), (1_000_000, 64)])
+def test_units_are_small_but_not_too_many(number: int, size: int) -> None:
+    assert unit_size(number) == size
+
+
+@pytest.mark.parametrize(("text", "expected"), [("4", (4, 4)), ("2-16", (2, 16))])
+def test_workers_are_a_number_or_a_range(text: str, expected: tuple[int, int]) -> None:
+    assert workers_of(text) == expected
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "4-2", "many", "2-"])
+def test_other_numbers_of_workers_are_refused(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError):
+        workers_of(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["{missing}", "{out}"], "there is no such folder or file"),
+        (["gopher://a", "{out}"], "gopher"),
+        (["{here}", "{out}", "--config", "{missing}"], "missing"),
+        (["{here}", "{out}", "--pages", "7-x"], "pages"),
+        (["{here}", "{out}", "--min-confidence", "3"], "min_confidence"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    places = {"missing": tmp_path / "missing", "here": tmp_path, "out": tmp_path / "out"}
+    assert main([argument.format(**places) for argument in arguments]) == MISUSED
+    assert said in capsys.readouterr().err
+
+
+def test_nothing_to_read_is_done_without_ray(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "notes.txt").write_text("no document")
+    assert main([str(tmp_path / "in"), str(tmp_path / "out")]) == 0
+    assert "0 documents" in capsys.readouterr().err
