@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,6 +18,10 @@ from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import OcrQuery, OutputFormat
 
 SETTINGS = "_batch/settings.json"
+
+# Limits refuse documents and change no result; a document that was refused is tried again anyway.
+_DECISIVE = {"detection", "classification", "recognition", "pipeline"}
+_SPEED_ONLY = frozenset({"device", "gpu_memory_fraction", "pages_in_flight", "batch", "max_step_s"})
 
 
 class OtherSettings(Exception):
@@ -35,11 +39,22 @@ class Settings(BaseModel):
     tuning: Tuning
 
     def described(self) -> dict[str, Any]:
-        """As JSON, for people and for comparison. Batch bounds change speed, and nothing else."""
-        told: dict[str, Any] = self.model_dump(mode="json")
-        for user_config in told["tuning"].values():
-            user_config.pop("batch", None)
-        return told
+        """As JSON, for people and for comparison: only what differs from its default, so that a
+        setting which is new in a later version is no difference."""
+        return {
+            "formats": sorted(self.formats),
+            "query": self.query.model_dump(mode="json", exclude_defaults=True),
+            "config": _without(
+                self.config.model_dump(mode="json", exclude_defaults=True, include=_DECISIVE), _SPEED_ONLY
+            ),
+            "tuning": _without(dict(self.tuning), _SPEED_ONLY),
+        }
+
+
+def _without(value: Any, keys: Collection[str]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: _without(below, keys) for key, below in value.items() if key not in keys}
 
 
 @dataclass(frozen=True, slots=True)

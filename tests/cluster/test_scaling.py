@@ -1,4 +1,7 @@
-"""More than one machine: stages spread, a node dies under load, configurations change under load."""
+"""Three nodes under load: stages scale and spread, a node dies, configurations change.
+
+No request may be lost or answered wrongly meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,13 @@ from collections.abc import Iterator
 import pytest
 
 from cluster.fake_graph import RECOGNITION, Config, deployment, local_config, with_fakes
+from cluster.load import scaling
 from cluster.load.runner import summary
 from cluster.local_nodes import LocalNodes
-from tests.cluster.conftest import Traffic, wait_for
+from tests.cluster.traffic import Traffic, wait_for
 
 REPLICAS = {"OcrIngress": 2, "Detection": 2, "Classification": 1, RECOGNITION: 2}
+SCALED = ("Detection", RECOGNITION)
 # How a request may be refused while a node dies: by us, to be repeated; by Serve's proxy, whose ingress
 # replica died with the request in hand; or by a connection that broke.
 REFUSALS = {"503 stage_unavailable", "503 overloaded", "500", "503", "ReadError", "RemoteProtocolError"}
@@ -29,10 +34,47 @@ def config() -> Config:
     return changed
 
 
+@pytest.fixture(scope="module")
+def nodes() -> Iterator[LocalNodes]:
+    """Three nodes; what a test kills it starts again."""
+    with LocalNodes({"num_cpus": 4}) as nodes:
+        for _ in range(2):
+            nodes.add(num_cpus=4)
+        yield nodes
+
+
 @pytest.fixture
-def graph(nodes: LocalNodes) -> Iterator[LocalNodes]:
+def graph(nodes: LocalNodes) -> LocalNodes:
+    """A fixed number of replicas of each stage."""
     nodes.deploy(config())
-    yield nodes
+    return nodes
+
+
+@pytest.mark.parametrize(
+    ("kind", "documents_per_s", "loaded", "other"),
+    [
+        ("letter", scaling.LETTERS_PER_S, RECOGNITION, "Detection"),
+        ("scan", scaling.SCANS_PER_S, "Detection", RECOGNITION),
+    ],
+)
+def test_the_loaded_stage_scales_alone_and_back(
+    nodes: LocalNodes, kind: str, documents_per_s: float, loaded: str, other: str
+) -> None:
+    nodes.deploy(scaling.config(scaling.SHORT))
+    seen: list[dict[str, int]] = []
+
+    def replicas(stage: str) -> int:
+        seen.append(nodes.counts())
+        return seen[-1][stage]
+
+    wait_for(lambda: all(replicas(stage) == 1 for stage in SCALED), "one replica of each stage")
+    with Traffic(nodes.url, kind, documents_per_s) as traffic:
+        wait_for(lambda: replicas(loaded) >= 3, f"three replicas of {loaded}")
+    wait_for(lambda: replicas(loaded) == 1, f"{loaded} scaled down")
+    assert {counts[other] for counts in seen} == {1}
+    assert {counts["Classification"] for counts in seen} == {1}
+    found = summary(traffic.outcomes)
+    assert found["right"] == found["documents"] > 0, found
 
 
 def where(graph: LocalNodes, stage: str) -> set[str]:

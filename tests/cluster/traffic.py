@@ -1,4 +1,4 @@
-"""A real Ray of three nodes on this machine, and traffic whose every answer is compared."""
+"""Traffic in the background of a test; every answer is compared with what its document says."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Iterator
 
 import httpx
-import pytest
 
 from cluster.load.runner import Outcome, Runner
 from cluster.load.traffic import Arrival, Phase, arrivals
-from cluster.local_nodes import POLL_S, LocalNodes
+from cluster.local_nodes import POLL_S
 
 SEED = 20
 PATIENCE_S = 240.0
@@ -66,12 +65,3 @@ def wait_for(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline_s, f"never came: {what}"
         time.sleep(POLL_S)
-
-
-@pytest.fixture(scope="session")
-def nodes() -> Iterator[LocalNodes]:
-    """Three nodes; what a test kills it starts again."""
-    with LocalNodes({"num_cpus": 4}) as nodes:
-        for _ in range(2):
-            nodes.add(num_cpus=4)
-        yield nodes
