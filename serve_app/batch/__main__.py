@@ -103,9 +103,11 @@ def run(chosen: argparse.Namespace) -> int:
     return report(manifest, f"{chosen.target.rstrip('/')}/{MANIFEST}")
 
 
-def _read(todo: Sequence[Task], manifest: Manifest, settings: Settings, chosen: argparse.Namespace) -> None:
-    alone = environment(os.environ)
-    os.environ.update(alone if chosen.address == "local" else {name: alone[name] for name in WITHOUT_NETWORK})
+def _read(
+    todo: Sequence[Task], manifest: Manifest, settings: Settings, chosen: argparse.Namespace
+) -> None:
+    own = environment(os.environ)
+    os.environ.update(own if chosen.address == "local" else {name: own[name] for name in WITHOUT_NETWORK})
     # Ray takes its settings from the environment when it is imported, and seconds to be so.
     import ray
 
@@ -120,19 +122,19 @@ def _read(todo: Sequence[Task], manifest: Manifest, settings: Settings, chosen: 
         logging_level=logging.ERROR,
         runtime_env={"env_vars": {name: os.environ[name] for name in WITHOUT_NETWORK}},
     )
-    seen: set[str] = set()
+    pool = Pool(chosen.workers, chosen.cpus, chosen.gpus)
     try:
         with tqdm(total=len(todo), unit="document", disable=chosen.quiet) as bar:
-            for record in read_all(todo, options, Pool(chosen.workers, chosen.cpus, chosen.gpus)):
-                manifest.add(record)
-                seen.add(record.document)
-                bar.update()
+            for alone in (False, True):
+                for record in read_all(todo, options, pool, alone) if todo else ():
+                    manifest.add(record)
+                    bar.update()
+                todo = [task for task in todo if not manifest.knows(task.path)]
     finally:
         ray.shutdown()
     for task in todo:
-        if task.path not in seen:
-            detail = "its worker died with it, or with one read beside it, three times"
-            manifest.add(Record(document=task.path, status="failed", code=LOST, detail=detail))
+        detail = "its worker died with it, with other documents beside it and twice with it alone"
+        manifest.add(Record(document=task.path, status="failed", code=LOST, detail=detail))
 
 
 def report(manifest: Manifest, where: str) -> int:

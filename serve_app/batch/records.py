@@ -61,18 +61,23 @@ class Manifest:
     ) -> None:
         """Bring the records in line with what is there: ``left`` of the documents are to be read.
 
-        Others that no record tells of were read by a run that was broken off; documents that are no
-        longer in the input are forgotten.
+        Others that no record tells of were read by a run that was broken off. Records of documents
+        that are to be read, or are no longer in the input, are forgotten.
         """
         found = {}
         for document in documents:
+            if document in left:
+                continue
             record = self._records.get(document)
-            if document not in left and (record is None or record.status != "read"):
+            if record is None or record.status != "read":
                 results = tuple(result_path(document, output) for output in formats)
                 record = Record(document=document, status="read", results=results)
-            if record is not None:
-                found[document] = record
+            found[document] = record
         self._records = found
+
+    def knows(self, document: str) -> bool:
+        """Whether there is a record of a document."""
+        return document in self._records
 
     def write(self) -> None:
         """Write the manifest, in the order of documents. Raises OSError."""
