@@ -7,6 +7,8 @@ Selected like any engine (``engine: fake``); ``FakeBehaviour`` gives them a cost
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -40,6 +42,7 @@ class FakeBehaviour(BaseModel):
         0.0, ge=0, description="cost of a million pixels in a step, milliseconds, as a real model's grows"
     )
     poison: int | None = Field(None, description="a number on which recognition's step raises")
+    crash: int | None = Field(None, description="a number on which recognition's process is killed")
 
 
 def draw_page(values: Sequence[int], kinds: Sequence[Kind] = (), width_px: int = 240) -> Image:
@@ -141,6 +144,8 @@ class FakeRecogniser(_Fake):
     def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
         self._spend(batch)
         values = [decode_code(prepared.payload) for prepared in batch]
+        if self.behaviour.crash is not None and self.behaviour.crash in values:
+            os.kill(os.getpid(), signal.SIGKILL)
         if self.behaviour.poison is not None and self.behaviour.poison in values:
             raise RuntimeError("poisoned item")
         return [Reading("", 0.0) if value is None else Reading(str(value), 1.0) for value in values]

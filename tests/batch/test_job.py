@@ -21,16 +21,19 @@ import yaml
 
 from cluster.fake_graph import local_config, with_fakes
 from deployments.fakes import draw_page
+from serve_app.batch.__main__ import LOST
 from serve_app.batch.records import MANIFEST, Record
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 300.0
+DEADLY = 666
 
 
 @pytest.fixture
 def fakes(tmp_path: Path) -> Path:
     path = tmp_path / "fakes.yaml"
-    path.write_text(yaml.safe_dump(with_fakes(local_config(), detection={"item_ms": 100})), encoding="utf-8")
+    changed = with_fakes(local_config(), detection={"item_ms": 100}, recognition={"crash": DEADLY})
+    path.write_text(yaml.safe_dump(changed), encoding="utf-8")
     return path
 
 
@@ -114,26 +117,16 @@ def test_a_job_broken_off_goes_on_where_it_was_and_reads_what_was_mended(tmp_pat
     assert manifest(target)["broken.png"].results == ("broken.png.json", "broken.png.txt")
 
 
-def test_a_worker_that_dies_costs_no_document(tmp_path: Path, fakes: Path) -> None:
+def test_a_document_that_kills_its_worker_takes_no_other_along(tmp_path: Path, fakes: Path) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
-    for number in range(16):
+    for number in range(12):
         save(source / f"{number:02}.png", [number])
-    process = subprocess.Popen(
-        command(source, target, "--config", str(fakes), "--format", "text"),
-        cwd=ROOT,
-        env=environment(),
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        wait_for(process, lambda: len(results(target, "txt")) >= 2)
-        (worker,) = workers(process)
-        worker.kill()
-    finally:
-        _, said = process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == 0, said
+    save(source / "07 deadly.png", [DEADLY])
+    code, said = run(command(source, target, "--config", str(fakes), "--format", "text"))
+    assert code == 1, said
+    assert f"07 deadly.png: {LOST}" in said and f"1 failed (1 {LOST})" in said
     assert {name: (target / name).read_text().strip() for name in results(target, "txt")} == {
-        f"{number:02}.png.txt": str(number) for number in range(16)
+        f"{number:02}.png.txt": str(number) for number in range(12)
     }
 
 
@@ -164,13 +157,7 @@ def break_off(arguments: Sequence[str], enough: Callable[[], bool]) -> None:
         psutil.wait_procs(below, timeout=20)
 
 
-def workers(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The job's processes that read documents."""
-    below = psutil.Process(process.pid).children(recursive=True)
-    return [each for each in below if "MapWorker" in " ".join(each.cmdline())]
-
-
-def wait_for(process: subprocess.Popen[str] | subprocess.Popen[bytes], enough: Callable[[], bool]) -> None:
+def wait_for(process: subprocess.Popen[bytes], enough: Callable[[], bool]) -> None:
     deadline_s = time.monotonic() + PATIENCE_S
     while not enough():
         assert process.poll() is None, f"the job ended before its time, exit code {process.returncode}"
