@@ -54,7 +54,8 @@ where it has 16 letters or more; it is given as printed, with confidence 1 and `
 | `max_render_s`, drawing one PDF page; looked at between pdfium's steps, and one can be long | 413 |
 | `min_side_px`; damaged files; PDFs without pages or behind a password | 422 `unreadable_document` |
 | no page of `pages` in a file; an engine not in use; several pages for `png` | 422 `invalid_parameter` |
-| `max_files`, other fields, no file | 400 `malformed_request` |
+| `max_files` | 413 |
+| fields of other names, no file, part headers over 4 KiB or over 8 | 400 `malformed_request` |
 | any other format | 415 `unsupported_format` |
 | no media type in Accept that can be written | 406 `not_acceptable` |
 

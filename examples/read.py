@@ -1,0 +1,71 @@
+"""Read a document with nothing but Python's standard library.
+
+    python examples/read.py scan.pdf      prints kind, confidence and text of every line
+
+SCRIPTORIUM_URL is the address of the service, SCRIPTORIUM_KEY the API key where it asks for one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+URL = os.environ.get("SCRIPTORIUM_URL", "http://127.0.0.1:8000")
+KEY = os.environ.get("SCRIPTORIUM_KEY")
+TRIES = 5
+
+
+def post(document: bytes, parameters: str, accept: str) -> HTTPResponse:
+    """Send a document; a busy service is asked again when it says.
+
+    Raises RuntimeError with the words of the problem that the service answers with.
+    """
+    headers = {"Accept": accept, "Content-Type": "application/octet-stream"}
+    if KEY:
+        headers["Authorization"] = f"Bearer {KEY}"
+    request = urllib.request.Request(f"{URL}/ocr?{parameters}", document, headers)
+    for attempt in range(TRIES):
+        try:
+            answer: HTTPResponse = urllib.request.urlopen(request, timeout=120)
+            return answer
+        except urllib.error.HTTPError as error:
+            wait_s = error.headers.get("Retry-After")
+            if wait_s is None or attempt + 1 == TRIES:
+                problem = json.load(error)
+                raise RuntimeError(
+                    f"{problem['title']}: {problem['detail']} (request {problem['request_id']})"
+                ) from None
+            time.sleep(float(wait_s))
+    raise AssertionError("unreachable")
+
+
+def pages(document: bytes) -> Iterator[dict[str, Any]]:
+    """Each page as soon as it is read: the answer is one JSON object a line."""
+    with post(document, "words=true", "application/x-ndjson") as lines:
+        for line in map(json.loads, lines):
+            if "page" in line:
+                yield line["page"]
+            elif "problem" in line:
+                raise RuntimeError(f"broken off: {line['problem']['detail']}")
+
+
+def main(path: str) -> None:
+    """Print what stands in a document."""
+    for page in pages(Path(path).read_bytes()):
+        for region in page["regions"]:
+            print(page["page"], region["kind"], region["confidence"], region["text"], sep="\t")
+
+
+if __name__ == "__main__":
+    try:
+        main(sys.argv[1])
+    except RuntimeError as error:
+        sys.exit(str(error))

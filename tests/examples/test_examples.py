@@ -1,0 +1,146 @@
+"""The examples, against a real server that asks for a key and answers slowly at first."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from deployments.errors import Overloaded
+from serve_app.api import create_api
+from serve_app.keys import entry, new_key
+from serve_app.middleware.config import Access, Cors, KeySource
+from tests.api_client import PNG, THREE_PAGES, Config
+from tests.browser.conftest import CHROMIUM_FLAGS
+from tests.readers import InkReader
+from tests.servers import served
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+KEY = new_key()
+ROWS = [
+    f"{page}\t{kind}\t0.75\trow {row}"
+    for page in (1, 2, 3)
+    for row, kind in ((1, "printed"), (2, "handwritten"))
+]
+
+
+class BusyAtFirst(InkReader):
+    """Refuses the first document, to be asked again after a second."""
+
+    async def stream(self, pages: Any, options: Any, *more: Any) -> Any:
+        if not self.calls:
+            self.calls.append(options)
+            raise Overloaded("Busy.", retry_after_s=1)
+        async for result in InkReader.stream(self, pages, options, *more):
+            yield result
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> KeySource:
+    (tmp_path / "keys").write_text(entry("alice", KEY))
+    return KeySource(file=str(tmp_path / "keys"))
+
+
+@pytest.fixture
+def url(keys: KeySource) -> Iterator[str]:
+    with served(create_api(BusyAtFirst(), Config(access=Access(keys=keys)))) as address:
+        yield address
+
+
+@pytest.fixture
+def scan(tmp_path: Path) -> Path:
+    path = tmp_path / "scan.tif"
+    path.write_bytes(THREE_PAGES)
+    return path
+
+
+def run(*command: str | Path, url: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "SCRIPTORIUM_URL": url, "SCRIPTORIUM_KEY": key}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+
+
+def needs(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"no {program} on this machine")
+
+
+def test_curl(url: str, scan: Path) -> None:
+    needs("curl")
+    done = run("sh", EXAMPLES / "read.sh", scan, url=url)
+    assert done.returncode == 0, done.stderr
+    assert scan.with_name("scan.tif.txt").read_text() == "\n\f".join(["row 1\nrow 2"] * 3) + "\n"
+    assert len(json.loads(scan.with_name("scan.tif.json").read_text())["pages"]) == 3
+    assert scan.with_name("scan.tif.searchable.pdf").read_bytes().startswith(b"%PDF-")
+    assert [next(iter(json.loads(line))) for line in done.stdout.splitlines()] == [
+        "start", "page", "page", "page", "end"
+    ]  # fmt: skip
+
+
+def test_curl_without_a_key_is_refused_in_words(url: str, scan: Path) -> None:
+    needs("curl")
+    done = run("sh", EXAMPLES / "read.sh", scan, url=url, key="")
+    assert done.returncode == 22 and "401" in done.stderr
+    assert "API key" in scan.with_name("scan.tif.txt").read_text()
+
+
+def test_python(url: str, scan: Path) -> None:
+    done = run(sys.executable, EXAMPLES / "read.py", scan, url=url)
+    assert (done.returncode, done.stdout.splitlines()) == (0, ROWS), done.stderr
+    refused = run(sys.executable, EXAMPLES / "read.py", scan, url=url, key="wrong")
+    assert refused.returncode == 1 and "API key is not known" in refused.stderr
+
+
+def test_node(url: str, scan: Path) -> None:
+    needs("node")
+    done = run("node", EXAMPLES / "read.mjs", scan, url=url)
+    assert (done.returncode, done.stdout.splitlines()) == (0, ROWS), done.stderr
+    refused = run("node", EXAMPLES / "read.mjs", scan, url=url, key="wrong")
+    assert refused.returncode == 1 and "API key is not known" in refused.stderr
+
+
+PROGRAM = """
+async ([url, key, bytes]) => {
+  const { Scriptorium } = await import("./scriptorium.mjs");
+  const service = new Scriptorium(url, { key });
+  const scan = new File([new Uint8Array(bytes)], "scan.png");
+  const answer = await service.read(scan);
+  const texts = [];
+  for await (const page of service.pages(scan)) texts.push([page.file_name, page.text]);
+  const refused = await service.read(new Blob(["text"])).catch((error) => error.problem.type);
+  return [texts, refused, answer.headers.get("X-Request-ID"), (await answer.json()).request_id];
+}
+"""
+
+
+def test_a_web_page_of_another_origin(keys: KeySource) -> None:
+    chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if chromium is None:
+        pytest.skip("no Chromium on this machine")
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    routes = [
+        Route("/", lambda request: HTMLResponse("<!doctype html><title>Another origin</title>")),
+        Mount("/", StaticFiles(directory=EXAMPLES)),
+    ]
+    with served(Starlette(routes=routes)) as origin:
+        access = Access(keys=keys, cors=Cors(origins=(origin,)))
+        with served(create_api(BusyAtFirst(), Config(access=access))) as url:
+            with playwright.sync_playwright() as driver:
+                browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+                page = browser.new_page()
+                page.goto(origin)
+                texts, refused, shown_id, request_id = page.evaluate(PROGRAM, [url, KEY, list(PNG)])
+                browser.close()
+    assert texts == [["scan.png", "row 1\nrow 2"]]
+    assert refused == "/problems/unsupported_format"
+    assert shown_id == request_id
