@@ -15,9 +15,8 @@ from serve_app import contract, problems, streaming
 from serve_app.deadline import deadline
 from serve_app.disconnect import unless_disconnected
 from serve_app.faults import install_handlers, problem_response, request_id
-from serve_app.middleware.bodies import BodyBounds
 from serve_app.middleware.config import Access
-from serve_app.middleware.stack import install_middleware, keys_wanted
+from serve_app.middleware.stack import Bounds, install_middleware, keys_wanted
 from serve_app.negotiation import negotiate
 from serve_app.pages import SourceFile
 from serve_app.preferences import preferred_wait_s
@@ -31,7 +30,7 @@ from serve_app.uploads import encoded_document, uploaded_files
 Parameters = Annotated[OcrQuery, Query()]
 
 
-class ApiLimits(BodyBounds, DocumentLimits, Protocol):
+class ApiLimits(Bounds, DocumentLimits, Protocol):
     """What a request may ask for; see ``serve_app.config.Limits``."""
 
     @property

@@ -59,6 +59,9 @@ class Limits(_Frozen):
     max_body_bytes: int = Field(
         32 * 2**20, ge=1, description="body of a request, bytes, counted while it arrives (413)"
     )
+    max_head_bytes: int = Field(
+        64 * 2**10, ge=2**10, description="path, query and headers of a request together, bytes (431)"
+    )
     max_body_s: float = Field(
         300.0, gt=0, description="time that a body may take to arrive, seconds (408)"
     )

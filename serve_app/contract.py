@@ -143,13 +143,13 @@ READ_ENCODED = _reading(
 )
 HEALTH: dict[str, Any] = {
     "operation_id": "getHealth",
-    "summary": "Is the service alive?",
+    "summary": "Tell whether the service is alive",
     "tags": ["state"],
     "responses": {200: {"description": "The service is alive", "headers": REQUEST_ID_HEADER}},
 }
 READINESS: dict[str, Any] = {
     "operation_id": "getReadiness",
-    "summary": "Is the service ready?",
+    "summary": "Tell whether the service is ready",
     "tags": ["state"],
     "responses": {
         200: {"model": Readiness, "description": "Work is taken", "headers": REQUEST_ID_HEADER},

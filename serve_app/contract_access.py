@@ -59,7 +59,7 @@ def describe_access(document: dict[str, Any], *, keys_wanted: bool) -> None:
     document["components"]["securitySchemes"] = _SCHEMES
     for path, method, operation in _operations(document):
         operation.setdefault("parameters", []).append(_REQUEST_ID_PARAMETER)
-        kinds: list[ProblemKind] = []
+        kinds: list[ProblemKind] = [problems.HEAD_TOO_LARGE]
         if not is_open(path):
             operation["security"] = _EITHER_KEY if keys_wanted else [{}, *_EITHER_KEY]
             kinds.append(problems.UNAUTHORIZED)

@@ -16,6 +16,7 @@ def served(app: Any) -> Iterator[str]:
     """The address of an ASGI application that a thread serves meanwhile."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         server = uvicorn.Server(uvicorn.Config(app, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()

@@ -17,6 +17,7 @@ from serve_app.middleware.authentication import KEY_HEADER, Authentication
 from serve_app.middleware.bodies import BodyBounds, BodyLimits
 from serve_app.middleware.buckets import Buckets
 from serve_app.middleware.config import Access, Cors
+from serve_app.middleware.head import HeadLimit
 from serve_app.middleware.rate_limits import RateLimiting
 from serve_app.middleware.security_headers import SecurityHeaders
 
@@ -34,13 +35,20 @@ SHOWN_HEADERS = (
 )
 
 
+class Bounds(BodyBounds, Protocol):
+    """What a request may measure; see ``serve_app.config.Limits``."""
+
+    @property
+    def max_head_bytes(self) -> int: ...
+
+
 class AccessConfig(Protocol):
     """The part of the configuration that the middleware uses."""
 
     @property
     def access(self) -> Access: ...
     @property
-    def limits(self) -> BodyBounds: ...
+    def limits(self) -> Bounds: ...
 
 
 def install_middleware(
@@ -63,6 +71,7 @@ def install_middleware(
         app.add_middleware(RateLimiting, limits=access.rate_limits, buckets=Buckets(time.monotonic))
     if keys_wanted(access):
         app.add_middleware(Authentication, keys=KeyRing(access.keys, os.environ))
+    app.add_middleware(HeadLimit, max_bytes=config.limits.max_head_bytes)
     app.add_middleware(RequestIds, echo=echo_request_id)
     if access.cors.origins:
         _add_cors(app, access.cors)

@@ -134,13 +134,13 @@ def test_a_web_page_of_another_origin(keys: KeySource) -> None:
     ]
     with served(Starlette(routes=routes)) as origin:
         access = Access(keys=keys, cors=Cors(origins=(origin,)))
-        with served(create_api(BusyAtFirst(), Config(access=access))) as url:
-            with playwright.sync_playwright() as driver:
-                browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
-                page = browser.new_page()
-                page.goto(origin)
-                texts, refused, shown_id, request_id = page.evaluate(PROGRAM, [url, KEY, list(PNG)])
-                browser.close()
+        app = create_api(BusyAtFirst(), Config(access=access))
+        with served(app) as url, playwright.sync_playwright() as driver:
+            browser = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
+            page = browser.new_page()
+            page.goto(origin)
+            texts, refused, shown_id, request_id = page.evaluate(PROGRAM, [url, KEY, list(PNG)])
+            browser.close()
     assert texts == [["scan.png", "row 1\nrow 2"]]
     assert refused == "/problems/unsupported_format"
     assert shown_id == request_id

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from serve_app.api import create_api
 from serve_app.faults import install_handlers
 from serve_app.middleware.stack import install_middleware
-from tests.api_client import PNG, Bounds, Config
+from tests.api_client import PNG, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
 
 
@@ -113,3 +113,12 @@ async def test_some_paths_take_larger_bodies(path: str, status: int) -> None:
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         assert (await client.post(path, content=b"x" * 25_000)).status_code == status
         assert (await client.post(path, content=b"x" * 30_001)).status_code == 413
+
+
+@pytest.mark.parametrize("flood", [{"X-Many": "1" * 5000}, {f"X-{i}": "1" * 40 for i in range(200)}])
+async def test_a_flood_of_headers_is_refused(flood: dict[str, str]) -> None:
+    async with serving() as client:
+        for method, path in (("GET", "/healthz"), ("POST", "/ocr"), ("GET", "/nowhere")):
+            assert_problem(await client.request(method, path, headers=flood), 431, "head_too_large")
+        assert_problem(await client.get("/healthz?x=" + "1" * 5000), 431, "head_too_large")
+        assert (await client.get("/healthz", headers={"X-Few": "1" * 4000})).status_code == 200

@@ -112,7 +112,7 @@ def test_every_operation_is_documented() -> None:
 def test_every_problem_of_a_reading_has_an_example(name: str) -> None:
     responses = operations()[name]["responses"]
     assert list(responses) == [
-        "200", "400", "401", "406", "408", "413", "415", "422", "429", "500", "503", "504"
+        "200", "400", "401", "406", "408", "413", "415", "422", "429", "431", "500", "503", "504"
     ]  # fmt: skip
     shown = set()
     for status, response in responses.items():

@@ -1,0 +1,36 @@
+"""What to do about each kind of problem, by its code; docs/http.md shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+ADVICE: Mapping[str, str] = MappingProxyType(
+    {
+        "malformed_request": "Mend the request: an empty body, JSON that is none, a data URL without base64, "
+        "a multipart body that cannot be parsed or has other fields than `image` and `file`.",
+        "unauthorized": "Send an API key, or another one. `WWW-Authenticate` says how.",
+        "not_found": "Nothing is at this path, or no longer.",
+        "method_not_allowed": "`Allow` names the methods that the path takes.",
+        "not_acceptable": "Accept one of the media types that `detail` lists, or ask by `format`.",
+        "slow_body": "The body came too slowly, or paused too long; the connection is closed.",
+        "payload_too_large": "Send less at a time: fewer or smaller pages or files, or a lower `dpi`. "
+        "`detail` says which limit was passed.",
+        "unsupported_format": "Send a document of a format that is read; its bytes decide, not its name.",
+        "invalid_parameter": "Mend the parameter that `detail` names.",
+        "unreadable_document": "The file is damaged, cut short, encrypted or too small. Another program may "
+        "still open it: readers differ in what they forgive.",
+        "decoder_failed": "The file crashed or hung the process that decodes it, which touches no other "
+        "request. Write it anew with another program.",
+        "rate_limited": "Wait for `Retry-After`; keep an eye on `RateLimit`.",
+        "head_too_large": "Send shorter headers, or a shorter query.",
+        "internal": "A fault of the service; its log has the reason under `request_id`.",
+        "stage_failed": "A model failed on every page of the document. Failures of single pages and lines "
+        "are not problems of the request: they stand in the answer, as `error`.",
+        "overloaded": "Wait for `Retry-After`, then send the same request again.",
+        "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
+        "not_ready": "The service is starting; `stages` tells which part is not warm yet.",
+        "deadline_exceeded": "Ask for fewer pages, wait longer (`Prefer: wait`), take pages as JSON lines as "
+        "they are read, or come back when the service is less busy.",
+    }
+)

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from serve_app import problems
+from serve_app.config import Limits
+from serve_app.http_docs import PAGE, page
+from serve_app.problem_advice import ADVICE
+
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_the_committed_page_is_what_the_code_says() -> None:
+    assert page() == TEXT, "run: python -m serve_app.http_docs"
+
+
+def test_there_is_advice_for_every_problem_and_for_nothing_else() -> None:
+    assert set(ADVICE) == set(problems.catalogue()), "serve_app/problem_advice.py"
+
+
+@pytest.mark.parametrize("code", problems.catalogue())
+def test_the_type_of_every_problem_has_its_section(code: str) -> None:
+    assert f"\n### {code}\n" in TEXT and f"`/problems/{code}`" in TEXT
+
+
+def test_every_link_within_the_page_leads_somewhere() -> None:
+    headings = re.findall(r"^#+ (.+)$", TEXT, re.MULTILINE)
+    anchors = {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+
+
+def test_every_limit_of_a_request_names_its_error() -> None:
+    unbounded = {"max_concurrent_documents"}
+    for name in Limits.model_fields.keys() - unbounded:
+        assert f"| `limits.{name}` |" in TEXT, f"say in the description of {name} with which status it ends"
