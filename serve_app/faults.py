@@ -76,7 +76,7 @@ class RequestIds:
         try:
             await self._app(scope, receive, send_marked)
         except Exception:
-            logger.exception("request %s: %s %s failed", identity, scope["method"], scope["path"])
+            logger.exception("request %s: %s %r failed", identity, scope["method"], scope["path"])
             if started:
                 raise
             await _unexpected(Request(scope))(scope, receive, send_marked)

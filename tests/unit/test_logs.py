@@ -1,0 +1,54 @@
+"""What stands in documents, and what they are called, reaches no log."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from deployments.errors import StageFailed
+from serve_app.schemas import OutputFormat
+from tests.api_client import PNG, encoded, serving, two_rows
+from tests.readers import InkReader
+
+TEXT, NAME = "ИВАНОВА 4711 0815", "passport-of-ivanova.png"
+
+
+class Reading(InkReader):
+    """Every line says ``TEXT``."""
+
+    async def stream(self, pages: Any, options: Any, *more: Any) -> Any:
+        async for result in InkReader.stream(self, pages, options, *more):
+            yield replace(result, regions=tuple(replace(region, text=TEXT) for region in result.regions))
+
+
+@pytest.mark.parametrize("output", list(OutputFormat))
+async def test_readings_are_not_logged(output: OutputFormat, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with serving(Reading()) as client:
+            answer = await client.post(f"/ocr?format={output}", files={"image": (NAME, PNG)})
+    assert answer.status_code == 200
+    assert secrets_in(caplog) == []
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("broken"), StageFailed("Lost."), None])
+@pytest.mark.parametrize("accept", ["application/json", "application/x-ndjson"])
+async def test_documents_that_fail_are_not_logged(
+    failure: Exception | None, accept: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    damaged = encoded(two_rows(), "TIFF", compression="tiff_lzw")[:-40]
+    with caplog.at_level(logging.DEBUG):
+        async with serving(Reading(failure=failure)) as client:
+            answer = await client.post(
+                "/ocr", files={"image": (NAME, PNG if failure else damaged)}, headers={"Accept": accept}
+            )
+    assert answer.status_code >= 400
+    assert secrets_in(caplog) == []
+
+
+def secrets_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Records that hold the text or the name, in their message, their traceback or what goes with them."""
+    formatted = [f"{caplog.handler.format(record)} {record.__dict__}" for record in caplog.records]
+    return [line for line in formatted if any(secret in line for secret in (TEXT, NAME))]
