@@ -98,6 +98,8 @@ async def test_charsets_of_forms_do_no_harm(charset: str) -> None:
     [(b"", "JSON"), (b"[]", "body"), (b"{}", "image"), (b'{"image": 5}', "image"),
      (json.dumps({"image": DATA_URL, "imgae": ""}).encode(), "imgae"),
      (b'{"image": "iVBORw0KGgo="}', "data URL"), (b'{"image": "data:image/png,abc"}', "data URL"),
+     (b'{"image": "http://127.0.0.1/a.png"}', "data URL"), (b'{"image": "file:///etc/passwd"}', "data URL"),
+    
      (b'{"image": "data:image/png;base64,???"}', "base64"), (b"\xff\xfe{", "body")],
 )  # fmt: skip
 async def test_bad_json_is_malformed_and_named(body: bytes, reason: str) -> None:
