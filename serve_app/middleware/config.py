@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -23,14 +24,24 @@ class KeySource(_Frozen):
     file: str | None = Field(
         None,
         min_length=1,
-        description="file with a line for each API key (`python -m serve_app.keys new NAME`); a change to it "
-        "is taken over within seconds. Without it and `environment`, nobody is asked for a key",
+        description="absolute path of a file with a line for each API key (`python -m serve_app.keys new "
+        "NAME`); a change to it is taken over within seconds. Without it and `environment`, nobody is asked "
+        "for a key",
     )
     environment: str | None = Field(
         None,
         pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
         description="environment variable of the ingress that holds such lines, read at start",
     )
+
+
+    @field_validator("file")
+    @classmethod
+    def _is_absolute(cls, file: str | None) -> str | None:
+        # Replicas run in a directory of Ray's choosing.
+        if file is not None and not Path(file).is_absolute():
+            raise ValueError(f"{file!r} is no absolute path")
+        return file
 
 
 class Rate(_Frozen):

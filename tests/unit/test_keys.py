@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from serve_app import keys
 from serve_app.keys import KeyRing, KeysError, entry, new_key, parse_entries
@@ -136,3 +137,11 @@ def test_the_command_refuses_other_names(name: str, capsys: pytest.CaptureFixtur
 def test_the_environment_of_the_process_is_the_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OCR_KEYS", entry("alice", ALICE))
     assert KeyRing(KeySource(environment="OCR_KEYS"), os.environ).owner(ALICE) == "alice"
+
+
+@pytest.mark.parametrize(
+    "source", [{"file": "keys"}, {"file": ""}, {"environment": "A B"}, {"environment": ""}, {"path": "/keys"}]
+)
+def test_sources_that_make_no_sense_are_refused(source: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        KeySource.model_validate(source)
