@@ -26,7 +26,7 @@ TRIES = 5
 def post(document: bytes, parameters: str, accept: str) -> HTTPResponse:
     """Send a document; a busy service is asked again when it says.
 
-    Raises RuntimeError with the words of the problem that the service answers with.
+    Raises RuntimeError with the words of the problem that the service answers with, or without an answer.
     """
     headers = {"Accept": accept, "Content-Type": "application/octet-stream"}
     if KEY:
@@ -44,6 +44,9 @@ def post(document: bytes, parameters: str, accept: str) -> HTTPResponse:
                     f"{problem['title']}: {problem['detail']} (request {problem['request_id']})"
                 ) from None
             time.sleep(float(wait_s))
+        except urllib.error.URLError as error:
+            # Also where the service closed the connection on a document that is too large.
+            raise RuntimeError(f"{URL} does not take the document: {error.reason}") from None
     raise AssertionError("unreachable")
 
 

@@ -97,6 +97,8 @@ def test_curl_without_a_key_is_refused_in_words(url: str, scan: Path) -> None:
 def test_python(url: str, scan: Path) -> None:
     done = run(sys.executable, EXAMPLES / "read.py", scan, url=url)
     assert (done.returncode, done.stdout.splitlines()) == (0, ROWS), done.stderr
+    refused = run(sys.executable, EXAMPLES / "read.py", scan, url="http://127.0.0.1:1")
+    assert refused.returncode == 1 and refused.stderr.startswith("http://127.0.0.1:1 does not take")
     refused = run(sys.executable, EXAMPLES / "read.py", scan, url=url, key="wrong")
     assert refused.returncode == 1 and "API key is not known" in refused.stderr
 
