@@ -1,0 +1,246 @@
+"""The Grafana dashboard, written from the metric names in ``deployments.instruments``.
+
+Rows from the outside in: requests, then one row a stage (Grafana repeats it for every deployment
+that reports), autoscaling, machines. ``python -m cluster.render`` writes the file.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from cluster.panels import Grid, Panel, Query, stat, timeseries
+from deployments import instruments
+from deployments.instruments import Instrument
+
+OUR_REFUSALS = 'code=~"overloaded|stage_unavailable"'
+OUR_ERRORS = 'code=~"internal|service_error|stage_failed"'
+ONE_STAGE = 'deployment="$stage"'
+APPLICATION = 'application="scriptorium"'
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+def rate(instrument: Instrument, labels: str = "", by: str = "") -> str:
+    """Growth of a counter each second, summed over replicas."""
+    return _sum(f"rate({instrument.series}{{{labels}}}[$__rate_interval])", by)
+
+
+def quantile(share: float, instrument: Instrument, labels: str = "") -> str:
+    """A quantile of a histogram over all replicas."""
+    buckets = _sum(f"rate({instrument.series}_bucket{{{labels}}}[$__rate_interval])", "le")
+    return f"histogram_quantile({share}, {buckets})"
+
+
+def mean(instrument: Instrument, labels: str = "", by: str = "") -> str:
+    """Mean of a histogram over all replicas."""
+    part = [
+        _sum(f"rate({instrument.series}_{each}{{{labels}}}[$__rate_interval])", by)
+        for each in ("sum", "count")
+    ]
+    return " / ".join(part)
+
+
+def _sum(expression: str, by: str) -> str:
+    return f"sum by ({by}) ({expression})" if by else f"sum({expression})"
+
+
+def _quantiles(instrument: Instrument, labels: str = "") -> list[Query]:
+    return [Query(quantile(share, instrument, labels), f"p{share * 100:g}") for share in QUANTILES]
+
+
+def _share_of_requests(labels: str) -> str:
+    read = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
+    some = f"({rate(instruments.PROBLEMS, labels)} or vector(0))"
+    return f"{some} / ({read} + ({rate(instruments.PROBLEMS)} or vector(0)))"
+
+
+def overview() -> list[Panel]:
+    """Six figures, read from across the room."""
+    documents = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
+    healthy = f"sum(ray_serve_deployment_replica_healthy{{{APPLICATION}}})"
+    return [
+        stat("Pages a second", rate(instruments.PAGES), "short"),
+        stat("Documents a second", documents, "short"),
+        stat("Document, p95", quantile(0.95, instruments.DOCUMENT_SECONDS), "s", (20, 45)),
+        stat("Refused (503)", _share_of_requests(OUR_REFUSALS), "percentunit", (0.01, 0.05)),
+        stat("Internal errors", _share_of_requests(OUR_ERRORS), "percentunit", (0.001, 0.01)),
+        stat("Healthy replicas", healthy, "short"),
+    ]
+
+
+def requests() -> list[Panel]:
+    """What clients see."""
+    read = Query(f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))", "read")
+    problems = Query(rate(instruments.PROBLEMS, by="code"), "{{code}}")
+    regions = Query(rate(instruments.REGIONS, by="kind"), "{{kind}}")
+    return [
+        timeseries("Requests by result", [read, problems], "reqps", stacked=True),
+        timeseries("Time of a document", _quantiles(instruments.DOCUMENT_SECONDS), "s"),
+        timeseries(
+            "Time of a page by stage, waiting included (mean; classification and recognition overlap)",
+            [Query(mean(instruments.PAGE_STAGE_SECONDS, by="stage"), "{{stage}}")],
+            "s",
+            stacked=True,
+        ),
+        timeseries("Lines found by kind", [regions], "cps", stacked=True),
+        timeseries(
+            "Failures of regions, pages and documents",
+            [Query(rate(instruments.FAILURES, by="scope, code"), "{{scope}}: {{code}}")],
+            "cps",
+        ),
+        timeseries(
+            "Calls that stages did not take",
+            [Query(rate(instruments.STAGE_REFUSALS, by="stage, reason"), "{{stage}}: {{reason}}")],
+            "cps",
+        ),
+    ]
+
+
+def one_stage() -> list[Panel]:
+    """A stage from its queue to its card."""
+    items = Query(rate(instruments.ITEMS, ONE_STAGE, by="result"), "{{result}}")
+    pixels = f"sum(rate({instruments.STEP_PIXELS.series}_sum{{{ONE_STAGE}}}[$__rate_interval]))"
+    busy = f"sum by (replica) (rate({instruments.STEP_SECONDS.series}_sum{{{ONE_STAGE}}}[$__rate_interval]))"
+    memory = f"{instruments.GPU_MEMORY_BYTES.series}{{{ONE_STAGE}}}"
+    return [
+        timeseries("Items by result", [items], "cps", stacked=True),
+        timeseries("Wait for the model", _quantiles(instruments.WAIT_SECONDS, ONE_STAGE), "s"),
+        timeseries("Time of a model step", _quantiles(instruments.STEP_SECONDS, ONE_STAGE), "s"),
+        timeseries(
+            "Share of its time that a replica's model works", [Query(busy, "{{replica}}")], "percentunit"
+        ),
+        timeseries(
+            "Items in a step",
+            [
+                Query(mean(instruments.STEP_ITEMS, ONE_STAGE), "mean"),
+                Query(quantile(0.95, instruments.STEP_ITEMS, ONE_STAGE), "p95"),
+            ],
+            "short",
+        ),
+        timeseries(
+            "Cost of a step, pixels",
+            [
+                Query(mean(instruments.STEP_PIXELS, ONE_STAGE), "mean"),
+                Query(pixels, "a second, all replicas"),
+            ],
+            "short",
+        ),
+        timeseries(
+            "Padding, share of a step",
+            [Query(mean(instruments.STEP_PADDING, ONE_STAGE), "mean")],
+            "percentunit",
+        ),
+        timeseries("GPU memory of a replica", [Query(memory, "{{replica}} {{state}}")], "bytes"),
+    ]
+
+
+def autoscaling() -> list[Panel]:
+    """What each deployment wants, may have and has."""
+    by = "max by (deployment)"
+    return [
+        timeseries(
+            "Replicas wanted by the policy, before bounds",
+            [Query(f"{by} (ray_serve_autoscaling_desired_replicas{{{APPLICATION}}})", "{{deployment}}")],
+            "short",
+        ),
+        timeseries(
+            "Replicas aimed at",
+            [Query(f"{by} (ray_serve_autoscaling_target_replicas{{{APPLICATION}}})", "{{deployment}}")],
+            "short",
+        ),
+        timeseries(
+            "Healthy replicas",
+            [
+                Query(
+                    f"sum by (deployment) (ray_serve_deployment_replica_healthy{{{APPLICATION}}})",
+                    "{{deployment}}",
+                )
+            ],
+            "short",
+        ),
+        timeseries(
+            "Calls that wait for a replica",
+            [
+                Query(
+                    f"sum by (deployment) (ray_serve_deployment_queued_queries{{{APPLICATION}}})",
+                    "{{deployment}}",
+                )
+            ],
+            "short",
+        ),
+    ]
+
+
+def machines() -> list[Panel]:
+    """The nodes under it all."""
+    node = 'job="scriptorium"'
+    memory = f"ray_node_mem_used{{{node}}} / ray_node_mem_total{{{node}}}"
+    gpu_memory = "ray_node_gram_used / (ray_node_gram_used + ray_node_gram_available)"
+    loop = "rate(ray_serve_event_loop_scheduling_latency_ms_bucket[$__rate_interval])"
+    return [
+        timeseries(
+            "Processors, %", [Query(f"ray_node_cpu_utilization{{{node}}}", "{{instance}}")], "percent"
+        ),
+        timeseries("Memory", [Query(memory, "{{instance}}")], "percentunit"),
+        timeseries(
+            "GPU at work, %", [Query("ray_node_gpus_utilization", "{{instance}} {{GpuIndex}}")], "percent"
+        ),
+        timeseries("GPU memory", [Query(gpu_memory, "{{instance}} {{GpuIndex}}")], "percentunit"),
+        timeseries(
+            "Disk, %", [Query(f"ray_node_disk_utilization_percentage{{{node}}}", "{{instance}}")], "percent"
+        ),
+        timeseries(
+            "Event loops: wait for a turn, p99",
+            [Query(f"histogram_quantile(0.99, sum by (le, deployment) ({loop}))", "{{deployment}}")],
+            "ms",
+        ),
+    ]
+
+
+def build() -> dict[str, Any]:
+    """The whole dashboard as Grafana reads it."""
+    grid = Grid()
+    grid.row("Overview")
+    grid.add(overview(), width=4, height=4)
+    grid.row("Requests")
+    grid.add(requests(), width=8, height=8)
+    grid.row("$stage", repeat="stage")
+    grid.add(one_stage(), width=6, height=7)
+    grid.row("Autoscaling")
+    grid.add(autoscaling(), width=6, height=7)
+    grid.row("Machines")
+    grid.add(machines(), width=8, height=7)
+    stages = f"label_values({instruments.ITEMS.series}, deployment)"
+    return {
+        "uid": "scriptorium",
+        "title": "Scriptorium",
+        "tags": ["scriptorium"],
+        "editable": False,
+        "schemaVersion": 39,
+        "refresh": "30s",
+        "time": {"from": "now-1h", "to": "now"},
+        "graphTooltip": 1,
+        "templating": {
+            "list": [
+                {
+                    "name": "stage",
+                    "type": "query",
+                    "label": "Stage",
+                    "datasource": {"type": "prometheus", "uid": "prometheus"},
+                    "query": {"query": stages, "refId": "stage"},
+                    "refresh": 2,
+                    "sort": 1,
+                    "multi": True,
+                    "includeAll": True,
+                    "current": {"text": ["All"], "value": ["$__all"]},
+                }
+            ]
+        },
+        "annotations": {"list": []},
+        "panels": grid.panels,
+    }
+
+
+def text() -> str:
+    """The file."""
+    return json.dumps(build(), indent=1, ensure_ascii=False) + "\n"
