@@ -118,7 +118,7 @@ token: $(VENV)/.serve ## the token that the Ray dashboard asks for
 
 ##### Checks and tests
 
-.PHONY: test check check-config lint types test-unit test-models test-serve test-browser
+.PHONY: test check check-config lint types test-unit test-models test-serve test-browser test-cluster
 test: check ## all checks and tests
 	@$(OFFLINE) "$(PY)" -m pytest $(ARGS)
 
@@ -142,8 +142,20 @@ test-models: $(VENV)/.test ## real networks and weights
 test-serve: $(VENV)/.test ## one real Ray
 	@$(OFFLINE) "$(PY)" -m pytest tests/serve $(ARGS)
 
+test-cluster: $(VENV)/.test ## the production configuration on two nodes with logical GPUs, scraped by Prometheus
+	@$(OFFLINE) "$(PY)" -m pytest tests/cluster $(ARGS)
+
 test-browser: $(VENV)/.test ## the page, in a headless Chromium
 	@$(OFFLINE) "$(PY)" -m pytest tests/browser $(ARGS)
+
+##### Cluster: docs/operations.md
+
+.PHONY: cluster-files capacity
+cluster-files: $(VENV)/.serve ## render the parts of cluster/ that repeat others
+	@"$(PY)" -m cluster.render
+
+capacity: $(VENV)/.serve ## replicas and nodes for a load: ARGS="--pages-per-s 50 --node-price 2.5"
+	@"$(PY)" -m cluster.capacity $(ARGS)
 
 ##### Measurements
 

@@ -7,6 +7,7 @@ first of all.
 
 from __future__ import annotations
 
+import logging
 import os
 
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
@@ -20,4 +21,6 @@ def span_processors() -> list[SpanProcessor]:
     """A processor that sends spans in batches; none where no collector is named."""
     if not any(os.environ.get(name) for name in ENDPOINT_VARIABLES):
         return []
+    # Serve keeps the spans of parallel calls in one list, and so writes to one that has ended.
+    logging.getLogger("opentelemetry.sdk.trace").setLevel(logging.ERROR)
     return [BatchSpanProcessor(OTLPSpanExporter())]

@@ -1,0 +1,137 @@
+"""Alerts and dashboard name metrics that exist, alerts are tested and have a runbook entry."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from cluster import dashboard
+from cluster.panels import COLUMNS
+from deployments.instruments import INSTRUMENTS, Kind
+
+ROOT = Path(__file__).resolve().parents[2]
+MONITORING = ROOT / "cluster" / "monitoring"
+
+
+def rules() -> list[dict[str, Any]]:
+    content = yaml.safe_load((MONITORING / "alerts.yaml").read_text(encoding="utf-8"))
+    return [rule for group in content["groups"] for rule in group["rules"]]
+
+
+def panels() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = dashboard.build()["panels"]
+    return found
+
+
+def queries() -> list[str]:
+    shown = [target["expr"] for panel in panels() for target in panel.get("targets", ())]
+    variables = [each["query"]["query"] for each in dashboard.build()["templating"]["list"]]
+    return [*shown, *variables, *(rule["expr"] for rule in rules())]
+
+
+def series_of_ours() -> set[str]:
+    """Names under which Prometheus has our metrics."""
+    return {
+        f"{each.series}{part}"
+        for each in INSTRUMENTS
+        for part in (("_bucket", "_sum", "_count") if each.kind is Kind.HISTOGRAM else ("",))
+    }
+
+
+@cache
+def source_of_ray() -> str:
+    files = [
+        *resources.files("ray.serve._private").iterdir(),
+        *resources.files("ray.dashboard.modules.reporter").iterdir(),
+    ]
+    return "\n".join(each.read_text(encoding="utf-8") for each in files if each.name.endswith(".py"))
+
+
+def names(query: str) -> set[str]:
+    return set(re.findall(r"\b(?:ray|haproxy)_\w+", query))
+
+
+def test_every_metric_that_is_asked_for_is_recorded() -> None:
+    asked = {name for query in queries() for name in names(query)}
+    ours = {name for name in asked if name.startswith("ray_scriptorium_")}
+    assert ours <= series_of_ours()
+    for name in asked - ours:
+        plain = re.sub(r"_(bucket|sum|count|total)$", "", name.removeprefix("ray_"))
+        assert f'"{plain}"' in source_of_ray() or f'"{name.removeprefix("ray_")}"' in source_of_ray(), name
+
+
+def test_every_metric_that_is_recorded_is_shown() -> None:
+    shown = {name for panel in panels() for t in panel.get("targets", ()) for name in names(t["expr"])}
+    for instrument in INSTRUMENTS:
+        assert any(name.startswith(instrument.series) for name in shown), instrument.name
+
+
+def test_labels_that_are_asked_for_exist() -> None:
+    """By-clauses and matchers on our metrics use their own labels, or those that Serve and Prometheus add."""
+    added = {"application", "deployment", "replica", "instance", "job", "le"}
+    known = added.union(*(each.labels for each in INSTRUMENTS))
+    for query in queries():
+        if "ray_scriptorium_" in query:
+            grouped = re.findall(r"(?:by|ignoring) \(([^)]*)\)", query)
+            matched = re.findall(r'(\w+)(?:=|!=|=~)"', query)
+            used = {label.strip() for group in grouped for label in group.split(",")} | set(matched)
+            assert used <= known, query
+
+
+def test_panels_fill_their_lines_without_overlap() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in panels():
+        place = panel["gridPos"]
+        cells = {
+            (x, y)
+            for x in range(place["x"], place["x"] + place["w"])
+            for y in range(place["y"], place["y"] + place["h"])
+        }
+        assert not cells & taken and place["x"] + place["w"] <= COLUMNS, panel["title"]
+        taken |= cells
+    assert len({panel["id"] for panel in panels()}) == len(panels())
+    assert all(x in {x for x, _ in taken} for x in range(COLUMNS))
+
+
+def test_every_alert_is_tested_and_has_a_runbook_entry() -> None:
+    handbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    sections = set(re.findall(r"^### (\w+)$", handbook, re.MULTILINE))
+    tests = yaml.safe_load((MONITORING / "alerts_test.yaml").read_text(encoding="utf-8"))["tests"]
+    fired = {t["alertname"] for test in tests for t in test["alert_rule_test"] if t["exp_alerts"]}
+    alerts = {rule["alert"] for rule in rules()}
+    assert sections == alerts == fired
+    for rule in rules():
+        assert rule["annotations"]["runbook"] == f"docs/operations.md#{rule['alert'].lower()}"
+        assert rule["labels"]["severity"] in ("page", "ticket")
+
+
+def test_every_path_that_the_handbook_names_exists() -> None:
+    handbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    for path in set(re.findall(r"`((?:cluster|deployments|benchmarks|docs)/[\w./-]+)`", handbook)):
+        if path != "cluster/docker/api-keys":
+            assert (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "rules", "alerts.yaml"],
+        ["test", "rules", "alerts_test.yaml"],
+        ["check", "config", "prometheus.yml"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_promtool_agrees(command: list[str]) -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed (Debian package prometheus)")
+    done = subprocess.run([promtool, *command], cwd=MONITORING, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
