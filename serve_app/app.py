@@ -1,18 +1,18 @@
 """The composition root: the one place that binds the graph. ``import_path`` of serve_config.yaml.
 
-    OcrIngress ──> Detection
-               ├─> Classification
-               └─> Recognition<Engine>      one deployment per recognition engine in use
+OcrIngress ──> Detection
+           ├─> Classification
+           └─> Recognition<Engine>      one deployment per recognition engine in use
 """
 
 # No postponed annotations here: Serve validates ``args`` by the class that ``build`` is annotated with.
 from ray.serve import Application
 
-from deployments.classification.config import ClassificationTuning
+from deployments.classification.config import ClassificationArgs, ClassificationTuning
 from deployments.classification.deployment import Classification
-from deployments.detection.config import DetectionTuning
+from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.deployment import Detection
-from deployments.recognition.config import RecognitionTuning
+from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.deployment import Recognition
 from deployments.stage import StageTuning
 from serve_app.config import AppConfig
@@ -28,6 +28,13 @@ def build(args: AppConfig) -> Application:
     return OcrIngress.bind(
         args, Detection.bind(args.detection), Classification.bind(args.classification), recognition
     )
+
+
+def stage_args(config: AppConfig) -> dict[str, DetectionArgs | ClassificationArgs | RecognitionArgs]:
+    """What each stage's deployment is bound with."""
+    return {Detection.name: config.detection, Classification.name: config.classification} | {
+        recognition_name(engine): args for engine, args in config.recognition.in_use.items()
+    }
 
 
 def recognition_name(engine: str) -> str:

@@ -22,7 +22,7 @@ from ray.serve.schema import ServeDeploySchema
 from deployments.autoscaling import QueuedWork
 from deployments.detection.config import DetectionTuning
 from deployments.stage import StageTuning
-from serve_app.app import deployment_names
+from serve_app.app import deployment_names, stage_args
 from serve_app.config import AppConfig
 from serve_app.config_keys import Problem, did_you_mean, invalid, join, unknown_keys
 from serve_app.environment import ROOT
@@ -90,7 +90,9 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
     yield from problems
     if problems:
         return
-    bound = deployment_names(AppConfig.model_validate(args))
+    config = AppConfig.model_validate(args)
+    bound = deployment_names(config)
+    shares = {name: stage.gpu_memory_fraction for name, stage in stage_args(config).items()}
     for name in bound.keys() - deployments.keys():
         yield Problem(f"{path}.deployments", f"{name} has no block, but these args bind it")
     for name, (deployment, where) in deployments.items():
@@ -98,6 +100,7 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
             yield Problem(f"{where}.name", f"these args bind no {name!r}{did_you_mean(name, bound)}")
         else:
             yield from _check_tuning(deployment, bound[name], where)
+            yield from _check_gpu(deployment, shares.get(name), where)
 
 
 def _check_deployment(deployment: Mapping[str, Any], path: str) -> Iterator[Problem]:
@@ -113,6 +116,23 @@ def _check_deployment(deployment: Mapping[str, Any], path: str) -> Iterator[Prob
         yield Problem(path, "needs either num_replicas as a number or a whole autoscaling_config")
     if isinstance(autoscaling, dict):
         yield from _check_autoscaling(deployment, autoscaling, f"{path}.autoscaling_config")
+
+
+def _check_gpu(deployment: Mapping[str, Any], memory_share: float | None, path: str) -> Iterator[Problem]:
+    """As many replicas share a card as their fractions of it allow, and none may take another's memory."""
+    options = deployment.get("ray_actor_options")
+    gpus = options.get("num_gpus") if isinstance(options, dict) else None
+    where = f"{path}.ray_actor_options.num_gpus"
+    if not isinstance(gpus, int | float) or not 0 < gpus < 1:
+        if memory_share is not None and memory_share < 1 and gpus is None:
+            yield Problem(where, "missing, but the args give its replicas a share of a GPU's memory")
+        return
+    if memory_share is None:
+        yield Problem(where, f"{gpus}, but the args do not bound its memory: set gpu_memory_fraction")
+    elif memory_share > gpus:
+        yield Problem(
+            where, f"{gpus} is less than gpu_memory_fraction ({memory_share}): a card would overflow"
+        )
 
 
 def _check_autoscaling(
