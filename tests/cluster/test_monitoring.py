@@ -32,16 +32,14 @@ def prometheus(production: Production, tmp_path_factory: pytest.TempPathFactory)
         pytest.skip("prometheus is not installed (Debian package prometheus)")
     directory = tmp_path_factory.mktemp("prometheus")
     (port,) = free_ports(1)
-    process = subprocess.Popen(
-        [
-            binary,
-            f"--config.file={scrape_config(production, directory)}",
-            f"--storage.tsdb.path={directory / 'data'}",
-            f"--web.listen-address=127.0.0.1:{port}",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=(directory / "log").open("wb"),
-    )
+    command = [
+        binary,
+        f"--config.file={scrape_config(production, directory)}",
+        f"--storage.tsdb.path={directory / 'data'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+    ]
+    with (directory / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
             yield client
