@@ -32,9 +32,8 @@ def build(args: AppConfig) -> Application:
 
 def stage_args(config: AppConfig) -> dict[str, DetectionArgs | ClassificationArgs | RecognitionArgs]:
     """What each stage's deployment is bound with."""
-    return {Detection.name: config.detection, Classification.name: config.classification} | {
-        recognition_name(engine): args for engine, args in config.recognition.in_use.items()
-    }
+    recognition = {recognition_name(name): args for name, args in config.recognition.in_use.items()}
+    return {Detection.name: config.detection, Classification.name: config.classification, **recognition}
 
 
 def recognition_name(engine: str) -> str:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image as PillowImage
 
 from deployments.fakes import draw_page
-from tests.cluster.conftest import POISON, Production
-from tests.cluster.waiting import wait_for
+from tests.cluster.production.conftest import POISON, Production
+from tests.cluster.production.waiting import wait_for
 
 REQUEST_ID = "the-request-of-this-test"
 SECRET = 424242

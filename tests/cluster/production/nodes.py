@@ -28,7 +28,7 @@ import yaml
 
 from cluster import ray_environment
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 READY_TIMEOUT_S = 240
 USER = 10001
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import pytest
 import yaml
 
-from tests.cluster.collector import Collector, collecting
-from tests.cluster.nodes import ROOT, Config, Nodes
+from tests.cluster.production.collector import Collector, collecting
+from tests.cluster.production.nodes import ROOT, Config, Nodes
 from tests.serve.conftest import with_fakes
 
 POISON = 13
@@ -37,7 +37,7 @@ def production_config() -> Config:
     return config
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     config = production_config()
     with collecting() as collector:
