@@ -221,6 +221,15 @@ def of_config() -> Manifest:
     return found
 
 
+def test_requests_end_before_their_worker_does() -> None:
+    _, workers = groups()
+    (container,) = workers["template"]["spec"]["containers"]
+    command = container["lifecycle"]["preStop"]["exec"]["command"][-1]
+    wait_s = int(command.split()[1])
+    assert of_config()["args"]["limits"]["request_deadline_s"] < wait_s
+    assert wait_s < workers["template"]["spec"]["terminationGracePeriodSeconds"]
+
+
 def test_replicas_are_drained_before_a_worker_ends() -> None:
     _, workers = groups()
     grace_s = workers["template"]["spec"]["terminationGracePeriodSeconds"]
