@@ -18,6 +18,8 @@ from pathlib import Path
 
 import psutil
 
+from benchmarks.processes import command, cpu_s, name, pss_mib
+
 RAY_MARKS = ("serve_app.launch", "ray.serve.scripts", "ray/core/src/ray/", "ray/dashboard/", "ray::")
 
 
@@ -36,7 +38,7 @@ def find_processes(root_pid: int | None = None) -> list[psutil.Process]:
     if root_pid is not None:
         roots = [psutil.Process(root_pid)]
     else:
-        roots = [p for p in psutil.process_iter() if any(mark in " ".join(_command(p)) for mark in RAY_MARKS)]
+        roots = [p for p in psutil.process_iter() if any(mark in " ".join(command(p)) for mark in RAY_MARKS)]
     found = {process.pid: process for process in roots}
     for root in roots:
         for child in root.children(recursive=True):
@@ -46,57 +48,20 @@ def find_processes(root_pid: int | None = None) -> list[psutil.Process]:
 
 def measure(processes: list[psutil.Process], seconds: float) -> list[ProcessAtRest]:
     """Sample processor time over ``seconds``, then memory; processes that end meanwhile are left out."""
-    before = {process.pid: _processor_s(process) for process in processes}
+    before = {process.pid: cpu_s(process) for process in processes}
     started_s = time.monotonic()
     time.sleep(seconds)
     elapsed_s = time.monotonic() - started_s
     rows = []
     for process in processes:
-        start_s, end_s, pss_mib = before[process.pid], _processor_s(process), _pss_mib(process)
-        if start_s is not None and end_s is not None and pss_mib is not None:
+        start_s, end_s, memory_mib = before[process.pid], cpu_s(process), pss_mib(process)
+        if start_s is not None and end_s is not None and memory_mib is not None:
             rows.append(
                 ProcessAtRest(
-                    process.pid, _name(process), round(pss_mib, 1), round((end_s - start_s) / elapsed_s, 4)
+                    process.pid, name(process), round(memory_mib, 1), round((end_s - start_s) / elapsed_s, 4)
                 )
             )
     return sorted(rows, key=lambda row: -row.pss_mib)
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return list(process.cmdline())
-    except (psutil.NoSuchProcess, psutil.AccessDenied):
-        return []
-
-
-def _name(process: psutil.Process) -> str:
-    """The part of the command that tells Ray's processes apart."""
-    words = _command(process)
-    if not words:
-        return "?"
-    if words[0].startswith("ray::"):
-        return words[0]
-    names = [Path(word).name for word in words[:4] if not word.startswith("-")]
-    return " ".join(names)[:48]
-
-
-def _processor_s(process: psutil.Process) -> float | None:
-    try:
-        times = process.cpu_times()
-    except psutil.NoSuchProcess:
-        return None
-    return float(times.user + times.system)
-
-
-def _pss_mib(process: psutil.Process) -> float | None:
-    try:
-        rollup = Path(f"/proc/{process.pid}/smaps_rollup").read_text()
-    except (FileNotFoundError, ProcessLookupError, PermissionError):
-        return None
-    for line in rollup.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return None
 
 
 def main() -> int:
@@ -112,10 +77,11 @@ def main() -> int:
     rows = measure(processes, options.seconds)
     for row in rows:
         print(f"{row.pid:>8}  {row.pss_mib:>8.1f} MiB  {row.cores:>7.4f} cores  {row.name}")
-    pss_mib, cores = sum(row.pss_mib for row in rows), sum(row.cores for row in rows)
-    print(f"{len(rows):>8}  {pss_mib:>8.1f} MiB  {cores:>7.4f} cores  in all, over {options.seconds:.0f} s")
+    memory_mib, cores = sum(row.pss_mib for row in rows), sum(row.cores for row in rows)
+    span = f"over {options.seconds:.0f} s"
+    print(f"{len(rows):>8}  {memory_mib:>8.1f} MiB  {cores:>7.4f} cores  in all, {span}")
     if options.output:
-        figures = {"seconds": options.seconds, "pss_mib": round(pss_mib, 1), "cores": round(cores, 4)}
+        figures = {"seconds": options.seconds, "pss_mib": round(memory_mib, 1), "cores": round(cores, 4)}
         options.output.write_text(
             json.dumps({**figures, "processes": [asdict(r) for r in rows]}, indent=1) + "\n"
         )

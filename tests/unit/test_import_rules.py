@@ -31,6 +31,7 @@ CONFINED = {
         "deployments/*/deployment.py",
         "benchmarks/*.py",
         "cluster/local_nodes.py",
+        "benchmarks/speed/*.py",
     ),
     "torch": (
         "deployments/*/yolo*.py",
@@ -45,6 +46,7 @@ CONFINED = {
         "training/*.py",
         "training/*/*.py",
         "benchmarks/*.py",
+        "benchmarks/speed/*.py",
     ),
     # Of the layer ``batch``, which the service runs without.
     "pyarrow": ("serve_app/batch/*.py",),
