@@ -53,6 +53,8 @@ def cpu_config() -> str:
 def one_gpu_config() -> str:
     """The production configuration on a single node: one set of replicas, which does not scale."""
     config = yaml.safe_load((CLUSTER / "serve_config.gpu.yaml").read_text(encoding="utf-8"))
+    # On one machine the built-in store of jobs does.
+    del config["applications"][0]["args"]["jobs"]
     for deployment in config["applications"][0]["deployments"]:
         number = deployment["max_replicas_per_node"]
         deployment["autoscaling_config"] |= {"min_replicas": number, "max_replicas": number}

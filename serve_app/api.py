@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Protocol
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
@@ -15,14 +15,17 @@ from serve_app import contract, problems, streaming
 from serve_app.deadline import deadline
 from serve_app.disconnect import unless_disconnected
 from serve_app.faults import install_handlers, problem_response, request_id
+from serve_app.jobs.config import JobsConfig
+from serve_app.jobs.routes import SUBMISSIONS, add_job_routes
+from serve_app.jobs.service import Jobs
 from serve_app.middleware.config import Access
 from serve_app.middleware.stack import Bounds, install_middleware, keys_wanted
-from serve_app.negotiation import negotiate
+from serve_app.negotiation import negotiate, result_headers
 from serve_app.pages import SourceFile
 from serve_app.preferences import preferred_wait_s
 from serve_app.reader import Reader
 from serve_app.reading import DocumentLimits, DocumentReader, Files
-from serve_app.render.formats import FILE_SUFFIXES, Reading
+from serve_app.render.formats import Reading
 from serve_app.schemas import Health, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
 from serve_app.site import mount_site
 from serve_app.uploads import encoded_document, uploaded_files
@@ -46,6 +49,8 @@ class ApiConfig(Protocol):
     def limits(self) -> ApiLimits: ...
     @property
     def access(self) -> Access: ...
+    @property
+    def jobs(self) -> JobsConfig | None: ...
 
 
 def create_api(
@@ -61,11 +66,13 @@ def create_api(
     told the code of every problem that a request is answered with.
     """
     service = _Service(reader, config.limits)
+    jobs = Jobs(service.documents, config.jobs, config.limits.request_deadline_s) if config.jobs else None
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.to_thread(service.start)
-        yield
+        async with jobs.running() if jobs else nullcontext():
+            yield
         service.close()
 
     app = FastAPI(
@@ -76,9 +83,12 @@ def create_api(
         redoc_url=None,
         lifespan=lifespan,
     )
-    install_middleware(app, config, echo_request_id=echo_request_id)
+    max_bytes_at = {SUBMISSIONS: config.jobs.max_body_bytes} if config.jobs else {}
+    install_middleware(app, config, echo_request_id=echo_request_id, max_bytes_at=max_bytes_at)
     install_handlers(app, on_problem)
     _add_reading_routes(app, service)
+    if jobs:
+        add_job_routes(app, jobs, config.limits.max_files)
     _add_state_routes(app, reader)
     mount_site(app)
     contract.install(app, keys_wanted=keys_wanted(config.access))
@@ -89,11 +99,11 @@ class _Service:
     """Answers requests for readings, within the limits."""
 
     def __init__(self, reader: Reader, limits: ApiLimits) -> None:
-        self._documents = DocumentReader(reader, limits)
+        self.documents = DocumentReader(reader, limits)
         self.limits = limits
 
     def start(self) -> None:
-        self._documents.start()
+        self.documents.start()
 
     async def answer(self, request: Request, query: OcrQuery, files: Files) -> Response:
         """Read a document, and write the answer; the work ends when the client goes away.
@@ -106,7 +116,7 @@ class _Service:
         most_s = self.limits.request_deadline_s
         limit_s = most_s if wait_s is None else min(wait_s, most_s)
         if output is OutputFormat.NDJSON:
-            response: Response = await streaming.stream(self._documents, request, query, files, limit_s)
+            response: Response = await streaming.stream(self.documents, request, query, files, limit_s)
         else:
             response = await self._whole(request, query, files, (output, media_type), limit_s)
         if wait_s is not None:
@@ -126,17 +136,17 @@ class _Service:
         output, media_type = written_as
         try:
             async with deadline(limit_s):
-                work = self._documents.read(files, query, output)
+                work = self.documents.read(files, query, output)
                 document, images = await unless_disconnected(request.receive, work)
                 timings_ms = {**document.timings_ms, "total": _since_ms(started_s)}
                 reading = Reading(document, request_id(request), timings_ms, query.words, images)
-                body = await self._documents.write(reading, output)
+                body = await self.documents.write(reading, output)
         except TimeoutError:
             raise DeadlineExceeded(f"The document was not read within {limit_s:g} s.") from None
         return _response(body, output, media_type, timings_ms)
 
     def close(self) -> None:
-        self._documents.close()
+        self.documents.close()
 
 
 def _add_reading_routes(app: FastAPI, service: _Service) -> None:
@@ -187,9 +197,7 @@ def _response(
     body: bytes, output: OutputFormat, media_type: str, timings_ms: Mapping[str, float]
 ) -> Response:
     timing = ", ".join(f"{stage};dur={spent:.1f}" for stage, spent in timings_ms.items())
-    headers = {"Server-Timing": timing, "Vary": "Accept"}
-    if output is not OutputFormat.JSON:
-        headers["Content-Disposition"] = f'inline; filename="reading.{FILE_SUFFIXES[output]}"'
+    headers = {"Server-Timing": timing, **result_headers(output)}
     return Response(body, headers=headers, media_type=media_type)
 
 

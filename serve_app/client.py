@@ -6,8 +6,9 @@ python -m serve_app.client scans/ 'more/*.tif' --format json -o readings/
 Folders are searched for documents, patterns are expanded. One document goes to ``-o FILE`` or to
 standard output; several go to files of their own names in the folder ``-o DIR``. A service that is
 busy is asked again, when it says. Where the service asks for an API key, it is taken from --key or
-from SCRIPTORIUM_KEY. Exit codes: 0 everything was read, 1 some documents were not, 2 the command makes
-no sense, 3 no service answers.
+from SCRIPTORIUM_KEY. With --as-job, documents that take minutes are read in the background of the
+service, and the bar tells their pages. Exit codes: 0 everything was read, 1 some documents were not,
+2 the command makes no sense, 3 no service answers.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ import argparse
 import glob
 import os
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from pathlib import Path
 import httpx
 from tqdm import tqdm
 
+from serve_app.http_client import Client, NoService, Refused
 from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import Layout, OutputFormat
 
@@ -32,65 +33,6 @@ URL = "http://127.0.0.1:8000"
 KEY_VARIABLE = "SCRIPTORIUM_KEY"
 DOCUMENTS = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
 FAILED, MISUSED, NO_SERVICE = 1, 2, 3
-_BUSY = frozenset({429, 502, 503, 504})
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
-
-
-class Refused(Exception):
-    """The service does not read this document; the message is its own."""
-
-
-class NoService(Exception):
-    """Nothing answers at the address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Client:
-    """Sends documents to a service.
-
-    ``http`` has the address as its ``base_url``. A busy service is asked ``tries`` times in all, after
-    what its Retry-After says or after 1, 2, 4, ... seconds, at most a minute each.
-    """
-
-    http: httpx.Client
-    tries: int = 5
-    sleep: Callable[[float], None] = time.sleep
-
-    def read(self, document: Path, parameters: dict[str, str]) -> bytes:
-        """The reading of one document, in the format that ``parameters`` ask for.
-
-        Raises:
-            Refused: the service answered with a problem, or stayed busy.
-            NoService: it did not answer.
-            OSError: the document cannot be read from disk.
-        """
-        body = document.read_bytes()
-        for attempt in range(self.tries):
-            try:
-                answer = self.http.post("/ocr", params=parameters, content=body)
-            except httpx.TransportError as error:
-                raise NoService(f"{self.http.base_url} does not answer: {error}") from error
-            if answer.status_code not in _BUSY or attempt + 1 == self.tries:
-                break
-            self.sleep(_wait_s(answer, attempt))
-        if answer.is_error:
-            raise Refused(_problem(answer))
-        return answer.content
-
-
-def _wait_s(answer: httpx.Response, attempt: int) -> float:
-    said = answer.headers.get("Retry-After", "")
-    wait_s = float(said) if said.isdigit() else _FIRST_WAIT_S * 2**attempt
-    return min(wait_s, _LONGEST_WAIT_S)
-
-
-def _problem(answer: httpx.Response) -> str:
-    """What a refusal says: its problem document, or its status where a proxy answered."""
-    try:
-        problem = answer.json()
-        return f"{problem['title']}: {problem['detail']} (request {problem['request_id']})"
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status_code}"
 
 
 def find_documents(names: Sequence[str]) -> Iterator[Path]:
@@ -130,8 +72,15 @@ def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None]
 
     def read(pair: tuple[Path, Path | None]) -> str | None:
         document, place = pair
+
+        def show(pages_done: int, page_count: int) -> None:
+            bar.set_postfix_str(f"{document.name}: {pages_done} of {page_count} pages")
+
         try:
-            reading = client.read(document, options.parameters)
+            if options.as_job:
+                reading = client.read_as_job(document, options.parameters, show)
+            else:
+                reading = client.read(document, options.parameters)
         except (Refused, OSError) as error:
             return f"{document}: {error}"
         if place is None:
@@ -159,11 +108,12 @@ def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to read: parameters of the request, requests at a time, and whether to show progress."""
+    """How to read: parameters of the request, requests at a time, whether to show progress, and as jobs."""
 
     parameters: dict[str, str]
     jobs: int = 2
     quiet: bool = False
+    as_job: bool = False
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -184,6 +134,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--kind", choices=["handwritten", "printed"], help="lines of this kind only")
     parser.add_argument("--min-confidence", type=float, help="lines that are at least so sure, 0 to 1")
     parser.add_argument("-o", "--output", type=Path, help="file, or folder for several documents")
+    parser.add_argument("--as-job", action="store_true", help="for documents that take minutes")
     parser.add_argument("--jobs", type=int, default=2, help="requests at a time")
     parser.add_argument("--tries", type=int, default=5, help="how often a busy service is asked")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds to wait for an answer")
@@ -199,11 +150,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parameters = {name: str(value) for name, value in given.items() if value is not None}
     try:
         documents = list(find_documents(chosen.documents))
-        places = targets(documents, chosen.output, FILE_SUFFIXES.get(OutputFormat(chosen.format), "ndjson"))
+        places = targets(documents, chosen.output, FILE_SUFFIXES[OutputFormat(chosen.format)])
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return MISUSED
-    options = Options(parameters, max(1, chosen.jobs), chosen.quiet or places == [None])
+    # Over text on standard output a bar is in the way, but for a job, which takes its time.
+    quiet = chosen.quiet or (places == [None] and not chosen.as_job)
+    options = Options(parameters, max(1, chosen.jobs), quiet, chosen.as_job)
     key = chosen.key or os.environ.get(KEY_VARIABLE)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=chosen.url, timeout=chosen.timeout, headers=headers) as http:

@@ -17,6 +17,7 @@ from deployments.detection.config import DetectionArgs
 from deployments.recognition.config import EngineName as RecognitionEngine
 from deployments.recognition.config import RecognitionArgs
 from deployments.types import Kind
+from serve_app.jobs.config import JobsConfig
 from serve_app.middleware.config import Access
 
 
@@ -118,3 +119,4 @@ class AppConfig(_Frozen):
     pipeline: PipelineOptions = Field(default_factory=PipelineOptions)
     limits: Limits = Field(default_factory=Limits)
     access: Access = Field(default_factory=Access)
+    jobs: JobsConfig | None = Field(default_factory=JobsConfig)

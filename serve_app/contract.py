@@ -172,7 +172,6 @@ PROBLEM_KIND: dict[str, Any] = {
 def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
     """Have ``app.openapi()`` list the schemas that only bodies and problems refer to.
 
-    FastAPI documents a 422 for every path parameter; a code is any text, and unknown ones are 404.
     """
 
     def describe() -> dict[str, Any]:
@@ -186,7 +185,7 @@ def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
                 for name, part in schema.pop("$defs", {}).items():
                     schemas.setdefault(name, part)
                 schemas[model.__name__] = schema
-            del document["paths"]["/problems/{code}"]["get"]["responses"]["422"]
+            _leave_out_default_errors(document)
             for unused in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(unused, None)
             describe_access(document, keys_wanted=keys_wanted)
@@ -194,3 +193,12 @@ def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
         return app.openapi_schema
 
     app.openapi = describe  # type: ignore[method-assign]
+
+
+def _leave_out_default_errors(document: dict[str, Any]) -> None:
+    """FastAPI documents a 422 for every path parameter; ours are any text, and unknown ones are 404."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            invalid = operation["responses"].get("422", {}).get("content", {}).get("application/json", {})
+            if invalid.get("schema", {}).get("$ref", "").endswith("/HTTPValidationError"):
+                del operation["responses"]["422"]

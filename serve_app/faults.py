@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.errors import InvalidParameter, OcrError
@@ -130,7 +131,16 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kind = problems.kind_of_status(error.status_code)
     detail = f"{request.method} {request.url.path}: {kind.title}."
-    return answer_problem(request, kind, detail, error.headers)
+    headers = dict(error.headers or {})
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(_methods(request))) or headers["Allow"]
+    return answer_problem(request, kind, detail, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Methods that the path takes, by whichever routes; Starlette names those of the first."""
+    found = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
+    return {method for route in found for method in getattr(route, "methods", None) or ()}
 
 
 def _on_disconnect(request: Request, error: Exception) -> Response:

@@ -46,6 +46,10 @@ class PageStream:
     async def __aexit__(self, *_: object) -> None:
         self.close()
 
+    def skip(self, count: int) -> None:
+        """Leave out the first pages; before any is asked for."""
+        self._next_index = min(count, self.page_count)
+
     def close(self) -> None:
         """Stop decoding and free the files, without waiting for either."""
         self._next_index = self.page_count

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deployments.errors import NotAcceptable
+from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import OutputFormat
 
 # The media types that each format goes by, its own first; formats in the order of our preference.
@@ -20,21 +21,33 @@ MEDIA_TYPES: dict[OutputFormat, tuple[str, ...]] = {
 }
 
 
-def negotiate(asked: OutputFormat | None, accept: str) -> tuple[OutputFormat, str]:
+def negotiate(
+    asked: OutputFormat | None, accept: str, preferred: OutputFormat = OutputFormat.JSON
+) -> tuple[OutputFormat, str]:
     """The format of an answer and its media type.
 
-    ``asked`` wins; ``accept`` is the header, empty where there is none, and decides otherwise.
+    ``asked`` wins; ``accept`` is the header, empty where there is none, and decides otherwise. Of
+    formats that it likes equally well ``preferred`` comes first.
     Raises NotAcceptable when it admits none of our media types.
     """
     if asked is not None:
         return asked, MEDIA_TYPES[asked][0]
     ranges = list(_ranges(accept)) or [("*/*", 1.0)]
-    offers = [(kind, name) for kind, names in MEDIA_TYPES.items() for name in names]
+    kinds = [preferred, *(kind for kind in MEDIA_TYPES if kind is not preferred)]
+    offers = [(kind, name) for kind in kinds for name in MEDIA_TYPES[kind]]
     best = max(offers, key=lambda offer: _quality(offer[1], ranges))
     if _quality(best[1], ranges) <= 0:
         known = ", ".join(names[0] for names in MEDIA_TYPES.values())
         raise NotAcceptable(f"Accept: none of the media types can be written; these can: {known}.")
     return best
+
+
+def result_headers(output: OutputFormat) -> dict[str, str]:
+    """Headers of an answer in a format: how it was chosen, and a fitting name to save it under."""
+    headers = {"Vary": "Accept"}
+    if output is not OutputFormat.JSON:
+        headers["Content-Disposition"] = f'inline; filename="reading.{FILE_SUFFIXES[output]}"'
+    return headers
 
 
 def _ranges(accept: str) -> Iterator[tuple[str, float]]:

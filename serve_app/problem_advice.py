@@ -31,6 +31,18 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
         "not_ready": "The service is starting; `stages` tells which part is not warm yet.",
         "deadline_exceeded": "Ask for fewer pages, wait longer (`Prefer: wait`), take pages as JSON lines as "
-        "they are read, or come back when the service is less busy.",
+        "they are read, submit a job, or come back when the service is less busy.",
+        "job_not_found": "The job was removed, has expired long ago, or belongs to another API key.",
+        "job_expired": "Submit the document again; fetch results in time, by `expires_at`.",
+        "job_not_finished": "Wait for `Retry-After`, and look at the job's `progress`.",
+        "idempotency_key_reused": "Use a new key for each document; the same key is for the same document "
+        "and parameters, sent again.",
+        "job_abandoned": "The service broke down each time it read this document. Report it with the "
+        "`request_id`.",
+        "too_many_jobs": "Remove jobs that are done with, or wait for `Retry-After`: until the next expires.",
+        "jobs_unavailable": "The disk or database of jobs has a fault; the log of the service tells which. "
+        "Readings are not affected. Wait for `Retry-After`.",
+        "job_storage_full": "Remove jobs that are done with, or wait for `Retry-After`. `detail` says "
+        "whether the disk is full or a limit is reached.",
     }
 )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
-from deployments.errors import InvalidParameter
+from deployments.errors import DeadlineExceeded, InvalidParameter
 from serve_app.decoding.pool import DecoderLimits, DecoderPool
-from serve_app.decoding.protocols import Decoders
+from serve_app.decoding.protocols import Decoders, Document
 from serve_app.events import PageDecoded, PageEvent, StageBegun
 from serve_app.filters import RegionFilter
 from serve_app.lookahead import PageStream, open_pages
@@ -21,7 +21,7 @@ from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 from serve_app.reader import Reader, ReadOptions
 from serve_app.render.formats import ONE_PAGE, WITH_IMAGES, Reading, write
 from serve_app.render.images import PageImage, page_image, reduced_image
-from serve_app.results import DocumentResult, PageOrigin, PageResult, stage_timings_ms
+from serve_app.results import DocumentResult, PageOrigin, PageResult, whole_document
 from serve_app.schemas import OcrQuery, OutputFormat
 
 Files = Callable[[], Sequence[SourceFile]]
@@ -30,6 +30,8 @@ Files = Callable[[], Sequence[SourceFile]]
 
 # Threads that write answers: markup, tables, PDFs, pictures.
 _WRITERS = 4
+# Threads that write long documents again, for which nobody else shall wait.
+_REWRITERS = 2
 
 
 class DocumentLimits(PageLimits, DecoderLimits, Protocol):
@@ -44,6 +46,7 @@ class DocumentReader:
         self._limits = limits
         self._decoders: Decoders = DecoderPool(limits)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
+        self._rewriters = ThreadPoolExecutor(_REWRITERS, thread_name_prefix="write-again")
 
     def start(self) -> None:
         """Have the decoders warm; without it they become so at the first document."""
@@ -60,15 +63,12 @@ class DocumentReader:
         Raises:
             InvalidParameter: ``output`` shows one page, and there are more.
         """
-        ranges = parse_ranges(query.pages) if query.pages else None
-        options = DocumentOptions(ranges, query.dpi, query.text_layer)
-        pages = await open_pages(files, self._limits, options, self._decoders)
-        if output in ONE_PAGE and pages.page_count > 1:
+        pages = await open_pages(files, self._limits, _document_options(query), self._decoders)
+        try:
+            check_page_count(output, pages.page_count)
+        except InvalidParameter:
             pages.close()
-            raise InvalidParameter(
-                f"format: {output} shows one page, and {pages.page_count} are to be read; "
-                "choose one with the parameter 'pages'."
-            )
+            raise
         return pages
 
     async def stream(
@@ -102,20 +102,45 @@ class DocumentReader:
         async with await self.open(files, query, output) as pages:
             source = self._keeping(pages, images) if output in WITH_IMAGES else pages
             async with aclosing(self.stream(source, query)) as stream:
-                results = tuple([result async for result in stream])
-        errors = [page.error for page in results if page.error]
-        if errors and len(errors) == len(results):
-            raise errors[0]
-        return DocumentResult(results, stage_timings_ms(results), self._reader.engines), images
+                results = [result async for result in stream]
+        return whole_document(results, self._reader.engines), images
 
     async def write(self, reading: Reading, output: OutputFormat) -> bytes:
         """The reading in a format."""
         return await asyncio.get_running_loop().run_in_executor(self._writers, write, reading, output)
 
+    async def write_again(
+        self, reading: Reading, output: OutputFormat, files: Sequence[SourceFile], query: OcrQuery
+    ) -> bytes:
+        """As ``write``, of a document read before: its pages are decoded again if ``output`` shows them.
+
+        Raises InvalidParameter as ``open``, and the errors of decoding.
+        """
+        check_page_count(output, len(reading.document.pages))
+
+        def work() -> bytes:
+            if output not in WITH_IMAGES:
+                return write(reading, output)
+            options = _document_options(query)
+            opening = self._decoders.workers.submit(self._decoders.open, files, self._limits, options)
+            document = opening.result()
+            try:
+                return write(replace(reading, images=self._images(document)), output)
+            finally:
+                document.close()
+
+        return await asyncio.get_running_loop().run_in_executor(self._rewriters, work)
+
     def close(self) -> None:
         """Take no more documents."""
         self._decoders.close()
-        self._writers.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._writers, self._rewriters):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    def _images(self, document: Document) -> Iterator[PageImage]:
+        """Pictures of the pages, each made when it is asked for; in a thread that may wait."""
+        for index in range(document.page_count):
+            yield page_image(self._decoders.workers.submit(document.read, index).result())
 
     async def _showing(
         self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
@@ -133,6 +158,33 @@ class DocumentReader:
         async for page in pages:
             images.append(await loop.run_in_executor(self._writers, page_image, page))
             yield page
+
+
+async def timely(results: AsyncIterator[PageResult], deadline_s: float) -> AsyncGenerator[PageResult]:
+    """Results as they come; raises DeadlineExceeded where one takes longer than ``deadline_s`` to come."""
+    while True:
+        try:
+            async with asyncio.timeout(deadline_s):
+                result = await anext(results, None)
+        except TimeoutError:
+            raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
+        if result is None:
+            return
+        yield result
+
+
+def check_page_count(output: OutputFormat, page_count: int) -> None:
+    """Raise InvalidParameter where a format shows one page, and there are more."""
+    if output in ONE_PAGE and page_count > 1:
+        raise InvalidParameter(
+            f"format: {output} shows one page, and {page_count} are to be read; "
+            "choose one with the parameter 'pages'."
+        )
+
+
+def _document_options(query: OcrQuery) -> DocumentOptions:
+    ranges = parse_ranges(query.pages) if query.pages else None
+    return DocumentOptions(ranges, query.dpi, query.text_layer)
 
 
 def _tell_stage(on_event: Callable[[PageEvent], None], origin: PageOrigin, stage: str) -> None:

@@ -87,6 +87,15 @@ class DocumentResult:
     engines: Mapping[str, str] = field(default_factory=dict)
 
 
+def whole_document(pages: Iterable[PageResult], engines: Mapping[str, str]) -> DocumentResult:
+    """All pages of a document as one result. Raises the error of the first page where every page failed."""
+    results = tuple(pages)
+    errors = [page.error for page in results if page.error]
+    if errors and len(errors) == len(results):
+        raise errors[0]
+    return DocumentResult(results, stage_timings_ms(results), engines)
+
+
 def stage_timings_ms(pages: Iterable[PageResult]) -> dict[str, float]:
     """Time in each stage summed over pages; pages overlap, so it may exceed the wall time."""
     spent_ms: dict[str, float] = {}

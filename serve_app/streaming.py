@@ -8,7 +8,6 @@ fails later is the last line, and there is no end then.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import logging
 import time
@@ -20,13 +19,14 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from deployments.errors import DeadlineExceeded, OcrError
+from deployments.errors import OcrError
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
 from serve_app.events import Events, PageEvent, StageBegun
 from serve_app.faults import request_id
-from serve_app.reading import DocumentReader, Files
+from serve_app.reading import DocumentReader, Files, timely
 from serve_app.render.json import page_view
+from serve_app.render.ndjson import line
 from serve_app.results import PageResult, add_timings_ms
 from serve_app.schemas import (
     OcrQuery,
@@ -101,37 +101,25 @@ async def _lines(
         async with await documents.open(files, query, OutputFormat.NDJSON) as pages:
             engines = dict(documents.engines)
             start = StreamStart(request_id=identity, page_count=pages.page_count, engines=engines)
-            yield _line(StreamLine(start=start))
+            yield line(StreamLine(start=start))
             async with (
                 aclosing(documents.stream(pages, query, events)) as results,
-                aclosing(_timely(results, page_deadline_s)) as timely,
-                aclosing(events.among(timely)) as told,
+                aclosing(timely(results, page_deadline_s)) as in_time,
+                aclosing(events.among(in_time)) as told,
             ):
                 async for item in told:
                     if isinstance(item, PageResult):
                         add_timings_ms(spent_ms, item)
                         answered += 1
                     begun = True
-                    yield _line(_told(item, query.words))
+                    yield line(_told(item, query.words))
     except Exception as error:
         if not begun:
             raise
-        yield _line(StreamLine(problem=_problem(error, identity)))
+        yield line(StreamLine(problem=_problem(error, identity)))
         return
     spent_ms["total"] = round((time.perf_counter() - started_s) * 1000, 2)
-    yield _line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
-
-
-async def _timely(results: AsyncIterator[PageResult], deadline_s: float) -> AsyncGenerator[PageResult]:
-    while True:
-        try:
-            async with asyncio.timeout(deadline_s):
-                result = await anext(results, None)
-        except TimeoutError:
-            raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
-        if result is None:
-            return
-        yield result
+    yield line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
 
 
 def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:
@@ -154,7 +142,3 @@ def _problem(error: Exception, identity: str) -> StreamProblem:
         problem = problems.problem(problems.INTERNAL, "The service failed unexpectedly.", identity)
         retry_after_s = None
     return StreamProblem(**problem.model_dump(), retry_after_s=retry_after_s)
-
-
-def _line(line: StreamLine) -> bytes:
-    return line.model_dump_json(exclude_none=False, exclude_unset=True).encode() + b"\n"

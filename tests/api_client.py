@@ -13,6 +13,7 @@ import httpx
 import PIL.Image
 
 from serve_app.api import create_api
+from serve_app.jobs.config import JobsConfig
 from serve_app.middleware.config import Access
 from serve_app.schemas import Problem
 from tests.readers import InkReader
@@ -41,6 +42,7 @@ class Bounds:
 class Config:
     limits: Bounds = field(default_factory=Bounds)
     access: Access = field(default_factory=Access)
+    jobs: JobsConfig | None = None
 
 
 def two_rows() -> PIL.Image.Image:

@@ -21,7 +21,7 @@ from serve_app.middleware.head import HeadLimit
 from serve_app.middleware.rate_limits import RateLimiting
 from serve_app.middleware.security_headers import SecurityHeaders
 
-SENT_HEADERS = ("Authorization", KEY_HEADER, "Prefer", REQUEST_ID_HEADER)
+SENT_HEADERS = ("Authorization", "Idempotency-Key", KEY_HEADER, "Prefer", REQUEST_ID_HEADER)
 SHOWN_HEADERS = (
     REQUEST_ID_HEADER,
     "Content-Disposition",

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from serve_app.render import alto, csv, hocr, json, pdf, png, text
+from serve_app.render import alto, csv, hocr, json, ndjson, pdf, png, text
 from serve_app.render.images import PageImage
 from serve_app.results import DocumentResult
 from serve_app.schemas import OutputFormat
@@ -21,6 +21,7 @@ FILE_SUFFIXES: Mapping[OutputFormat, str] = {
     OutputFormat.PDF: "pdf",
     OutputFormat.CSV: "csv",
     OutputFormat.PNG: "png",
+    OutputFormat.NDJSON: "ndjson",
 }
 
 
@@ -28,14 +29,14 @@ FILE_SUFFIXES: Mapping[OutputFormat, str] = {
 class Reading:
     """A document that was read for a request, and what only some formats need.
 
-    ``images`` has one picture a page for formats in ``WITH_IMAGES``, and is empty for others.
+    ``images`` gives one picture a page for formats in ``WITH_IMAGES``, and none for others.
     """
 
     document: DocumentResult
     request_id: str
     timings_ms: Mapping[str, float]
     with_words: bool = False
-    images: Sequence[PageImage] = ()
+    images: Iterable[PageImage] = ()
 
 
 def write(reading: Reading, output: OutputFormat) -> bytes:
@@ -48,6 +49,10 @@ def _json(reading: Reading) -> bytes:
     return answer.model_dump_json().encode()
 
 
+def _ndjson(reading: Reading) -> bytes:
+    return ndjson.render(reading.document, reading.request_id, reading.timings_ms, reading.with_words)
+
+
 _WRITERS: Mapping[OutputFormat, Callable[[Reading], bytes]] = {
     OutputFormat.JSON: _json,
     OutputFormat.TEXT: lambda reading: text.render(reading.document).encode(),
@@ -55,5 +60,6 @@ _WRITERS: Mapping[OutputFormat, Callable[[Reading], bytes]] = {
     OutputFormat.ALTO: lambda reading: alto.render(reading.document),
     OutputFormat.PDF: lambda reading: pdf.render(reading.document, reading.images),
     OutputFormat.CSV: lambda reading: csv.render(reading.document),
-    OutputFormat.PNG: lambda reading: png.render(reading.document.pages[0], reading.images[0]),
+    OutputFormat.PNG: lambda reading: png.render(reading.document.pages[0], next(iter(reading.images))),
+    OutputFormat.NDJSON: _ndjson,
 }

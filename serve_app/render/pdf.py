@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -38,8 +38,8 @@ _ASKEW_MAX_DEG = 3.0
 _CORNERS = ((-1, -1), (1, -1), (1, 1), (-1, 1))
 
 
-def render(document: DocumentResult, images: Sequence[PageImage]) -> bytes:
-    """The PDF; ``images`` has one picture a page. A page that failed is its picture alone."""
+def render(document: DocumentResult, images: Iterable[PageImage]) -> bytes:
+    """The PDF; ``images`` gives one picture a page. A page that failed is its picture alone."""
     with pikepdf.Pdf.new() as pdf:
         font = _font(pdf)
         for page, image in zip(document.pages, images, strict=True):

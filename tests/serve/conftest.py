@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import secrets
 import socket
@@ -29,13 +30,14 @@ DEPLOY_TIMEOUT_S = 180
 
 Config = dict[str, Any]
 
-__all__ = ["Cluster", "Config", "free_port", "with_fakes"]
+__all__ = ["Cluster", "Config", "free_port", "with_fakes", "with_jobs_in"]
 
 
 class Cluster:
     """A local Ray with Serve on a port of its own."""
 
-    def __init__(self, dashboard_url: str) -> None:
+    def __init__(self, dashboard_url: str, jobs: Path) -> None:
+        self._jobs = jobs
         self._dashboard = httpx.Client(
             base_url=dashboard_url, timeout=60, headers={"Authorization": f"Bearer {TOKEN}"}
         )
@@ -51,7 +53,7 @@ class Cluster:
         """The repository's serve_config.yaml, on this cluster's port."""
         config: Config = yaml.safe_load((ROOT / "serve_config.yaml").read_text())
         config["http_options"]["port"] = self.port
-        return config
+        return with_jobs_in(config, self._jobs)
 
     def deploy(self, config: Config) -> str:
         """Apply a configuration; answers the application's final status."""
@@ -82,7 +84,7 @@ class Cluster:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     # More logical CPUs than a laptop has: this tier tests the graph, not the placement.
     context = ray.init(
         address="local",
@@ -93,11 +95,20 @@ def cluster() -> Iterator[Cluster]:
         log_to_driver=False,
         runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
     )
-    cluster = Cluster(f"http://{context.dashboard_url}")
+    cluster = Cluster(f"http://{context.dashboard_url}", tmp_path_factory.mktemp("jobs"))
     yield cluster
     cluster.close()
     serve.shutdown()
     ray.shutdown()
+
+
+def with_jobs_in(config: Config, directory: Path, **options: Any) -> Config:
+    """A configuration whose jobs are not those of the user's own service."""
+    config = copy.deepcopy(config)
+    (application,) = config["applications"]
+    jobs = application["args"].get("jobs") or {}
+    application["args"]["jobs"] = jobs | options | {"directory": str(directory)}
+    return config
 
 
 def free_port() -> int:

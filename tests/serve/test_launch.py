@@ -16,13 +16,13 @@ import pytest
 import yaml
 
 from serve_app.launch import serve_status
-from tests.serve.conftest import ROOT, Config, free_port, with_fakes
+from tests.serve.conftest import ROOT, Config, free_port, with_fakes, with_jobs_in
 
 
 @pytest.fixture
-def config() -> Config:
+def config(tmp_path: Path) -> Config:
     loaded: Config = yaml.safe_load((ROOT / "serve_config.yaml").read_text(encoding="utf-8"))
-    return with_fakes(loaded)
+    return with_jobs_in(with_fakes(loaded), tmp_path / "jobs")
 
 
 def launch(directory: Path, config: Config, port: int) -> subprocess.Popen[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from starlette.testclient import TestClient
 
+from deployments.errors import StageFailed
 from serve_app import client
 from serve_app.api import create_api
 from serve_app.client import (
@@ -23,6 +25,7 @@ from serve_app.client import (
     run,
     targets,
 )
+from serve_app.jobs.config import JobsConfig
 from tests.api_client import PNG, Config
 from tests.readers import InkReader
 
@@ -59,6 +62,33 @@ def test_one_reading_goes_to_standard_output(
 ) -> None:
     assert run(Client(service), [scan], [None], Options({"format": "csv"}, quiet=True)) == 0
     assert b"row 2" in capsysbinary.readouterr().out
+
+
+def test_a_document_is_read_as_a_job(tmp_path: Path, scan: Path) -> None:
+    jobs = JobsConfig(directory=str(tmp_path / "jobs"))
+    app = create_api(InkReader(), Config(jobs=jobs))
+    seen: list[tuple[int, int]] = []
+    with TestClient(app, base_url="http://service") as http:
+        asking = Client(http, sleep=lambda seconds: None)
+        read = asking.read_as_job(scan, {"format": "text"}, lambda *pages: seen.append(pages))
+        assert read.decode() == "row 1\nrow 2\n"
+        out = tmp_path / "out.csv"
+        options = Options({"format": "csv"}, quiet=True, as_job=True)
+        assert run(asking, [scan], [out], options) == 0
+    assert seen[-1] == (1, 1) and "row 2" in out.read_text(encoding="utf-8")
+    assert not list((tmp_path / "jobs").glob("documents/*"))
+
+
+def test_a_job_that_fails_is_told_and_removed(tmp_path: Path, scan: Path) -> None:
+    app = create_api(
+        InkReader(failure=StageFailed("Lost.")), Config(jobs=JobsConfig(directory=str(tmp_path / "jobs")))
+    )
+    with TestClient(app, base_url="http://service") as http:
+        with pytest.raises(Refused, match=r"Lost\. \(request "):
+            Client(http, sleep=lambda seconds: None).read_as_job(scan, {})
+        with sqlite3.connect(tmp_path / "jobs" / "jobs.sqlite3") as connection:
+            assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (0,)
+        connection.close()
 
 
 def test_what_cannot_be_read_is_told_and_the_rest_is_read(

@@ -50,8 +50,9 @@ CONFINED = {
     ),
     # Of the layer ``batch``, which the service runs without.
     "pyarrow": ("serve_app/batch/*.py",),
-    "fastapi": ("serve_app/*.py", "serve_app/middleware/*.py"),
-    "starlette": ("serve_app/*.py", "serve_app/middleware/*.py"),
+    "fastapi": ("serve_app/*.py", "serve_app/middleware/*.py", "serve_app/jobs/routes.py"),
+    "starlette": ("serve_app/*.py", "serve_app/middleware/*.py", "serve_app/jobs/routes.py"),
+    "sqlite3": ("serve_app/jobs/*.py",),
     "ultralytics": ("deployments/detection/yolo*.py", "training/detection*.py"),
 }
 CONFINED |= {name: CONFINED["torch"] for name in ("torchvision", "transformers", "open_clip", "timm")}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import schemathesis
+from fastapi import FastAPI
 from schemathesis.config import SchemathesisConfig
 
 from serve_app.api import create_api
+from serve_app.jobs.config import JobsConfig
 from tests.api_client import Bounds, Config
 from tests.readers import InkReader
 
@@ -29,11 +32,17 @@ CONFIG = {
 class Afresh:
     """Starts another API whenever a server does: one that has been shut down takes no documents."""
 
-    _app: Any = None
+    def __init__(self) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        self._app: Any = None
+
+    def _made(self) -> FastAPI:
+        jobs = JobsConfig(directory=self._directory.name, max_jobs=100_000)
+        return create_api(InkReader(), Config(Bounds(max_head_bytes=2**16), jobs=jobs))
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
-            self._app = create_api(InkReader(), Config(Bounds(max_head_bytes=2**16)))
+            self._app = self._made()
         await self._app(scope, receive, send)
 
 

@@ -1,0 +1,1 @@
+"""Long documents: taken now, read in the background, fetched later (docs/jobs.md)."""

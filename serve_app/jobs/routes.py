@@ -1,0 +1,141 @@
+"""The routes of jobs: HTTP around :class:`~serve_app.jobs.service.Jobs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import FastAPI, Header, Path, Query, Request, Response
+from starlette.responses import StreamingResponse
+
+from serve_app import problems
+from serve_app.disconnect import unless_disconnected
+from serve_app.faults import answer_problem, request_id
+from serve_app.jobs import contract
+from serve_app.jobs.records import Failure, Job, JobRequest
+from serve_app.jobs.schemas import JobLinks, JobProgress, JobView, PageFailureView, ResultQuery
+from serve_app.jobs.service import LOOK_AGAIN_S, Jobs
+from serve_app.jobs.store import StoredResult
+from serve_app.negotiation import negotiate, result_headers
+from serve_app.schemas import ItemError, OcrQuery, OutputFormat, Problem, ProblemKind
+from serve_app.uploads import uploaded_files
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        description="any text of your own, new for each job: a submission that is sent again with the same "
+        "key makes no second job, and is answered with the first",
+    ),
+]
+
+
+JobId = Annotated[str, Path(description="id of the job, as its submission was answered")]
+SUBMISSIONS = "/jobs"
+
+
+def add_job_routes(app: FastAPI, jobs: Jobs, max_files: int) -> None:
+    """Add the routes; a submission may have ``max_files``."""
+
+    @app.post(SUBMISSIONS, **contract.SUBMIT_JOB)
+    async def submit_job(
+        request: Request, query: Annotated[OcrQuery, Query()], idempotency_key: IdempotencyKey = None
+    ) -> Response:
+        """Have a document read in the background; body and parameters are those of `/ocr`.
+
+        What is wrong with the document as a whole is answered at once. The job survives the service's
+        processes. It is read beside other requests, so that they need not wait for it.
+        """
+        output, _ = negotiate(query.format, _accept(request))
+        files = await uploaded_files(request, jobs.config.max_body_bytes, max_files)
+        wanted = JobRequest(query, output, request_id(request), _owner(request), idempotency_key)
+        job = await unless_disconnected(request.receive, jobs.submit(wanted, lambda: files))
+        view = _view(request, job)
+        return _answer(view, 202, {"Location": view.links.job, "Retry-After": f"{LOOK_AGAIN_S:.0f}"})
+
+    @app.get("/jobs/{job_id}", **contract.GET_JOB)
+    async def get_job(request: Request, job_id: JobId) -> Response:
+        """Status, progress, and the pages that could not be read."""
+        job = await jobs.find(job_id, _owner(request))
+        return _answer(
+            _view(request, job), 200, {} if job.is_finished else {"Retry-After": f"{LOOK_AGAIN_S:.0f}"}
+        )
+
+    @app.get("/jobs/{job_id}/result", **contract.GET_JOB_RESULT)
+    async def get_job_result(
+        request: Request, job_id: JobId, query: Annotated[ResultQuery, Query()]
+    ) -> Response:
+        """The document as it was read, in any format; a job that failed answers its own problem."""
+        job = await jobs.find(job_id, _owner(request))
+        if job.failure is not None:
+            return answer_problem(request, _kind(job.failure), job.failure.detail)
+        output, media_type = negotiate(query.format, _accept(request), job.request.output)
+        result = await unless_disconnected(request.receive, jobs.result(job, output))
+        return _result(result, output, media_type)
+
+    @app.delete("/jobs/{job_id}", **contract.DELETE_JOB)
+    async def delete_job(request: Request, job_id: JobId) -> Response:
+        """Stop the reading, if it still runs, and remove document, pages and result."""
+        await jobs.remove(await jobs.find(job_id, _owner(request)))
+        return Response(status_code=204)
+
+
+def _accept(request: Request) -> str:
+    return ", ".join(request.headers.getlist("accept"))
+
+
+def _owner(request: Request) -> str:
+    """Whose key the request has; empty where none is needed."""
+    return str(getattr(request.state, "caller", ""))
+
+
+def _answer(view: JobView, status: int, headers: Mapping[str, str]) -> Response:
+    body = view.model_dump_json()
+    return Response(body, status_code=status, headers=dict(headers), media_type="application/json")
+
+
+def _result(result: StoredResult | bytes, output: OutputFormat, media_type: str) -> Response:
+    headers = result_headers(output)
+    if isinstance(result, bytes):
+        return Response(result, headers=headers, media_type=media_type)
+    headers["Content-Length"] = str(result.size_bytes)
+    return StreamingResponse(result.chunks, headers=headers, media_type=media_type)
+
+
+def _view(request: Request, job: Job) -> JobView:
+    path = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
+    return JobView(
+        id=job.id,
+        status=job.state,
+        format=job.request.output,
+        progress=JobProgress(pages_done=job.pages_done, page_count=job.page_count),
+        page_failures=tuple(
+            PageFailureView(
+                file=failed.file,
+                page=failed.page,
+                error=ItemError(code=failed.failure.code, detail=failed.failure.detail),
+            )
+            for failed in job.page_failures
+        ),
+        created_at=_time(job.created_s),
+        started_at=None if job.started_s is None else _time(job.started_s),
+        finished_at=None if job.finished_s is None else _time(job.finished_s),
+        expires_at=_time(job.expires_s),
+        problem=None if job.failure is None else _problem(job.failure, job.request.request_id),
+        links=JobLinks(job=path, result=f"{path}/result"),
+    )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(round(seconds, 3), UTC)
+
+
+def _problem(failure: Failure, identity: str) -> Problem:
+    return problems.problem(_kind(failure), failure.detail, identity)
+
+
+def _kind(failure: Failure) -> ProblemKind:
+    return problems.catalogue().get(failure.code, problems.INTERNAL)

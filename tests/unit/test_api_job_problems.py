@@ -1,0 +1,131 @@
+"""What can go wrong with jobs over HTTP, and how it is answered."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+
+from deployments.errors import StageFailed
+from serve_app import openapi, problems
+from serve_app.jobs import errors as job_errors
+from serve_app.jobs.schemas import JobView
+from tests.api_client import PNG, THREE_PAGES, assert_problem, encoded, two_rows
+from tests.job_service import ended, service, submit
+from tests.readers import InkReader
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "status", "code"),
+    [
+        ("/jobs", b"", 400, "malformed_request"),
+        ("/jobs", b"text", 415, "unsupported_format"),
+        ("/jobs", b"%PDF-1.7 torn", 422, "unreadable_document"),
+        ("/jobs?pages=9", PNG, 422, "invalid_parameter"),
+        ("/jobs?format=png", THREE_PAGES, 422, "invalid_parameter"),
+        ("/jobs?format=docx", PNG, 422, "invalid_parameter"),
+        ("/jobs?colour=red", PNG, 422, "invalid_parameter"),
+        ("/jobs?pictures=100", PNG, 422, "invalid_parameter"),
+        ("/jobs", bytes(10_001), 413, "payload_too_large"),
+    ],
+    ids=["empty", "text", "torn", "no-page", "png", "docx", "unknown", "pictures", "large"],
+)
+async def test_what_is_wrong_with_a_submission_is_answered_at_once(
+    tmp_path: Path, path: str, content: bytes, status: int, code: str
+) -> None:
+    async with service(tmp_path, max_body_bytes=10_000) as client:
+        assert_problem(await client.post(path, content=content), status, code)
+    assert not list((tmp_path / "jobs").glob("documents/*"))
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code"),
+    [
+        (PNG[:60], 422, "unreadable_document"),
+        (encoded(two_rows().resize((2000, 8))), 413, "payload_too_large"),
+    ],
+    ids=["damaged", "large"],
+)
+async def test_what_is_wrong_with_a_page_fails_the_job(
+    tmp_path: Path, content: bytes, status: int, code: str
+) -> None:
+    async with service(tmp_path) as client:
+        done = await ended(client, await submit(client, content))
+        assert done.status == "failed"
+        assert_problem(await client.get(done.links.result), status, code)
+
+
+async def test_unacceptable_answers_are_refused_before_the_work(tmp_path: Path) -> None:
+    async with service(tmp_path) as client:
+        answer = await client.post("/jobs", content=PNG, headers={"Accept": "audio/mpeg"})
+        assert_problem(answer, 406, "not_acceptable")
+
+
+async def test_a_body_may_be_larger_than_that_of_a_reading(tmp_path: Path) -> None:
+    noise = encoded(two_rows().resize((200, 150)), "BMP")
+    assert len(noise) > 5000
+    async with service(tmp_path) as client:
+        assert_problem(await client.post("/ocr", content=noise), 413, "payload_too_large")
+        await submit(client, noise)
+
+
+async def test_a_failed_job_answers_its_own_problem(tmp_path: Path) -> None:
+    async with service(tmp_path, InkReader(failure=StageFailed("Lost."))) as client:
+        answer = await client.post("/jobs", content=PNG, headers={"X-Request-ID": "sent"})
+        done = await ended(client, JobView.model_validate_json(answer.content))
+        result = await client.get(done.links.result)
+    assert (done.status, done.progress.pages_done) == ("failed", 0)
+    assert done.problem and (done.problem.status, done.problem.request_id) == (500, "sent")
+    assert assert_problem(result, 500, "stage_failed").detail == "Lost."
+
+
+async def test_a_job_expires(tmp_path: Path) -> None:
+    async with service(tmp_path, keep_s=0.2) as client:
+        job = await submit(client)
+        async with asyncio.timeout(10):
+            while (answer := await client.get(job.links.job)).status_code == 200:
+                await asyncio.sleep(0)
+        assert_problem(answer, 410, "job_expired")
+        assert_problem(await client.get(job.links.result), 410, "job_expired")
+
+
+async def test_bounds_are_told_with_the_time_to_come_back(tmp_path: Path) -> None:
+    async with service(tmp_path, max_jobs=1, keep_s=60) as client:
+        await submit(client)
+        refused = await client.post("/jobs", content=PNG)
+    assert_problem(refused, 503, "too_many_jobs")
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    async with service(tmp_path, max_stored_bytes=100) as client:
+        refused = await client.post("/jobs", content=PNG)
+    assert_problem(refused, 507, "job_storage_full")
+    assert "retry-after" in refused.headers
+
+
+async def test_a_store_that_cannot_be_used_does_not_touch_readings(tmp_path: Path) -> None:
+    (tmp_path / "jobs").write_text("in the way")
+    async with service(tmp_path) as client:
+        refused = await client.post("/jobs", content=PNG)
+        assert_problem(refused, 503, "jobs_unavailable")
+        assert refused.headers["retry-after"] == "5"
+        assert_problem(await client.get("/jobs/x"), 503, "jobs_unavailable")
+        assert (await client.post("/ocr", content=PNG)).status_code == 200
+
+
+def test_every_problem_of_jobs_is_published_where_it_may_come() -> None:
+    paths = json.loads(openapi.contract_json())["paths"]
+    shown: dict[str, set[str]] = {}
+    for path in ("/jobs", "/jobs/{job_id}", "/jobs/{job_id}/result"):
+        for route in paths[path].values():
+            contents = [response.get("content", {}) for response in route["responses"].values()]
+            examples = [content.get(problems.MEDIA_TYPE, {}).get("examples", {}) for content in contents]
+            shown[route["operationId"]] = set().union(*examples)
+    assert job_problems() <= set().union(*shown.values()) <= set(problems.catalogue())
+    looking = {"job_not_found", "job_expired", "jobs_unavailable"}
+    assert shown["getJob"] & job_problems() == shown["deleteJob"] & job_problems() == looking
+
+
+def job_problems() -> set[str]:
+    kinds = [kind for kind in vars(job_errors).values() if isinstance(kind, type)]
+    return {kind.code for kind in kinds if kind.__module__ == job_errors.__name__ and hasattr(kind, "code")}
