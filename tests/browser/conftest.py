@@ -77,7 +77,8 @@ def service() -> Iterator[Service]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         served = Service(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        server = uvicorn.Server(uvicorn.Config(create_api(served.reader, AppConfig()), log_level="error"))
+        api = create_api(served.reader, AppConfig(jobs=None))
+        server = uvicorn.Server(uvicorn.Config(api, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
         yield served
