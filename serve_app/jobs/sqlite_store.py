@@ -120,6 +120,7 @@ class SqliteJobStore:
         """See ``JobStore``."""
         lease, given_up = await self._in_sql(lambda database: database.claim())
         for job_id in given_up:
+            logger.error("job %s was given up: it was begun again and again without a page read", job_id)
             await self._on_disk(lambda job_id=job_id: self._files.remove(job_id))  # type: ignore[misc]
         return lease
 
