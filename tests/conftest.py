@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
 
 # Before any test module imports a library that reads these once. The shell may override them.
 for name, value in {
@@ -15,3 +18,5 @@ for name, value in {
     "RAY_AUTH_MODE": "disabled",
 }.items():
     os.environ.setdefault(name, value)
+# Ray's own processes import the autoscaling policy that a configuration names, and inherit this.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
