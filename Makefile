@@ -160,7 +160,7 @@ capacity: $(VENV)/.serve ## replicas and nodes for a load: ARGS="--pages-per-s 5
 
 ##### Measurements
 
-.PHONY: accuracy accuracy-crops bench rest load
+.PHONY: accuracy accuracy-crops bench rest load bench-long
 accuracy: $(VENV)/.test ## score the labelled sets over HTTP, then crops: URL=address SETS=name,name JOBS=number
 	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(if $(SETS),--sets "$(SETS)") $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 	$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)")
@@ -173,6 +173,9 @@ bench: $(VENV)/.test ## speed beside the limit, a monolith, @serve.batch, Tesser
 
 load: $(VENV)/.test ## stages scale by themselves under changing load, eight minutes: ARGS="--short"
 	@$(OFFLINE) "$(PY)" -m cluster.load $(ARGS)
+
+bench-long: $(VENV)/.test ## memory while a PDF of 300 pages is streamed: ARGS="--fakes --pages 300" or URL=address
+	@$(OFFLINE) "$(PY)" -m benchmarks.long_document $(if $(URL),--url "$(URL)") $(ARGS)
 
 rest: $(VENV)/.serve ## memory and processor time of a running service at rest
 	@"$(PY)" -m benchmarks.rest $(ARGS)

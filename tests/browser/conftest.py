@@ -1,6 +1,6 @@
-"""The API on a real socket and a real Chromium, one of each for all tests of a file.
+"""The API on a real socket and a real Chromium, one of each for all tests of this folder.
 
-Both end with the file and not with the session: the driver keeps an event loop running in the
+Both end with the folder and not with the session: the driver keeps an event loop running in the
 main thread, in which no asynchronous test after it could start its own.
 """
 
@@ -10,7 +10,7 @@ import json
 import shutil
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from typing import Any
 import pytest
 import uvicorn
 
+from deployments.errors import Overloaded
 from deployments.geometry import quad_from_box
 from deployments.types import Image, Kind
 from serve_app.api import create_api
 from serve_app.config import AppConfig
+from serve_app.pages import SourcePage
+from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
 from tests.readers import InkReader
 
@@ -41,7 +44,20 @@ CHROMIUM_FLAGS = [
 
 @dataclass(slots=True)
 class SampleReader(InkReader):
-    """Knows the sample form by heart, and is unsure of its signature; reads rows of ink elsewhere."""
+    """Knows the sample form by heart, and is unsure of its signature; reads rows of ink elsewhere.
+
+    With ``refuse_after`` a reading breaks off after so many pages.
+    """
+
+    refuse_after: int | None = None
+
+    async def stream(
+        self, pages: AsyncIterator[SourcePage], options: ReadOptions
+    ) -> AsyncGenerator[PageResult]:
+        async for result in InkReader.stream(self, pages, options):
+            if result.index == self.refuse_after:
+                raise Overloaded("Full.", retry_after_s=2)
+            yield result
 
     def _page(self, index: int, page: Image, whole_line: bool) -> PageResult:
         if page.shape[:2] != SAMPLE_SIZE_PX or whole_line:
@@ -72,7 +88,7 @@ class Service:
     reader: SampleReader = field(default_factory=SampleReader)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def service() -> Iterator[Service]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -86,7 +102,7 @@ def service() -> Iterator[Service]:
         thread.join(10)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
@@ -96,3 +112,55 @@ def browser() -> Iterator[Any]:
         launched = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield launched
         launched.close()
+
+
+DESKTOP = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"}
+PHONE = {
+    "viewport": {"width": 360, "height": 740},
+    "locale": "en-US",
+    "has_touch": True,
+    "is_mobile": True,
+    "device_scale_factor": 2,
+}
+
+
+@pytest.fixture
+def plain_reader(service: Service) -> SampleReader:
+    """The reader, as it is when nothing goes wrong."""
+    reader = service.reader
+    reader.failure = reader.gate = None
+    reader.stages = {"detection": True}
+    reader.page_errors = {}
+    reader.refuse_after = None
+    return reader
+
+
+@pytest.fixture
+def page(
+    request: pytest.FixtureRequest, browser: Any, service: Service, plain_reader: SampleReader
+) -> Iterator[Any]:
+    """The page, opened; it must neither report an error nor ask another host for anything."""
+    context = browser.new_context(
+        **getattr(request, "param", DESKTOP), permissions=["clipboard-read", "clipboard-write"]
+    )
+    opened = context.new_page()
+    opened.set_default_timeout(15_000)
+    faults: list[str] = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("console", lambda message: faults.extend(_fault(message)))
+    foreign: list[str] = []
+    opened.on("request", lambda sent: foreign.extend(_foreign(sent.url, service.url)))
+    opened.goto(service.url)
+    yield opened
+    context.close()
+    assert faults == [] and foreign == []
+
+
+def _fault(message: Any) -> list[str]:
+    """A refused request is reported as an error too, and is none of the page."""
+    is_fault = message.type in ("error", "warning") and "Failed to load resource" not in message.text
+    return [message.text] if is_fault else []
+
+
+def _foreign(asked: str, own: str) -> list[str]:
+    return [] if asked.startswith((own, "blob:", "data:")) else [asked]

@@ -1,118 +1,49 @@
-"""The page at ``/`` in a real Chromium, over a real socket."""
+"""The page at ``/`` in a real Chromium, over a real socket: a document in, its lines out."""
 
 from __future__ import annotations
 
-import asyncio
-import io
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import PIL.Image
 import pytest
 
-from deployments.errors import Overloaded, StageFailed
 from serve_app.schemas import Layout
-from tests.browser.conftest import Service
+from tests.browser.conftest import DESKTOP, PHONE, SampleReader, Service
+from tests.browser.uploads import (
+    SAMPLE,
+    SAMPLE_TEXTS,
+    encoded,
+    open_document,
+    open_sample,
+    pixel,
+    rows,
+    tiff,
+    transfer_of,
+    upload,
+)
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-SAMPLE_TEXTS = [
-    entry["text"]
-    for entry in json.loads((Path(__file__).parent / "sample_form.json").read_text(encoding="utf-8"))
-]
-DESKTOP = {"viewport": {"width": 1280, "height": 800}, "locale": "en-US"}
-PHONE = {
-    "viewport": {"width": 390, "height": 844},
-    "locale": "en-US",
-    "has_touch": True,
-    "is_mobile": True,
-    "device_scale_factor": 2,
-}
-
-expect = playwright.expect
-
-
-@pytest.fixture(autouse=True)
-def plain_reader(service: Service) -> None:
-    service.reader.failure = None
-    service.reader.gate = None
-    service.reader.stages = {"detection": True}
-    service.reader.page_errors = {}
-
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 both_sizes = pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
-
-
-@pytest.fixture
-def page(request: pytest.FixtureRequest, browser: Any, service: Service) -> Iterator[Any]:
-    """The page, opened; it must neither report an error nor ask another host for anything."""
-    context = browser.new_context(
-        **getattr(request, "param", DESKTOP), permissions=["clipboard-read", "clipboard-write"]
-    )
-    opened = context.new_page()
-    opened.set_default_timeout(15_000)
-    faults: list[str] = []
-    opened.on("pageerror", lambda error: faults.append(str(error)))
-    opened.on(
-        "console",
-        lambda message: (
-            faults.append(message.text)
-            if message.type == "error" and "Failed to load resource" not in message.text
-            else None
-        ),
-    )
-    foreign: list[str] = []
-    opened.on(
-        "request",
-        lambda sent: (
-            foreign.append(sent.url) if not sent.url.startswith((service.url, "blob:", "data:")) else None
-        ),
-    )
-    opened.goto(service.url)
-    yield opened
-    context.close()
-    assert faults == [] and foreign == []
-
-
-def upload(data: bytes, name: str = "scan.png") -> dict[str, Any]:
-    return {"name": name, "mimeType": "application/octet-stream", "buffer": data}
-
-
-def encoded(image: PIL.Image.Image, kind: str, **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
-
-
-def rows(*colours: str) -> PIL.Image.Image:
-    page = PIL.Image.new("RGB", (400, 300), "white")
-    for number, colour in enumerate(colours):
-        page.paste(colour, (40, 40 + 60 * number, 300, 70 + 60 * number))
-    return page
-
-
-def open_sample(page: Any) -> None:
-    page.click("#sample")
-    page.wait_for_selector("body[data-state=read]")
 
 
 @both_sizes
 def test_the_sample_is_read_and_shown(page: Any) -> None:
     open_sample(page)
-    expect(page.locator("#lines .words")).to_have_text(SAMPLE_TEXTS)
-    expect(page.locator("#boxes g")).to_have_count(len(SAMPLE_TEXTS))
+    expect(page.locator("#rows .words")).to_have_text(SAMPLE_TEXTS)
+    expect(page.locator("#boxes g[data-index]")).to_have_count(len(SAMPLE_TEXTS))
     expect(page.locator(".chip")).to_have_text(["Print13", "Handwriting10", "Unsure1"])
     expect(page.locator("#timing")).to_contain_text("Request")
+    expect(page.locator("#live")).to_have_text("Read: 23 lines, 1 of them unsure.")
 
 
 @both_sizes
 def test_boxes_lie_over_their_lines_and_nothing_scrolls_sideways(page: Any) -> None:
     open_sample(page)
     image = page.locator("#image").bounding_box()
-    title = page.locator("#boxes g polygon").first.bounding_box()
-    x, y, width, height = json.loads((Path(__file__).parent / "sample_form.json").read_text())[0]["bbox"]
+    title = page.locator("#boxes g[data-index='0'] path").bounding_box()
+    x, y, width, height = SAMPLE[0]["bbox"]
     scale = image["width"] / 1000
     assert image["height"] / scale == pytest.approx(1320, rel=0.01)
     # Centres: the browser counts the stroke into the box.
@@ -122,19 +53,67 @@ def test_boxes_lie_over_their_lines_and_nothing_scrolls_sideways(page: Any) -> N
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
+@pytest.mark.parametrize("page", [PHONE], indirect=True)
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_every_screen_fits_a_phone(page: Any, language: str, plain_reader: SampleReader) -> None:
+    fits = "document.documentElement.scrollWidth <= innerWidth"
+    page.click(f"[data-language={language}]")
+    assert page.evaluate(fits)
+    open_document(page, upload(tiff(rows("black"), rows("blue")), "scan.tiff"))
+    assert page.evaluate(fits)
+    for part in ("#pager", "#show-boxes", "#search", "#save-as", "#cancel, #copy"):
+        box = page.locator(part).last.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
+    page.set_input_files("#file", upload(b"no picture", "letter.txt"))
+    expect(page.locator("#trouble")).to_be_visible()
+    assert page.evaluate(fits)
+
+
+def test_kinds_differ_by_more_than_colour(page: Any) -> None:
+    """Handwriting stands on a wavy line, and each kind has a sign and a name of its own in the list."""
+    open_sample(page)
+    outline = {
+        kind: page.get_attribute(f"#boxes .{kind} path >> nth=0", "d") for kind in ("printed", "handwritten")
+    }
+    assert "q" in outline["handwritten"] and "q" not in outline["printed"]
+    signs = {kind: page.get_attribute(f"#rows .{kind} use >> nth=0", "href") for kind in outline}
+    assert signs == {"printed": "#icon-print", "handwritten": "#icon-hand"}
+    expect(page.locator("#rows .handwritten .unseen").first).to_have_text("Handwriting")
+
+
 def test_an_unsure_line_is_marked(page: Any) -> None:
     open_sample(page)
-    expect(page.locator("#lines .unsure .share")).to_have_text(["52%"])
+    expect(page.locator("#rows .unsure .share")).to_have_text(["52%"])
+    expect(page.locator("#rows .icon-unsure")).to_have_count(1)
     page.click(".chip.unsure")
-    expect(page.locator("#lines li:visible")).to_have_count(1)
+    expect(page.locator("#rows li:visible")).to_have_count(1)
 
 
-def test_hovering_a_box_shows_its_text_and_lights_its_line(page: Any) -> None:
+def test_kinds_can_be_hidden(page: Any) -> None:
+    open_sample(page)
+    page.click(".chip.printed")
+    expect(page.locator("#rows li:visible")).to_have_count(10)
+    expect(page.locator("#boxes g:visible path")).to_have_count(10)
+    expect(page.locator(".chip.printed")).to_have_attribute("aria-pressed", "false")
+
+
+def test_a_box_and_its_line_light_each_other(page: Any) -> None:
     open_sample(page)
     page.hover("#boxes g[data-index='3']")
     expect(page.locator("#tip")).to_contain_text("Смирнова")
     expect(page.locator("#tip")).to_contain_text("Handwriting 98%")
-    expect(page.locator("#lines li[data-index='3']")).to_have_class("handwritten lit")
+    expect(page.locator("#rows li[data-index='3']")).to_have_class("handwritten lit")
+    page.hover("#rows li[data-index='4'] button")
+    expect(page.locator("#boxes g[data-index='4']")).to_have_class("printed lit")
+    expect(page.locator("#boxes g[data-index='3']")).to_have_class("handwritten")
+
+
+def test_pointing_at_a_box_brings_its_line_into_view(page: Any) -> None:
+    open_sample(page)
+    last = len(SAMPLE_TEXTS) - 1
+    expect(page.locator(f"#rows li[data-index='{last}']")).not_to_be_in_viewport()
+    page.hover(f"#boxes g[data-index='{last}']")
+    expect(page.locator(f"#rows li[data-index='{last}']")).to_be_in_viewport()
 
 
 @both_sizes
@@ -147,36 +126,39 @@ def test_a_click_copies_a_line_and_a_button_the_whole_text(page: Any) -> None:
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.includes('Thank you'))")
 
 
+@pytest.mark.parametrize("page", [PHONE], indirect=True)
+def test_a_finger_gets_the_text_of_a_box_shown(page: Any) -> None:
+    open_sample(page)
+    page.tap("#boxes g[data-index='3']")
+    expect(page.locator("#tip")).to_contain_text("Смирнова")
+
+
 def test_without_a_clipboard_the_older_way_copies(page: Any) -> None:
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('not secure')); }")
     open_sample(page)
-    page.click("#lines li[data-index='0'] button")
+    page.click("#rows li[data-index='0'] button")
     expect(page.locator("#toast")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == SAMPLE_TEXTS[0]
 
 
-def test_kinds_can_be_hidden(page: Any) -> None:
-    open_sample(page)
-    page.click(".chip.printed")
-    expect(page.locator("#lines li:visible")).to_have_count(10)
-    expect(page.locator(".chip.printed")).to_have_attribute("aria-pressed", "false")
-
-
 def test_the_answer_is_saved_in_any_format(page: Any) -> None:
     open_sample(page)
-    with page.expect_download() as text:
-        page.click("#save-text")
-    assert text.value.suggested_filename == "sample.txt"
-    assert "Имя, отчество" in Path(text.value.path()).read_text(encoding="utf-8")
-    with page.expect_download() as answer:
-        page.select_option("#save-as", label="JSON")
-    saved = json.loads(Path(answer.value.path()).read_bytes())
-    assert saved.keys() == {"request_id", "pages", "timings_ms", "engines"}
-    assert len(saved["pages"][0]["regions"]) == len(SAMPLE_TEXTS)
-    with page.expect_download() as document:
-        page.select_option("#save-as", label="PDF")
-    assert document.value.suggested_filename == "sample.pdf"
-    assert Path(document.value.path()).read_bytes().startswith(b"%PDF")
+    saved = {}
+    for name in ("text", "json", "pdf", "csv", "hocr", "alto", "png"):
+        with page.expect_download() as download:
+            page.select_option("#save-as", value=name)
+        saved[name] = (download.value.suggested_filename, Path(download.value.path()).read_bytes())
+    names = {name: file for name, (file, _) in saved.items()}
+    assert names == {name: f"sample.{suffix}" for name, suffix in (
+        ("text", "txt"), ("json", "json"), ("pdf", "pdf"), ("csv", "csv"),
+        ("hocr", "hocr"), ("alto", "xml"), ("png", "png"),
+    )}  # fmt: skip
+    assert "Имя, отчество" in saved["text"][1].decode()
+    answer = json.loads(saved["json"][1])
+    assert answer.keys() == {"request_id", "pages", "timings_ms", "engines"}
+    assert len(answer["pages"][0]["regions"]) == len(SAMPLE_TEXTS)
+    assert saved["pdf"][1].startswith(b"%PDF") and saved["png"][1].startswith(b"\x89PNG")
+    assert b"<alto" in saved["alto"][1] and b"ocr_page" in saved["hocr"][1]
 
 
 @both_sizes
@@ -187,20 +169,13 @@ def test_the_text_tab_shows_the_page_in_reading_order(page: Any) -> None:
     expect(page.locator("#lines")).to_be_hidden()
 
 
-def test_the_keyboard_is_enough(page: Any) -> None:
-    page.focus("#sample")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-state=read]")
-    page.keyboard.press("ArrowDown")
-    page.keyboard.press("ArrowDown")
-    expect(page.locator("#lines li[data-index='1'] button")).to_be_focused()
-    expect(page.locator("#boxes g[data-index='1']")).to_have_class("printed lit")
-    page.keyboard.press("Enter")
-    assert page.evaluate("navigator.clipboard.readText()") == SAMPLE_TEXTS[1]
-    page.keyboard.press("ArrowUp")
-    expect(page.locator("#lines li[data-index='0'] button")).to_be_focused()
-    page.keyboard.press("Escape")
-    expect(page.locator("#welcome")).to_be_visible()
+def test_printing_gives_the_text_of_every_page(page: Any) -> None:
+    open_document(page, upload(tiff(rows("black"), rows("blue", "black")), "scan.tiff"))
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("#paper pre")).to_have_text(["row 1", "row 1\nrow 2"])
+    expect(page.locator("#paper")).to_be_visible()
+    expect(page.locator(".bar, #desk").first).to_be_hidden()
 
 
 def test_the_language_is_switched_and_remembered(page: Any) -> None:
@@ -208,134 +183,77 @@ def test_the_language_is_switched_and_remembered(page: Any) -> None:
     page.click("[data-language=ru]")
     expect(page.locator("#copy")).to_have_text("Копировать всё")
     expect(page.locator(".chip.handwritten")).to_have_text("Рукопись10")
+    expect(page.locator("#zoom-in")).to_have_attribute("aria-label", "Увеличить")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "ru")
-    expect(page.locator("#choose")).to_have_text("Выбрать файл")
+    expect(page.locator("#choose")).to_have_text("Выбрать файлы")
+
+
+def test_dark_follows_the_system_until_it_is_chosen(page: Any) -> None:
+    ground = "getComputedStyle(document.body).backgroundColor"
+    light = page.evaluate(ground)
+    page.emulate_media(color_scheme="dark")
+    dark = page.evaluate(ground)
+    assert dark != light
+    page.click("#theme")
+    assert page.evaluate(ground) == light
+    page.reload()
+    assert page.evaluate(ground) == light
+    page.click("#theme")
+    page.emulate_media(color_scheme="light")
+    assert page.evaluate(ground) == dark
 
 
 def test_a_chosen_file_is_read_with_the_chosen_layout(page: Any, service: Service) -> None:
     page.check("input[value=line]", force=True)
-    page.set_input_files("#file", upload(encoded(rows("black", "blue"), "PNG")))
-    expect(page.locator("#lines .words")).to_have_text(["row 1"])
+    open_document(page, upload(encoded(rows("black", "blue"))))
+    expect(page.locator("#rows .words")).to_have_text(["row 1"])
     assert service.reader.calls[-1].layout is Layout.LINE
 
 
+def test_a_photograph_is_read(page: Any) -> None:
+    assert page.get_attribute("#camera", "capture") == "environment"
+    page.set_input_files("#camera", upload(encoded(rows("blue"), "JPEG"), "photo.jpg"))
+    expect(page.locator("#rows .words")).to_have_text(["row 1"])
+
+
 def test_a_pasted_image_is_read(page: Any) -> None:
-    data = list(encoded(rows("black", "blue", "black"), "PNG"))
     page.evaluate(
-        """(data) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(data)], "pasted.png", {type: "image/png"}));
-            document.dispatchEvent(new ClipboardEvent("paste", {clipboardData: transfer, bubbles: true}));
-        }""",
-        data,
+        "(clipboardData) => document.dispatchEvent(new ClipboardEvent('paste', {clipboardData}))",
+        transfer_of(page, "pasted.png"),
     )
-    expect(page.locator("#lines .words")).to_have_text(["row 1", "row 2", "row 3"])
+    expect(page.locator("#rows .words")).to_have_text(["row 1"])
 
 
-def test_a_dropped_image_is_read(page: Any) -> None:
-    transfer = page.evaluate_handle(
-        """(data) => {
-            const transfer = new DataTransfer();
-            transfer.items.add(new File([new Uint8Array(data)], "dropped.png", {type: "image/png"}));
-            return transfer;
-        }""",
-        list(encoded(rows("blue"), "PNG")),
-    )
+def test_several_dropped_files_are_read_as_one_document(page: Any) -> None:
+    transfer = transfer_of(page, "one.png", "two.png")
     page.dispatch_event("#drop", "dragover", {"dataTransfer": transfer})
     expect(page.locator(".veil")).to_be_visible()
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
-    expect(page.locator("#lines .words")).to_have_text(["row 1"])
+    page.wait_for_selector("body[data-state=read]")
+    labels = page.locator("#strip button").evaluate_all("(all) => all.map((each) => each.ariaLabel)")
+    assert labels == ["Page 1, one.png", "Page 2, two.png"]
 
 
 def test_what_is_not_a_file_is_declined_in_words(page: Any) -> None:
     page.evaluate("document.dispatchEvent(new ClipboardEvent('paste', {clipboardData: new DataTransfer()}))")
-    expect(page.locator("#toast")).to_have_text("That is not a file. Drop or paste an image.")
+    expect(page.locator("#toast")).to_have_text("That is not a file. Drop or paste a document.")
 
 
-@both_sizes
-def test_every_page_of_a_tiff_is_shown_though_browsers_cannot(page: Any) -> None:
-    data = encoded(
-        rows("black"), "TIFF", compression="tiff_lzw", save_all=True, append_images=[rows("blue", "black")]
-    )
-    page.set_input_files("#file", upload(data, "scan.tiff"))
-    expect(page.locator("#pages button")).to_have_text(["1", "2"])
-    expect(page.locator("#boxes text")).to_have_text(["row 1"])
-    page.keyboard.press("PageDown")
-    expect(page.locator("#pages [aria-current=true]")).to_have_text("2")
-    expect(page.locator("#boxes text")).to_have_text(["row 1", "row 2"])
-    page.click("#pages button:first-child")
-    expect(page.locator("#boxes text")).to_have_text(["row 1"])
-
-
-def test_a_page_that_failed_says_so(page: Any, service: Service) -> None:
-    service.reader.page_errors = {1: StageFailed("The detection stage failed.")}
-    data = encoded(
-        rows("black"), "TIFF", compression="tiff_lzw", save_all=True, append_images=[rows("black")]
-    )
-    page.set_input_files("#file", upload(data, "scan.tiff"))
-    page.click("#pages .failed")
-    expect(page.locator("#lines .note")).to_have_text("The detection stage failed.")
-
-
-def test_an_empty_page_says_so(page: Any) -> None:
-    page.set_input_files("#file", upload(encoded(rows(), "PNG")))
-    expect(page.locator("#lines .note")).to_have_text("No text was found on this page.")
-
-
-@both_sizes
-def test_a_refusal_is_explained_with_its_request_id(page: Any) -> None:
-    with page.expect_response("**/ocr*") as refused:
-        page.set_input_files("#file", upload(b"Dear Sir, this is no picture.", "letter.txt"))
-    expect(page.locator("#trouble-title")).to_have_text("The document format is not supported")
-    expect(page.locator("#trouble-detail")).to_contain_text("PDF, JPEG, PNG")
-    expect(page.locator("#trouble-id")).to_contain_text(refused.value.headers["x-request-id"])
-    expect(page.locator("#retry")).to_be_hidden()
-    page.click("#dismiss")
-    expect(page.locator("#welcome")).to_be_visible()
-
-
-def test_a_failure_that_may_pass_can_be_tried_again(page: Any, service: Service) -> None:
-    service.reader.failure = Overloaded("Busy.")
-    page.set_input_files("#file", upload(encoded(rows("black"), "PNG")))
-    expect(page.locator("#trouble-title")).to_have_text("The service is overloaded")
-    service.reader.failure = None
-    page.click("#retry")
-    expect(page.locator("#lines .words")).to_have_text(["row 1"])
-
-
-def test_a_service_that_is_gone_is_reported(page: Any) -> None:
-    page.route("**/ocr*", lambda route: route.abort())
-    page.set_input_files("#file", upload(encoded(rows("black"), "PNG")))
-    expect(page.locator("#trouble-title")).to_have_text("The service does not answer")
-
-
-def test_cancelling_withdraws_the_reading(page: Any, service: Service) -> None:
-    before = service.reader.cancelled
-    service.reader.gate = asyncio.Event()
-    page.click("#sample")
-    expect(page.locator("#reading")).to_contain_text("Reading")
-    expect(page.locator("#image")).to_be_visible()
-    expect(page.locator("#elapsed")).not_to_have_text("0 ms")
-    page.click("#cancel")
-    expect(page.locator("#welcome")).to_be_visible()
-    for _ in range(100):
-        if service.reader.cancelled > before:
-            return
-        page.wait_for_timeout(50)
-    pytest.fail("the reading went on")
-
-
-def test_a_cold_service_says_that_it_warms_up(page: Any, service: Service) -> None:
-    service.reader.stages = {"detection": False}
-    page.reload()
-    expect(page.locator("#ready")).to_have_text("The models are warming up")
-    service.reader.stages = {"detection": True}
-    expect(page.locator("#ready")).to_be_hidden()
+def test_a_picture_lies_as_it_was_taken(page: Any) -> None:
+    """EXIF orientation 6: the camera was turned; the browser and the service turn the page alike."""
+    image = rows("black", "black", "black").rotate(90, expand=True)
+    exif = image.getexif()
+    exif[0x0112] = 6
+    open_document(page, upload(encoded(image, "JPEG", exif=exif), "photo.jpg"))
+    expect(page.locator("#rows .words")).to_have_text(["row 1", "row 2", "row 3"])
+    box = page.locator("#sheet").bounding_box()
+    assert box["width"] > box["height"]
+    assert max(pixel(page, 0.4, 55 / 300)[:3]) < 60 and min(pixel(page, 0.4, 20 / 300)[:3]) > 200
 
 
 def test_the_reference_renders_offline(page: Any, service: Service) -> None:
     page.goto(f"{service.url}/docs")
-    expect(page.locator(".opblock-summary-path")).to_have_count(5)
+    expect(page.locator(".opblock-summary-path").first).to_be_visible()
     page.locator(".opblock", has_text="/ocr").first.locator("button").first.click()
     expect(page.locator(".opblock-body").first).to_contain_text("problem+json")

@@ -1,250 +1,132 @@
-// The page at /: takes a document, has it read, shows what was read.
+// The page at /: takes documents, has them read, shows what was read. The parts are in modules of their own.
 
-import { isReady, read, readAs, Refusal } from "./service.js";
-import { filter, hideTip, isUnsure, kindOf, showPage, step } from "./view.js";
-import { choose as chooseLanguage, problemTitle, seconds, speak, stageName, word } from "./words.js";
+import { hideTip } from "./boxes.js";
+import { entryNow, layOut, listenToDesk, openPage, redraw, reopenPage, toggleBoxes, turnPages } from "./desk.js";
+import { $, element } from "./dom.js";
+import { clearFinder, listenToFinder, refreshFinder } from "./finder.js";
+import { chooseFiles, listenToIntake } from "./intake.js";
+import { listenForKey } from "./key.js";
+import { step } from "./lines.js";
+import { copy, listenToPrinting, saveAs } from "./output.js";
+import { showProgress, startClock, stopClock } from "./progress.js";
+import { Reading } from "./reading.js";
+import { isUnsure } from "./regions.js";
+import { isReady } from "./service.js";
+import { listenToKeys } from "./shortcuts.js";
+import { listenToTabs, openOtherTab, openTab } from "./tabs.js";
+import { announce } from "./toast.js";
+import { forgetTries, sentenceOf, showTrouble, stopWaiting } from "./trouble.js";
+import { fit, listenToViewer, zoomIn, zoomOut } from "./viewer.js";
+import { choose as chooseLanguage, fill, seconds, speak, spentName, word } from "./words.js";
 
-const $ = (id) => document.getElementById(id);
-const KINDS = ["printed", "handwritten", "unknown"];
 const READY_POLL_MS = 2000;
 
-let file = null;
-let answer = null;
-let pageIndex = 0;
 let reading = null;
-let kinds = new Set(KINDS);
-let onlyUnsure = false;
-let viewable = true;
 
-// Which of the page's parts are there in each state.
-function enter(state) {
-  document.body.dataset.state = state;
-  $("welcome").hidden = state !== "empty";
-  $("trouble").hidden = state !== "trouble";
-  $("desk").hidden = !["reading", "read"].includes(state);
-  $("reading").hidden = state !== "reading";
-  $("result").hidden = state !== "read";
-  $("again").hidden = state === "empty";
+const state = () => document.body.dataset.state;
+const chosenLayout = () => document.querySelector("input[name=layout]:checked").value;
+
+// Which of the page's parts are there in each state: empty, trouble, reading, read.
+function enter(next) {
+  document.body.dataset.state = next;
+  $("welcome").hidden = next !== "empty";
+  $("trouble").hidden = next !== "trouble";
+  $("desk").hidden = !["reading", "read"].includes(next);
+  $("progress").hidden = next !== "reading";
+  $("again").hidden = next === "empty";
   hideTip();
 }
 
-async function start(next) {
-  reading?.abort();
-  file = next;
-  answer = null;
-  pageIndex = 0;
-  await showImage(file);
-  $("progress").textContent = "";
+function take(files) {
+  forgetTries();
+  start(files);
+}
+
+async function start(files) {
+  stopWaiting();
+  reading?.close();
+  const mine = (reading = new Reading(files, chosenLayout()));
+  $("broken").hidden = true;
+  layOut(mine);
   enter("reading");
-  const attempt = new AbortController();
-  reading = attempt;
-  const stopClock = clock();
+  fit();
+  startClock();
   try {
-    const whole = await read(file, chosenLayout(), attempt.signal, (partial) => {
-      if (reading === attempt) showProgress(partial);
-    });
-    if (reading !== attempt) return;
-    answer = whole;
-    if (answer.broken && !answer.pages.length) throw answer.broken;
-    showAnswer();
-    if (answer.broken) toast(problemTitle(answer.broken.code, answer.broken.title));
+    await mine.run((entry) => reading === mine && changed(entry));
+    if (reading === mine) finish();
   } catch (error) {
-    if (reading === attempt && error.name !== "AbortError") showTrouble(error);
+    if (reading === mine && error.name !== "AbortError") fail(error);
   } finally {
-    stopClock();
+    if (reading === mine) stopClock();
   }
 }
 
-/** Show the image at once; formats that the browser cannot show get a blank sheet when they are read. */
-async function showImage(blob) {
-  const image = $("image");
-  URL.revokeObjectURL(image.src);
-  image.src = URL.createObjectURL(blob);
-  $("boxes").replaceChildren();
-  $("pages").hidden = true;
-  viewable = await image.decode().then(() => true, () => false);
-  $("sheet").classList.toggle("blank", !viewable);
-  $("sheet").style.setProperty("--ratio", viewable ? image.naturalWidth / image.naturalHeight : 3 / 4);
+function changed(entry) {
+  if (entry?.result) refreshFinder();
+  redraw();
 }
 
-function clock() {
-  const startedMs = performance.now();
-  const tick = () => ($("elapsed").textContent = seconds(Math.floor((performance.now() - startedMs) / 100) * 100));
-  tick();
-  const timer = setInterval(tick, 100);
-  return () => clearInterval(timer);
-}
-
-/** Pages that are read while others still are: the first can be looked at already. */
-function showProgress(partial) {
-  $("progress").textContent = partial.page_count > 1 ? `${partial.pages.length} / ${partial.page_count}` : "";
-  answer = partial;
-  $("result").hidden = partial.page_count < 2;
-  if (partial.pages.length === 1) openPage(0);
-  else showPages();
-}
-
-function showAnswer() {
+function finish() {
   enter("read");
-  kinds = new Set(KINDS);
-  onlyUnsure = false;
-  openPage(pageIndex);
-  const { total, ...stages } = answer.timings_ms;
-  const parts = Object.entries(stages).map(([stage, spent]) => `${stageName(stage)} ${seconds(spent)}`);
-  const identity = document.createElement("code");
-  identity.textContent = answer.request_id;
+  showTiming();
+  const lines = reading.results.flatMap((page) => page.regions);
+  const counts = { lines: lines.length, unsure: lines.filter(isUnsure).length, pages: reading.results.length };
+  announce(fill(counts.pages > 1 ? "finished" : "finishedOne", counts));
+}
+
+function showTiming() {
+  const { total, ...stages } = reading.timingsMs ?? {};
+  $("timing").hidden = total === undefined;
+  if (total === undefined) return;
+  const parts = Object.entries(stages).map(([stage, spent]) => `${spentName(stage)} ${seconds(spent)}`);
   $("timing").replaceChildren(
-    `${word("readIn")} ${seconds(total)} · ${parts.join(" · ")} · ${word("requestId")} `, identity,
+    `${word("readIn")} ${seconds(total)} · ${parts.join(" · ")} · ${word("requestId")} `,
+    element("code", {}, reading.requestId),
   );
 }
 
-function openPage(index) {
-  pageIndex = Math.min(Math.max(index, 0), answer.pages.length - 1);
-  const page = answer.pages[pageIndex];
-  // A browser shows the first page of a document, if any.
-  showPage(page, { blank: !viewable || pageIndex > 0, copy });
-  showPages();
-  showFilters(page);
-  filter(page, kinds, onlyUnsure);
-}
-
-function showPages() {
-  $("pages").hidden = answer.pages.length < 2;
-  $("pages").replaceChildren(...answer.pages.map((page, index) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.textContent = page.page;
-    button.setAttribute("aria-label", `${word("page")} ${page.page}`);
-    button.setAttribute("aria-current", String(index === pageIndex));
-    button.classList.toggle("failed", page.error !== null);
-    button.addEventListener("click", () => openPage(index));
-    return button;
-  }));
-}
-
-function showFilters(page) {
-  const chips = KINDS.map((kind) => {
-    const count = page.regions.filter((region) => kindOf(region) === kind).length;
-    return chip(kind, count, kinds.has(kind), () => (kinds.has(kind) ? kinds.delete(kind) : kinds.add(kind)));
-  });
-  const unsure = page.regions.filter(isUnsure).length;
-  chips.push(chip("unsure", unsure, onlyUnsure, () => (onlyUnsure = !onlyUnsure)));
-  $("filters").replaceChildren(...chips.filter((element) => element.dataset.count !== "0"));
-}
-
-function chip(name, count, pressed, toggle) {
-  const button = document.createElement("button");
-  button.type = "button";
-  button.className = `chip ${name}`;
-  button.dataset.count = count;
-  button.setAttribute("aria-pressed", String(pressed));
-  const number = document.createElement("b");
-  number.textContent = count;
-  button.append(word(name), number);
-  button.addEventListener("click", () => {
-    toggle();
-    openPage(pageIndex);
-    document.querySelector(`.chip.${name}`)?.focus();
-  });
-  return button;
-}
-
-function showTrouble(error) {
-  const refusal = error instanceof Refusal ? error : new Refusal({ code: "page", title: String(error) });
-  const offline = refusal.code === "offline";
-  $("trouble-title").textContent = offline ? word("offline") : problemTitle(refusal.code, refusal.title);
-  $("trouble-detail").textContent = offline ? word("offlineDetail") : refusal.detail;
-  $("trouble-id").textContent = refusal.requestId ? `${word("requestId")} ${refusal.requestId}` : "";
-  $("retry").hidden = !refusal.mayPass;
-  $("dismiss").classList.toggle("main", !refusal.mayPass);
+/** A reading that failed: keep the pages that are there, else explain. */
+function fail(error) {
+  if (reading.results.length) {
+    breakOff("brokeOff", sentenceOf(error));
+    return;
+  }
+  const { files } = reading;
+  showTrouble(error, () => start(files));
   enter("trouble");
-  $(refusal.mayPass ? "retry" : "dismiss").focus();
+  ($("retry").hidden ? $("dismiss") : $("retry")).focus();
+}
+
+function cancel() {
+  reading.cancel();
+  stopClock();
+  if (reading.results.length) breakOff("cancelled");
+  else reset();
+}
+
+function breakOff(name, reason = "") {
+  const counts = { pages: reading.results.length, all: reading.pageCount };
+  $("broken-text").textContent = fill(name, { ...counts, reason });
+  $("broken").hidden = false;
+  reading.keepRead();
+  finish();
+  reopenPage();
 }
 
 function reset() {
-  reading?.abort();
-  reading = file = answer = null;
+  stopWaiting();
+  reading?.close();
+  reading = null;
   enter("empty");
   $("choose").focus();
 }
 
-async function copy(text) {
-  toast(await written(text) ? word("copied") : word("copyFailed"));
-}
-
-/** Put text on the clipboard; over plain HTTP browsers leave only the older way. */
-async function written(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const area = document.createElement("textarea");
-    const focused = document.activeElement;
-    area.value = text;
-    area.className = "unseen";
-    document.body.append(area);
-    area.select();
-    const done = document.execCommand("copy");
-    area.remove();
-    focused?.focus();
-    return done;
-  }
-}
-
-let toastTimer = 0;
-function toast(text) {
-  $("toast").textContent = text;
-  $("toast").classList.add("up");
-  clearTimeout(toastTimer);
-  toastTimer = setTimeout(() => $("toast").classList.remove("up"), 1600);
-}
-
-/** Save in the format chosen; what the page does not hold already is read again by the service. */
-async function saveAs({ target }) {
-  const [format, suffix] = target.value.split(" ");
-  target.value = "";
-  if (format === "json") {
-    const { page_count, broken, ...document } = answer;
-    save(new Blob([JSON.stringify(document, null, 2)], { type: "application/json" }), suffix);
-    return;
-  }
-  try {
-    toast(word("preparing"));
-    save(await readAs(file, chosenLayout(), format), suffix);
-  } catch (error) {
-    toast(error instanceof Refusal ? error.detail || word("offline") : String(error));
-  }
-}
-
-const chosenLayout = () => document.querySelector("input[name=layout]:checked").value;
-
-function save(blob, suffix) {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(blob);
-  link.download = `${(file.name ?? "document").replace(/\.[^.]*$/, "")}.${suffix}`;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href));
-}
-
-const wholeText = () => answer.pages.map((page) => page.text ?? "").join("\n\n");
-
-function openTab(name) {
-  for (const tab of ["lines", "text"]) {
-    $(tab).hidden = tab !== name;
-    $(`tab-${tab}`).setAttribute("aria-selected", String(tab === name));
-  }
-}
-
-async function openSample() {
-  const blob = await (await fetch("static/sample.jpg")).blob();
-  document.querySelector("input[name=layout][value=page]").checked = true;
-  start(new File([blob], "sample.jpg", { type: blob.type }));
-}
-
-function take(transfer) {
-  const [first] = transfer?.files ?? [];
-  if (first) start(first);
-  else toast(word("notImage"));
+function escape() {
+  if (state() === "reading") cancel();
+  else if (state() === "trouble") reset();
+  else if ($("search").value) clearFinder();
+  else return false;
+  return true;
 }
 
 async function watchReadiness() {
@@ -253,61 +135,52 @@ async function watchReadiness() {
   if (!ready) setTimeout(watchReadiness, READY_POLL_MS);
 }
 
-function onKey(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const state = document.body.dataset.state;
-  if (event.key === "Escape" && state !== "empty") reset();
-  if (state !== "read" || $("lines").hidden) return;
-  if (event.key === "ArrowDown" || event.key === "ArrowUp") {
-    event.preventDefault();
-    step(event.key === "ArrowDown" ? 1 : -1);
-  }
-  if (event.key === "PageDown" || event.key === "PageUp") {
-    if (answer.pages.length < 2) return;
-    event.preventDefault();
-    openPage(pageIndex + (event.key === "PageDown" ? 1 : -1));
-  }
+function switchLanguage(next) {
+  chooseLanguage(next);
+  if (!["reading", "read"].includes(state())) return;
+  showProgress(reading);
+  showTiming();
+  reopenPage();
 }
+
+// A shortcut that has nothing to act on leaves the key to the browser.
+const whenRead = (act) => (...values) => (reading?.results.length ? act(...values) : false);
+
+const ACTIONS = {
+  line: whenRead((by) => ($("lines").hidden ? false : step(by))),
+  page: whenRead((by) => (reading.pages.length > 1 ? turnPages(by) : false)),
+  search: whenRead(() => $("search").focus()),
+  zoomIn: whenRead(zoomIn),
+  zoomOut: whenRead(zoomOut),
+  zoomFit: whenRead(fit),
+  boxes: whenRead(toggleBoxes),
+  tabs: whenRead(openOtherTab),
+  copyAll: whenRead(() => copy(reading.text)),
+  open: chooseFiles,
+  escape,
+};
 
 function listen() {
   const on = (id, act) => $(id).addEventListener("click", act);
-  on("choose", () => $("file").click());
-  on("photograph", () => $("camera").click());
-  on("sample", openSample);
-  on("again", reset);
-  on("dismiss", reset);
-  on("cancel", reset);
-  on("retry", () => start(file));
-  on("copy", () => copy(wholeText()));
-  on("save-text", () => save(new Blob([`${wholeText()}\n`], { type: "text/plain" }), "txt"));
-  $("save-as").addEventListener("change", saveAs);
-  for (const tab of ["lines", "text"]) on(`tab-${tab}`, () => openTab(tab));
-  for (const input of [$("file"), $("camera")]) {
-    input.addEventListener("change", () => {
-      if (input.files.length) start(input.files[0]);
-      input.value = "";
-    });
-  }
+  for (const id of ["again", "dismiss"]) on(id, reset);
+  for (const id of ["retry", "broken-retry"]) on(id, () => take(reading.files));
+  on("cancel", cancel);
+  on("copy", () => copy(reading.text));
+  $("save-as").addEventListener("change", ({ target }) => {
+    saveAs(reading, target.value, entryNow());
+    target.value = "";
+  });
   for (const button of document.querySelectorAll("[data-language]")) {
-    button.addEventListener("click", () => {
-      chooseLanguage(button.dataset.language);
-      if (document.body.dataset.state === "read") showAnswer();
-    });
+    button.addEventListener("click", () => switchLanguage(button.dataset.language));
   }
-  document.addEventListener("keydown", onKey);
-  document.addEventListener("paste", (event) => take(event.clipboardData));
-  document.addEventListener("dragover", (event) => {
-    event.preventDefault();
-    document.body.classList.add("dragging");
-  });
-  document.addEventListener("dragleave", (event) => {
-    if (!event.relatedTarget) document.body.classList.remove("dragging");
-  });
-  document.addEventListener("drop", (event) => {
-    event.preventDefault();
-    document.body.classList.remove("dragging");
-    take(event.dataTransfer);
-  });
+  listenToKeys(ACTIONS);
+  listenToFinder(() => reading?.pages ?? [], openPage);
+  listenToIntake(take);
+  listenForKey();
+  listenToPrinting(() => reading);
+  listenToViewer();
+  listenToDesk();
+  listenToTabs();
 }
 
 speak();

@@ -1,47 +1,58 @@
 // The service behind the page.
 
+import { askForKey, knownKey } from "./key.js";
+
 /** A refusal, as the service words it (problem+json), or no answer at all (code "offline"). */
 export class Refusal extends Error {
-  constructor({ code, title = "", detail = "", requestId = "", mayPass = false }) {
+  constructor({ code, title = "", detail = "", requestId = "", mayPass = false, retryAfterS = null }) {
     super(detail || title);
-    Object.assign(this, { code, title, detail, requestId, mayPass });
+    Object.assign(this, { code, title, detail, requestId, mayPass, retryAfterS });
   }
 }
 
 /**
- * Read a document page by page. The answer is that of POST /ocr, with `page_count` and, when the reading
- * broke off, the `broken` Refusal; `onPage(answer)` is called after every page with what is there so far.
+ * Read documents page by page; every line of the streamed answer is handed to `onLine` as it comes: an
+ * object with one of `start`, `picture`, `step`, `page` and `end`. A reading that breaks off is a Refusal.
  */
-export async function read(file, layout, signal, onPage) {
-  const answer = { request_id: "", pages: [], page_count: 0, timings_ms: {}, engines: {}, broken: null };
-  for await (const line of linesOf(await post(`layout=${encodeURIComponent(layout)}`, file, signal, "application/x-ndjson"))) {
-    const { start, page, problem, end } = JSON.parse(line);
-    if (start) Object.assign(answer, start);
-    if (end) answer.timings_ms = end.timings_ms;
-    if (problem) answer.broken = refusalOf(problem, problem.request_id, true);
-    if (page) {
-      answer.pages.push(page);
-      onPage(answer);
-    }
+export async function read(files, parameters, signal, onLine) {
+  const query = { ...parameters, words: true, progress: true };
+  const response = await post(query, files, signal, "application/x-ndjson");
+  for await (const text of linesOf(response)) {
+    const line = JSON.parse(text);
+    if (line.problem) throw refusalOf(line.problem, line.problem.request_id, true, line.problem.retry_after_s);
+    onLine(line);
   }
-  return answer;
 }
 
-/** The document in another format, as a Blob. */
-export async function readAs(file, layout, format) {
-  return (await post(`layout=${encodeURIComponent(layout)}&format=${format}`, file)).blob();
+/** Documents in a format, as a Blob. */
+export async function readAs(files, parameters) {
+  return (await post(parameters, files)).blob();
 }
 
-async function post(query, file, signal, accept = "*/*") {
-  let response;
+/** Whether every stage is warm. */
+export async function isReady() {
   try {
-    response = await fetch(`ocr?${query}`, { method: "POST", body: file, signal, headers: { Accept: accept } });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Refusal({ code: "offline", mayPass: true });
+    return (await fetch("readyz", { cache: "no-store" })).ok;
+  } catch {
+    return false;
   }
-  if (response.ok) return response;
-  throw await refusal(response);
+}
+
+async function post(query, files, signal, accept = "*/*") {
+  const body = new FormData();
+  for (const file of files) body.append("file", file, file.name || "document");
+  for (let key = knownKey(); ;) {
+    const headers = { Accept: accept, ...(key && { "X-API-Key": key }) };
+    const response = await fetch(`ocr?${new URLSearchParams(query)}`, { method: "POST", body, signal, headers })
+      .catch((error) => {
+        throw error.name === "AbortError" ? error : new Refusal({ code: "offline", mayPass: true });
+      });
+    if (response.ok) return response;
+    const refusal = await refused(response);
+    if (response.status !== 401) throw refusal;
+    key = await askForKey({ wrong: key !== null });
+    if (key === null) throw refusal;
+  }
 }
 
 async function* linesOf(response) {
@@ -58,25 +69,18 @@ async function* linesOf(response) {
   }
 }
 
-/** Whether every stage is warm. */
-export async function isReady() {
-  try {
-    return (await fetch("readyz", { cache: "no-store" })).ok;
-  } catch {
-    return false;
-  }
-}
-
-async function refusal(response) {
+async function refused(response) {
   const requestId = response.headers.get("X-Request-ID") ?? "";
-  const mayPass = response.status >= 500;
+  const mayPass = response.status >= 500 || [401, 408, 429].includes(response.status);
+  const retryAfterS = Number.parseInt(response.headers.get("Retry-After"), 10) || null;
   try {
-    return refusalOf(await response.json(), requestId, mayPass);
+    return refusalOf(await response.json(), requestId, mayPass, retryAfterS);
   } catch {
     // A proxy on the way answered, not the service.
-    return new Refusal({ code: `http_${response.status}`, title: `HTTP ${response.status}`, requestId, mayPass });
+    const code = `http_${response.status}`;
+    return new Refusal({ code, title: `HTTP ${response.status}`, requestId, mayPass, retryAfterS });
   }
 }
 
-const refusalOf = ({ type, title, detail }, requestId, mayPass) =>
-  new Refusal({ code: type.split("/").pop(), title, detail, requestId, mayPass });
+const refusalOf = ({ type, title, detail }, requestId, mayPass, retryAfterS) =>
+  new Refusal({ code: type.split("/").pop(), title, detail, requestId, mayPass, retryAfterS });

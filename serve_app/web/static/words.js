@@ -1,112 +1,9 @@
-// What the page says, in both languages, and the language a person chose.
+// The language that a person chose, and numbers as it writes them.
 
-const WORDS = {
-  en: {
-    headline: "Any page, read.",
-    lead: "Print and handwriting, Russian and English: every line found, told apart and read.",
-    dropHere: "Drop an image here",
-    orPaste: "or paste it from the clipboard",
-    choose: "Choose a file",
-    photograph: "Take a photo",
-    sample: "Try a sample",
-    formats: "PDF, JPEG, PNG, TIFF, WebP, BMP, GIF",
-    layout: "What the image shows",
-    layoutPage: "Whole page",
-    layoutLine: "Single line",
-    another: "New document",
-    retry: "Try again",
-    cancel: "Cancel",
-    reading: "Reading…",
-    warming: "The models are warming up",
-    lines: "Lines",
-    text: "Text",
-    copyAll: "Copy all",
-    more: "Save as…",
-    saveAs: "Save in another format",
-    preparing: "One moment…",
-    copied: "Copied",
-    copyFailed: "The browser did not allow copying",
-    release: "Drop to read",
-    language: "Language",
-    pages: "Pages",
-    show: "Show",
-    page: "Page",
-    printed: "Print",
-    handwritten: "Handwriting",
-    unknown: "Undecided",
-    unsure: "Unsure",
-    unread: "not read",
-    nothing: "No text was found on this page.",
-    readIn: "Read in",
-    requestId: "Request",
-    stages: { decode: "decoding", crops: "cutting", assembly: "ordering" },
-    clickToCopy: "Click to copy",
-    notImage: "That is not a file. Drop or paste an image.",
-    offline: "The service does not answer",
-    offlineDetail: "Check the connection and try again.",
-    problems: {},
-  },
-  ru: {
-    headline: "Прочтём любую страницу.",
-    lead: "Печать и рукопись, русский и английский: каждая строка найдена, определена и прочитана.",
-    dropHere: "Перетащите изображение сюда",
-    orPaste: "или вставьте из буфера обмена",
-    choose: "Выбрать файл",
-    photograph: "Сфотографировать",
-    sample: "Открыть пример",
-    formats: "PDF, JPEG, PNG, TIFF, WebP, BMP, GIF",
-    layout: "Что на изображении",
-    layoutPage: "Страница",
-    layoutLine: "Одна строка",
-    another: "Новый документ",
-    retry: "Повторить",
-    cancel: "Отменить",
-    reading: "Читаю…",
-    warming: "Модели прогреваются",
-    lines: "Строки",
-    text: "Текст",
-    copyAll: "Копировать всё",
-    more: "Сохранить…",
-    saveAs: "Сохранить в другом формате",
-    preparing: "Секунду…",
-    copied: "Скопировано",
-    copyFailed: "Браузер не разрешил копирование",
-    release: "Отпустите, чтобы прочитать",
-    language: "Язык",
-    pages: "Страницы",
-    show: "Показать",
-    page: "Страница",
-    printed: "Печать",
-    handwritten: "Рукопись",
-    unknown: "Не определено",
-    unsure: "Неуверенно",
-    unread: "не прочитано",
-    nothing: "На этой странице текст не найден.",
-    readIn: "Прочитано за",
-    requestId: "Запрос",
-    stages: {
-      decode: "декодирование", detection: "поиск строк", crops: "вырезание", classification: "определение вида",
-      recognition: "распознавание", assembly: "порядок",
-    },
-    clickToCopy: "Нажмите, чтобы скопировать",
-    notImage: "Это не файл. Перетащите или вставьте изображение.",
-    offline: "Сервис не отвечает",
-    offlineDetail: "Проверьте соединение и повторите.",
-    problems: {
-      malformed_request: "Запрос составлен неверно",
-      invalid_parameter: "Неизвестный параметр или недопустимое значение",
-      payload_too_large: "Документ больше, чем принимает сервис",
-      unsupported_format: "Этот формат не поддерживается",
-      unreadable_document: "Документ не удалось открыть",
-      stage_failed: "Ошибка при обработке документа",
-      overloaded: "Сервис перегружен, повторите немного позже",
-      stage_unavailable: "Одна из моделей сейчас недоступна",
-      deadline_exceeded: "Документ не удалось прочитать вовремя",
-      internal: "Внутренняя ошибка сервиса",
-    },
-  },
-};
+import en from "./words.en.js";
+import ru from "./words.ru.js";
 
+const WORDS = { en, ru };
 const KEY = "scriptorium.language";
 
 let language = stored() ?? (navigator.language.toLowerCase().startsWith("ru") ? "ru" : "en");
@@ -121,16 +18,25 @@ function stored() {
 }
 
 export const word = (key) => WORDS[language][key];
+export const fill = (key, values) => word(key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
 export const stageName = (stage) => WORDS[language].stages[stage] ?? stage;
-export const problemTitle = (code, title) => WORDS[language].problems[code] ?? title;
+export const spentName = (stage) => WORDS[language].spent[stage] ?? stage;
+export const problemTitle = (code, title) => WORDS[language].problems[code]?.[0] ?? title;
+export const adviceOn = (code) => WORDS[language].problems[code]?.[1] ?? "";
 
 /** Put the words of the current language into the page. */
 export function speak() {
   document.documentElement.lang = language;
-  for (const element of document.querySelectorAll("[data-word]")) element.textContent = word(element.dataset.word);
-  for (const element of document.querySelectorAll("[data-label]")) {
-    element.setAttribute("aria-label", word(element.dataset.label));
-  }
+  const each = (name, put) => {
+    for (const element of document.querySelectorAll(`[data-${name}]`)) put(element, word(element.dataset[name]));
+  };
+  each("word", (element, text) => (element.textContent = text));
+  each("label", (element, text) => element.setAttribute("aria-label", text));
+  each("placeholder", (element, text) => (element.placeholder = text));
+  each("hint", (element, text) => {
+    element.setAttribute("aria-label", text);
+    element.title = text;
+  });
   for (const button of document.querySelectorAll("[data-language]")) {
     button.setAttribute("aria-pressed", String(button.dataset.language === language));
   }
@@ -150,4 +56,10 @@ export const seconds = (ms) => new Intl.NumberFormat(language, {
   style: "unit", unit: ms < 1000 ? "millisecond" : "second", maximumFractionDigits: ms < 1000 ? 0 : 1,
 }).format(ms < 1000 ? ms : ms / 1000);
 
-export const percent = (share) => new Intl.NumberFormat(language, { style: "percent" }).format(share);
+/** Time that passes: always in seconds, so that it does not jump. */
+export const clockTime = (ms) => new Intl.NumberFormat(language, {
+  style: "unit", unit: "second", minimumFractionDigits: 1, maximumFractionDigits: 1,
+}).format(ms / 1000);
+
+export const percent = (share) =>
+  new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);

@@ -1,0 +1,192 @@
+"""Memory of a running service while it streams one long PDF: does it grow with the pages?
+
+    python -m benchmarks.long_document [--url URL] [--pages 300] [--fakes]
+
+Every page is a scan of its own (a JPEG inside the PDF). The document goes to ``POST /ocr`` as one
+request, its pages come back as JSON lines, and every few pages the memory of the replicas is read:
+PSS, which divides shared pages among the processes that map them, and of it ``anonymous``, the part
+that is a process's own. The object store is shared memory: it is touched once and then used again,
+so ``anonymous`` shows growth and PSS what the machine gives. The slope is that of a straight line
+through the samples after the first third of the pages, in MiB per 100 pages.
+
+With ``--fakes`` a service with engines that only count bars is started, to stream pages fast, and
+the pages show such bars. Otherwise the service at ``--url`` reads pages of text; one is started
+where none is ready.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import numpy as np
+import psutil
+
+from benchmarks.accuracy import service
+from benchmarks.fake_service import fake_service
+from benchmarks.long_pdf import long_pdf
+from benchmarks.records import write_record
+
+MIB = 2**20
+REPLICA = "ray::ServeReplica:"
+SETTLED_SHARE = 1 / 3
+EVERY_PAGES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Memory of one process in MiB: all of it as PSS, and the part that is its own."""
+
+    pss_mib: float
+    anonymous_mib: float
+
+
+@dataclass(slots=True)
+class Watch:
+    """Samples of the memory of a service's processes, by name and number of pages read."""
+
+    processes: dict[str, psutil.Process]
+    pages: list[int] = field(default_factory=list)
+    memory: dict[str, list[Memory]] = field(default_factory=dict)
+
+    def sample(self, pages: int) -> None:
+        """Read the memory of every process now; raises NoSuchProcess when one has ended."""
+        self.pages.append(pages)
+        for name, process in self.processes.items():
+            self.memory.setdefault(name, []).append(memory_of(process.pid))
+
+    def figures(self) -> dict[str, Any]:
+        """Samples and slopes, by process."""
+        return {
+            name: {
+                "pss_mib": [round(sample.pss_mib, 1) for sample in samples],
+                "anonymous_mib": [round(sample.anonymous_mib, 1) for sample in samples],
+                "pss_mib_per_100_pages": self._slope([sample.pss_mib for sample in samples]),
+                "anonymous_mib_per_100_pages": self._slope([sample.anonymous_mib for sample in samples]),
+            }
+            for name, samples in self.memory.items()
+        }
+
+    def _slope(self, values: Sequence[float]) -> float:
+        first = next(i for i, page in enumerate(self.pages) if page >= self.pages[-1] * SETTLED_SHARE)
+        return round(100 * slope(self.pages[first:], values[first:]), 2)
+
+
+def slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Slope of the straight line that fits best; 0 for fewer than two points."""
+    return float(np.polyfit(x, y, 1)[0]) if len(x) > 1 else 0.0
+
+
+def memory_of(pid: int) -> Memory:
+    """Memory of a process now; raises NoSuchProcess when it has ended."""
+    try:
+        rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError) as error:
+        raise psutil.NoSuchProcess(pid) from error
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
+    return Memory(kib["Pss"] / 1024, kib["Pss_Anon"] / 1024)
+
+
+def replicas_behind(port: int) -> dict[str, psutil.Process]:
+    """The replicas of the service that listens on ``port`` of this machine, by deployment.
+
+    Raises LookupError where nothing of Ray listens there.
+    """
+    listening = {
+        connection.pid
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid
+    }
+    found: dict[str, psutil.Process] = {}
+    for pid in listening:
+        raylet = psutil.Process(pid).parent()
+        for process in raylet.children(recursive=True) if raylet else []:
+            title = (process.cmdline() or [""])[0]
+            if title.startswith(REPLICA):
+                found[title.removeprefix(REPLICA).split(":")[-1].split(" ")[0]] = process
+    if not found:
+        raise LookupError(f"no replica of Ray Serve runs behind port {port}")
+    return dict(sorted(found.items()))
+
+
+def stream(url: str, document: bytes) -> Iterator[dict[str, Any]]:
+    """Lines of the streamed answer; raises RuntimeError where the reading fails or breaks off."""
+    timeout = httpx.Timeout(60, read=300)
+    headers = {"Accept": "application/x-ndjson", "Content-Type": "application/pdf"}
+    with httpx.stream("POST", f"{url}/ocr", content=document, headers=headers, timeout=timeout) as answer:
+        if answer.is_error:
+            raise RuntimeError(answer.read().decode())
+        for line in answer.iter_lines():
+            message = json.loads(line)
+            if "problem" in message:
+                raise RuntimeError(message["problem"])
+            yield message
+
+
+def watch_reading(url: str, document: bytes) -> tuple[Watch, dict[str, float]]:
+    """Stream a document, sampling memory; answers the samples and what was read how fast."""
+    watch = Watch(replicas_behind(urlsplit(url).port or 80))
+    watch.sample(0)
+    started_s, pages, regions, first_s = time.monotonic(), 0, 0, 0.0
+    for message in stream(url, document):
+        if "page" in message:
+            pages += 1
+            first_s = first_s or time.monotonic() - started_s
+            regions += sum(region["text"] is not None for region in message["page"]["regions"])
+            if pages % EVERY_PAGES == 0:
+                watch.sample(pages)
+    seconds = time.monotonic() - started_s
+    return watch, {
+        "pages": pages,
+        "lines_read": regions,
+        "first_page_s": round(first_s, 2),
+        "pages_per_s": round(pages / seconds, 2),
+    }
+
+
+def table(watch: Watch) -> str:
+    """The samples at the start, the middle and the end, and the slopes, as text."""
+    rows = [f"{'process':<20}{'PSS first':>11}{'middle':>9}{'last':>9}{'own last':>10}{'own/100 pages':>15}"]
+    for name, figures in watch.figures().items():
+        pss = figures["pss_mib"]
+        last = figures["anonymous_mib"][-1]
+        rows.append(
+            f"{name:<20}{pss[0]:>11.1f}{pss[len(pss) // 2]:>9.1f}{pss[-1]:>9.1f}{last:>10.1f}"
+            f"{figures['anonymous_mib_per_100_pages']:>15.2f}"
+        )
+    return "\n".join(rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--url", help="a service on this machine; without it one is started if need be")
+    parser.add_argument("--pages", type=int, default=300, help="pages of the document")
+    parser.add_argument("--fakes", action="store_true", help="start a service with fake engines")
+    parser.add_argument("--repeats", type=int, default=1, help="how often the document is sent")
+    options = parser.parse_args()
+    document = long_pdf(options.pages, bars=options.fakes)
+    print(f"{options.pages} pages, {len(document) / MIB:.1f} MiB", file=sys.stderr)
+    with fake_service() if options.fakes else service(options.url) as url:
+        if url is None:
+            print("no service is ready", file=sys.stderr)
+            return 2
+        runs = []
+        for _ in range(options.repeats):
+            watch, reading = watch_reading(url, document)
+            print(reading, table(watch), sep="\n")
+            runs.append({**reading, "sampled_at_pages": watch.pages, "processes": watch.figures()})
+    figures = {"fakes": options.fakes, "document_mib": round(len(document) / MIB, 1), "runs": runs}
+    print(write_record("long-document", figures))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,105 @@
+// Boxes over the picture: print in a plain frame, handwriting on a wavy line, dashed where it is unsure.
+
+import { $, drawn, element } from "./dom.js";
+import { classesOf, factsOf, isUnsure, kindOf, light, wordsOf } from "./regions.js";
+
+const WAVE_LENGTH = 0.45; // Shares of the line's height.
+const WAVE_HEIGHT = 0.09;
+const TOUCH_TIP_MS = 2500;
+
+const boxes = $("boxes");
+const tip = $("tip");
+let tipTimer = 0;
+
+/** Draw the boxes of a page. `blank` writes the text into them, for there is no picture below. */
+export function drawBoxes(page, { blank, onChoose, onPoint }) {
+  hideTip();
+  boxes.setAttribute("viewBox", `0 0 ${page.width} ${page.height}`);
+  boxes.replaceChildren(
+    drawn("g", { id: "marks" }),
+    ...page.regions.map((region, index) => box(region, index, { blank, onChoose, onPoint })),
+  );
+}
+
+export function clearBoxes() {
+  hideTip();
+  boxes.replaceChildren();
+}
+
+/** Mark quads, as a highlighter does; `now` is the index of the one that is looked at. */
+export function drawMarks(quads, now) {
+  $("marks")?.replaceChildren(...quads.map((quad, index) => drawn("polygon", {
+    points: quad.map((point) => point.join(",")).join(" "), class: index === now ? "now" : null,
+  })));
+}
+
+export function hideTip() {
+  clearTimeout(tipTimer);
+  tip.hidden = true;
+}
+
+function box(region, index, { blank, onChoose, onPoint }) {
+  const group = drawn("g", { class: classesOf(region), "data-index": index }, drawn("path", { d: outline(region) }));
+  if (blank && region.text) group.append(writing(region));
+  group.addEventListener("pointerenter", (event) => {
+    light(index, true);
+    if (event.pointerType !== "mouse") return;
+    showTip(region, group);
+    onPoint(index);
+  });
+  group.addEventListener("pointerleave", (event) => {
+    light(index, false);
+    if (event.pointerType === "mouse") hideTip();
+  });
+  group.addEventListener("click", (event) => {
+    onChoose(region, index);
+    if (event.pointerType === "mouse") return;
+    showTip(region, group);
+    tipTimer = setTimeout(hideTip, TOUCH_TIP_MS);
+  });
+  return group;
+}
+
+/** The frame of a region; its lower edge is a wave where it is handwriting, so that colour is not all. */
+function outline(region) {
+  const [topLeft, topRight, right, left] = region.polygon;
+  const sides = `M${left} L${topLeft} L${topRight} L${right}`;
+  if (kindOf(region) !== "handwritten") return `${sides}Z`;
+  const length = Math.hypot(left[0] - right[0], left[1] - right[1]);
+  const height = Math.hypot(left[0] - topLeft[0], left[1] - topLeft[1]);
+  if (!length || !height) return `${sides}Z`;
+  const count = Math.max(Math.round(length / (height * WAVE_LENGTH)), 2);
+  const along = [(left[0] - right[0]) / count, (left[1] - right[1]) / count];
+  const across = [(left[0] - topLeft[0]) * WAVE_HEIGHT * 2, (left[1] - topLeft[1]) * WAVE_HEIGHT * 2];
+  let waves = "";
+  for (let wave = 0; wave < count; wave += 1) {
+    const side = wave % 2 ? -1 : 1;
+    waves += ` q${along[0] / 2 + across[0] * side},${along[1] / 2 + across[1] * side} ${along}`;
+  }
+  return `${sides}${waves}Z`;
+}
+
+/** The text of a region, set along its lower edge and fitted to it. */
+function writing({ polygon: [, , right, left], bbox, text }) {
+  const length = Math.hypot(right[0] - left[0], right[1] - left[1]);
+  const angle = Math.atan2(right[1] - left[1], right[0] - left[0]) * (180 / Math.PI);
+  const size = Math.max(Math.min(bbox.height * 0.72, (length / text.length) * 2.2), 1);
+  const letters = drawn("text", {
+    x: left[0], y: left[1] - size * 0.25, "font-size": size, textLength: length,
+    lengthAdjust: "spacingAndGlyphs", transform: `rotate(${angle} ${left.join(" ")})`,
+  });
+  letters.textContent = text;
+  return letters;
+}
+
+function showTip(region, group) {
+  clearTimeout(tipTimer);
+  const kind = `${kindOf(region)}${isUnsure(region) ? " unsure" : ""}`;
+  tip.replaceChildren(element("strong", {}, wordsOf(region)), element("span", { class: kind }, factsOf(region)));
+  tip.hidden = false;
+  const area = group.getBoundingClientRect();
+  const left = area.left + (area.width - tip.offsetWidth) / 2;
+  tip.style.left = `${Math.min(Math.max(left, 4), Math.max(innerWidth - tip.offsetWidth - 4, 4))}px`;
+  const above = area.top - tip.offsetHeight - 8;
+  tip.style.top = `${above > 4 ? above : Math.min(area.bottom + 8, innerHeight - tip.offsetHeight - 4)}px`;
+}

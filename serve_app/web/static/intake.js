@@ -1,0 +1,46 @@
+// Documents on their way in: chosen, photographed, dropped, pasted, or the sample.
+
+import { $ } from "./dom.js";
+import { toast } from "./toast.js";
+import { word } from "./words.js";
+
+/** `take(files)` gets what comes in, one file or several. */
+export function listenToIntake(take) {
+  $("choose").addEventListener("click", chooseFiles);
+  $("photograph").addEventListener("click", () => $("camera").click());
+  $("sample").addEventListener("click", async () => take([await sample()]));
+  for (const input of [$("file"), $("camera")]) {
+    input.addEventListener("change", () => {
+      if (input.files.length) take([...input.files]);
+      input.value = "";
+    });
+  }
+  const transferred = (transfer) => {
+    if (transfer?.files.length) take([...transfer.files]);
+    else toast(word("notFile"));
+  };
+  document.addEventListener("paste", (event) => {
+    const typed = event.target instanceof Element && event.target.closest("input, textarea");
+    if (!typed) transferred(event.clipboardData);
+  });
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dragging");
+  });
+  document.addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) document.body.classList.remove("dragging");
+  });
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragging");
+    transferred(event.dataTransfer);
+  });
+}
+
+export const chooseFiles = () => $("file").click();
+
+async function sample() {
+  const blob = await (await fetch("static/sample.jpg")).blob();
+  document.querySelector("input[name=layout][value=page]").checked = true;
+  return new File([blob], "sample.jpg", { type: blob.type });
+}

@@ -1,0 +1,46 @@
+// Keys, and the dialog that lists them.
+
+import { $, element } from "./dom.js";
+import { word } from "./words.js";
+
+// How each key is written in the list, and the word for what it does.
+const KEYS = [
+  ["↑ ↓", "keyLines"], ["Enter", "keyCopy"], ["PgUp PgDn", "keyPages"], ["/", "keySearch"],
+  ["Enter, Shift+Enter", "keyHits"], ["+ − 0", "keyZoom"], ["B", "keyBoxes"], ["T", "keyTabs"],
+  ["C", "keyCopyAll"], ["O", "keyOpen"], ["Esc", "keyEscape"], ["?", "keyHelp"],
+];
+
+/**
+ * `actions` has a function for each shortcut by name. Letters go by their place on the keyboard, so that
+ * they work in the Russian layout too.
+ */
+export function listenToKeys(actions) {
+  const byKey = {
+    ArrowDown: () => actions.line(1), ArrowUp: () => actions.line(-1),
+    PageDown: () => actions.page(1), PageUp: () => actions.page(-1),
+    "/": actions.search, "+": actions.zoomIn, "=": actions.zoomIn, "-": actions.zoomOut, 0: actions.zoomFit,
+    "?": openHelp, Escape: actions.escape,
+  };
+  const byCode = { KeyB: actions.boxes, KeyT: actions.tabs, KeyC: actions.copyAll, KeyO: actions.open };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    const typing = event.target.closest?.("input:not([type=radio]), textarea, select");
+    if (typing && event.key !== "Escape") return;
+    const moving = ["ArrowDown", "ArrowUp", "PageDown", "PageUp"].includes(event.key);
+    // Where these keys scroll or choose by themselves they keep doing so.
+    if (moving && event.target.closest?.("#view, #text, [role=tablist], fieldset")) return;
+    const act = byKey[event.key] ?? byCode[event.code];
+    if (act && act() !== false) event.preventDefault();
+  });
+  $("help").addEventListener("click", openHelp);
+  $("help-close").addEventListener("click", () => $("help-dialog").close());
+}
+
+function openHelp() {
+  $("help-keys").replaceChildren(...KEYS.flatMap(([keys, name]) => [
+    element("dt", {}, ...keys.split(" ").flatMap((key) => [element("kbd", {}, key), " "])),
+    element("dd", {}, word(name)),
+  ]));
+  $("help-legend").textContent = word("legend");
+  $("help-dialog").showModal();
+}
