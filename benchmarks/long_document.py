@@ -3,7 +3,8 @@
     python -m benchmarks.long_document [--url URL] [--pages 300] [--fakes]
 
 Every page is a scan of its own (a JPEG inside the PDF). The document goes to ``POST /ocr`` as one
-request, its pages come back as JSON lines, and every few pages the memory of the replicas is read:
+request, its pages come back as JSON lines, and every few pages the memory of the replicas, with the
+processes that they have started, is read:
 PSS, which divides shared pages among the processes that map them, and of it ``anonymous``, the part
 that is a process's own. The object store is shared memory: it is touched once and then used again,
 so ``anonymous`` shows growth and PSS what the machine gives. The slope is that of a straight line
@@ -17,6 +18,7 @@ where none is ready.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
@@ -61,7 +63,7 @@ class Watch:
         """Read the memory of every process now; raises NoSuchProcess when one has ended."""
         self.pages.append(pages)
         for name, process in self.processes.items():
-            self.memory.setdefault(name, []).append(memory_of(process.pid))
+            self.memory.setdefault(name, []).append(memory_with_children(process))
 
     def figures(self) -> dict[str, Any]:
         """Samples and slopes, by process."""
@@ -93,6 +95,15 @@ def memory_of(pid: int) -> Memory:
         raise psutil.NoSuchProcess(pid) from error
     kib = {line.split(":")[0]: int(line.split()[1]) for line in rollup.splitlines()[1:]}
     return Memory(kib["Pss"] / 1024, kib["Pss_Anon"] / 1024)
+
+
+def memory_with_children(process: psutil.Process) -> Memory:
+    """Memory of a process together with those that it has started: an ingress decodes in such."""
+    found = [memory_of(process.pid)]
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            found.append(memory_of(child.pid))
+    return Memory(sum(each.pss_mib for each in found), sum(each.anonymous_mib for each in found))
 
 
 def replicas_behind(port: int) -> dict[str, psutil.Process]:

@@ -92,6 +92,7 @@ class Service:
 def service() -> Iterator[Service]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
+        listening.listen()
         served = Service(f"http://127.0.0.1:{listening.getsockname()[1]}")
         api = create_api(served.reader, AppConfig(jobs=None))
         server = uvicorn.Server(uvicorn.Config(api, log_level="error"))

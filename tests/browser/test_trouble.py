@@ -89,6 +89,7 @@ def read_page(number: int) -> dict[str, Any]:
 
 
 def say(page: Any, *lines: dict[str, Any]) -> None:
+    page.wait_for_function("window.say")  # The page has begun to listen.
     for line in lines:
         page.evaluate("(line) => window.say(line)", line)
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import os
-
 import psutil
 import pypdfium2
 import pytest
 
-from benchmarks.long_document import Memory, Watch, memory_of, replicas_behind, slope
+from benchmarks.long_document import (
+    Memory,
+    Watch,
+    memory_of,
+    memory_with_children,
+    replicas_behind,
+    slope,
+)
 from benchmarks.long_pdf import long_pdf
 from deployments.fakes import decode_code
 from serve_app.documents import open_document
@@ -45,7 +50,7 @@ def test_the_slope_is_that_after_the_first_third() -> None:
 
 
 def test_memory_is_read_of_processes_that_live() -> None:
-    memory = memory_of(os.getpid())
+    memory = memory_with_children(psutil.Process())
     assert 1 < memory.anonymous_mib <= memory.pss_mib
     with pytest.raises(psutil.NoSuchProcess):
         memory_of(2**22 + 1)

@@ -22,9 +22,11 @@ export function layOut(next) {
   [reading, index, shown] = [next, 0, null];
   resetFilters();
   clearFinder();
-  $("result").hidden = true;
+  $("result").classList.add("coming");
+  $("timing").hidden = true;
   showPicture(null, SHEET);
   clearBoxes();
+  listNothing();
   showStrip(reading, 0, openPage);
   showProgress(reading);
 }
@@ -61,7 +63,7 @@ async function showPage() {
   const page = entry.result;
   const mine = (shown = { picture: entry.picture, result: page });
   document.body.classList.toggle("unread", !page);
-  $("result").hidden = !reading.results.length;
+  $("result").classList.toggle("coming", !reading.results.length);
   const ratio = entry.picture && await ratioOf(entry.picture);
   if (mine !== shown) return; // Another page, or more of this one, came meanwhile.
   showPicture(ratio ? entry.picture : null, page ? page.width / page.height : ratio || SHEET);

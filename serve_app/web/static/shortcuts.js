@@ -6,7 +6,7 @@ import { word } from "./words.js";
 // How each key is written in the list, and the word for what it does.
 const KEYS = [
   ["↑ ↓", "keyLines"], ["Enter", "keyCopy"], ["PgUp PgDn", "keyPages"], ["/", "keySearch"],
-  ["Enter, Shift+Enter", "keyHits"], ["+ − 0", "keyZoom"], ["B", "keyBoxes"], ["T", "keyTabs"],
+  ["Enter Shift+Enter", "keyHits"], ["+ − 0", "keyZoom"], ["B", "keyBoxes"], ["T", "keyTabs"],
   ["C", "keyCopyAll"], ["O", "keyOpen"], ["Esc", "keyEscape"], ["?", "keyHelp"],
 ];
 

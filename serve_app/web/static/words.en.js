@@ -116,6 +116,7 @@ export default {
     unsupported_format: ["This kind of file is not supported", "Send a PDF or a picture: JPEG, PNG, TIFF, WebP, BMP or GIF."],
     invalid_parameter: ["The service does not take this setting", "Reload the page and try again."],
     unreadable_document: ["The document cannot be opened", "It is damaged, locked by a password, or tiny."],
+    decoder_failed: ["The document crashes whatever opens it", "It is probably damaged: save it anew and try that."],
     internal: ["The service failed", "Try again; if it fails again, report the request below."],
     stage_failed: ["Reading this document failed", "Try again; if it fails again, report the request below."],
     overloaded: ["The service is busy", "Your document will be read as soon as there is room."],
