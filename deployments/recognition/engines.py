@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from deployments.cpu_kernels import keep_few_layers
 from deployments.engine import Engine
 from deployments.fakes import FakeRecogniser
 from deployments.recognition.config import RecognitionArgs
@@ -22,6 +23,7 @@ def build_engine(args: RecognitionArgs) -> RecognitionEngine:
     if args.engine == "fake":
         return FakeRecogniser(args.fake)
     if args.engine == "crnn":
+        keep_few_layers()
         from deployments.recognition.crnn import CrnnEngine
 
         return CrnnEngine(args)

@@ -133,6 +133,8 @@ function listenToDragging() {
       view.classList.remove("dragged");
     });
   }
+  // The browser would carry the picture, or what a double click has selected, away.
+  view.addEventListener("dragstart", (event) => event.preventDefault());
   // The click that ends a drag is none.
   view.addEventListener("click", (event) => moved && event.stopPropagation(), true);
 }
