@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -89,7 +90,7 @@ def read_page(number: int) -> dict[str, Any]:
 
 
 def say(page: Any, *lines: dict[str, Any]) -> None:
-    page.wait_for_function("window.say")  # The page has begun to listen.
+    page.wait_for_function("() => window.say !== undefined")  # The page has begun to listen.
     for line in lines:
         page.evaluate("(line) => window.say(line)", line)
 
@@ -186,7 +187,8 @@ def test_an_answer_of_a_proxy_is_told_by_its_status(page: Any) -> None:
 
 def test_a_busy_service_is_asked_again_when_it_says(page: Any, plain_reader: SampleReader) -> None:
     """Retry-After is counted down by a clock of the test's own, and then the document is sent again."""
-    page.clock.install()
+    page.clock.install(time=datetime(2026, 1, 1))
+    page.clock.pause_at(datetime(2026, 1, 1, 1))
     waits = iter(["30", "7"])
     answers: list[str] = []
 
