@@ -24,27 +24,16 @@ import httpx
 import psutil
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("detection", "classification", "recognition")
-READY_TIMEOUT_S = 300.0
+from cluster.fake_graph import Config, local_config, with_fakes
 
-Config = dict[str, Any]
+ROOT = Path(__file__).resolve().parents[1]
+READY_TIMEOUT_S = 300.0
 
 
 def fake_config(behaviour: Mapping[str, Config] | None = None, **limits: Any) -> Config:
     """The repository's configuration with fake engines, each with a behaviour if given."""
-    config: Config = yaml.safe_load((ROOT / "serve_config.yaml").read_text(encoding="utf-8"))
-    (application,) = config["applications"]
-    fakes = {stage: {"engine": "fake", "fake": dict((behaviour or {}).get(stage, {}))} for stage in STAGES}
-    recognition = {"printed": "fake", "handwritten": "fake", "engines": {"fake": fakes["recognition"]}}
-    application["args"] |= {**fakes, "recognition": recognition}
-    application["args"]["limits"] |= limits
-    for deployment in application["deployments"]:
-        if deployment["name"].startswith("Recognition"):
-            deployment["name"] = "RecognitionFake"
-        if "user_config" in deployment:
-            # Bounds in pixels are made for the real engines' inputs.
-            deployment["user_config"]["batch"] = {"max_items": 32, "max_pixels": 10**8}
+    config = with_fakes(local_config(), **(behaviour or {}))
+    config["applications"][0]["args"]["limits"] |= limits
     return config
 
 

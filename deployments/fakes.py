@@ -7,11 +7,12 @@ Selected like any engine (``engine: fake``); ``FakeBehaviour`` gives them a cost
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import time
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -31,6 +32,12 @@ CODE_WIDTH_PX = BITS * CELL_PX + 2 * FRAME_PX
 INK = {Kind.PRINTED: (0, 0, 0), Kind.HANDWRITTEN: (0, 0, 200)}
 
 
+Fault = Literal["raises", "crashes", "hangs", "too few", "nan", "out of memory"]
+"""How a model may go wrong; ``out of memory`` befalls batches, a single item fits."""
+
+_FOR_EVER_S = 10.0**6
+
+
 class FakeBehaviour(BaseModel):
     """What a fake engine costs and how it fails."""
 
@@ -41,8 +48,9 @@ class FakeBehaviour(BaseModel):
     megapixel_ms: float = Field(
         0.0, ge=0, description="cost of a million pixels in a step, milliseconds, as a real model's grows"
     )
-    poison: int | None = Field(None, description="a number on which recognition's step raises")
-    crash: int | None = Field(None, description="a number on which recognition's process is killed")
+    faults: Mapping[int, Fault] = Field(
+        default_factory=dict, description="numbers on which recognition's step comes to harm, and how"
+    )
 
 
 def draw_page(values: Sequence[int], kinds: Sequence[Kind] = (), width_px: int = 240) -> Image:
@@ -144,11 +152,28 @@ class FakeRecogniser(_Fake):
     def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
         self._spend(batch)
         values = [decode_code(prepared.payload) for prepared in batch]
-        if self.behaviour.crash is not None and self.behaviour.crash in values:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if self.behaviour.poison is not None and self.behaviour.poison in values:
+        readings = [Reading("", 0.0) if value is None else Reading(str(value), 1.0) for value in values]
+        for at, value in enumerate(values):
+            fault = self.behaviour.faults.get(value) if value is not None else None
+            if fault is not None:
+                self._come_to_harm(fault, readings, at)
+        return readings
+
+    @staticmethod
+    def _come_to_harm(fault: Fault, readings: list[Reading], at: int) -> None:
+        if fault == "raises":
             raise RuntimeError("poisoned item")
-        return [Reading("", 0.0) if value is None else Reading(str(value), 1.0) for value in values]
+        if fault == "out of memory" and len(readings) > 1:
+            # torch.OutOfMemoryError is a RuntimeError, too.
+            raise RuntimeError("CUDA out of memory")
+        if fault == "crashes":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if fault == "hangs":
+            time.sleep(_FOR_EVER_S)
+        if fault == "too few":
+            readings.pop()
+        if fault == "nan":
+            readings[at] = Reading(readings[at].text, math.nan)
 
     def finish(self, raw: Sequence[Reading]) -> list[Outcome[Reading]]:
         return list(raw)

@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from deployments.batching import Batcher, BatchLimits, Step
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
+from deployments.soundness import checked
 from deployments.tracing import span
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S, WorkMeter
 
@@ -38,7 +39,7 @@ class StageTuning(BaseModel):
 
     batch: BatchLimits = Field(default_factory=BatchLimits, description="bounds of one model step")
     max_step_s: float = Field(
-        60.0, gt=0, description="a model step that runs longer makes the replica unhealthy, seconds"
+        30.0, gt=0, description="a model step that runs longer makes the replica unhealthy, seconds"
     )
 
 
@@ -120,7 +121,8 @@ class Stage(Generic[ItemT, ResultT]):
         with span("model"):
             raw = await _apply(lambda values: self._batcher.submit(values, deadline_s), prepared)
         with span("finish"):
-            answers = await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
+            finished = await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
+        answers = [checked(outcome) for outcome in finished]
         self._observer.answers(answers)
         return answers
 

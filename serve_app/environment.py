@@ -40,6 +40,9 @@ QUIET_RAY = {
     "RAY_LOG_MONITOR_MANY_FILES_THRESHOLD": "0",
 }
 
+# A replica that hangs is not asked to finish first: what it has in hand is sent to its successor.
+HEALING = {"RAY_SERVE_FORCE_STOP_UNHEALTHY_REPLICAS": "1", "RAY_SERVE_PROXY_HEALTH_CHECK_PERIOD_S": "3"}
+
 # Weights are in the repository: nothing may be fetched while serving, nor tried and waited for.
 OFFLINE = {
     "HF_HUB_OFFLINE": "1",
@@ -54,4 +57,4 @@ ALWAYS = {"YOLO_AUTOINSTALL": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRAC
 def environment(base: Mapping[str, str], *, hub: bool = False) -> dict[str, str]:
     """Environment of ``serve run``: ``base`` wins over all defaults; ``hub`` allows downloads."""
     path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
-    return {**QUIET_RAY, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}
+    return {**QUIET_RAY, **HEALING, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}

@@ -31,6 +31,7 @@ class Report:
     answers: dict[str, Counter[int]] = field(default_factory=dict)
     problems: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    decoder_killers: list[str] = field(default_factory=list)
     slowest_s: float = 0.0
     slowest: str = ""
     elapsed_s: float = 0.0
@@ -56,6 +57,7 @@ class Report:
                 f"Slowest answer: {self.slowest_s:.1f} s ({self.slowest}).",
                 f"Problems: {codes or 'none'}.",
                 f"Memory of ingress, proxy and decoders along the way, MiB: {memory}.",
+                f"Crashed or hung their decoder: {', '.join(self.decoder_killers[:20]) or 'none'}.",
                 f"Answers that must not be: {len(self.failures)}.",
                 *(f"- {failure}" for failure in self.failures[:40]),
             ]
@@ -122,6 +124,8 @@ class Campaign:
             self._count(group, status, code)
             if spent_s > self._report.slowest_s:
                 self._report.slowest_s, self._report.slowest = spent_s, name
+            if code == "decoder_failed":
+                self._report.decoder_killers.append(f"{name} ({spent_s:.1f} s)")
             if failed:
                 self._report.failures.append(f"{name}: {status} {code}, {len(data)} bytes")
         if failed and self._keep is not None:

@@ -90,7 +90,7 @@ def _tiffs(page: PIL.Image.Image) -> dict[str, bytes]:
 
 
 def _others(page: PIL.Image.Image) -> dict[str, bytes]:
-    moving = {"save_all": True, "append_images": [page.transpose(PIL.Image.Transpose.ROTATE_90)]}
+    moving = {"save_all": True, "append_images": [PIL.ImageOps.mirror(page)]}
     return {
         "webp": encoded(page, "WEBP"),
         "webp lossless": encoded(page.convert("RGBA"), "WEBP", lossless=True),

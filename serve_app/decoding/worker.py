@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import time
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -129,10 +130,25 @@ def confine(memory_bytes: int) -> None:
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE_ADJ, encoding="ascii")
 
 
+def quieten() -> None:
+    """Keep what codecs say of documents out of the log; what becomes of the process stays in it."""
+    log = os.fdopen(os.dup(sys.stderr.fileno()), "w")
+    faulthandler.enable(log)
+    handler = logging.StreamHandler(log)
+    logger.addHandler(handler)
+    logger.propagate = False
+    logging.getLogger("PIL").addHandler(logging.NullHandler())
+    logging.getLogger("PIL").propagate = False
+    warnings.simplefilter("ignore")
+    # libtiff and its like write to standard error by themselves.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stderr.fileno())
+    os.close(nowhere)
+
+
 def main() -> None:
     descriptor, settings = int(sys.argv[1]), json.loads(sys.argv[2])
-    faulthandler.enable()
-    logging.basicConfig(level=logging.WARNING)
+    quieten()
     confine(int(settings["memory_bytes"]))
     channel = socket.socket(fileno=descriptor)
     wire.send(channel, {"ready": time.monotonic()})

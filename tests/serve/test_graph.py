@@ -27,7 +27,7 @@ def graph(cluster: Cluster) -> Cluster:
 
 
 def config(cluster: Cluster) -> Config:
-    return with_fakes(cluster.config(), recognition={"step_ms": 300, "poison": POISON})
+    return with_fakes(cluster.config(), recognition={"step_ms": 300, "faults": {POISON: "raises"}})
 
 
 def png(*values: int, kinds: tuple[Kind, ...] = ()) -> bytes:

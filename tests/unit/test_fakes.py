@@ -38,7 +38,7 @@ def test_blank_crop_is_an_empty_reading() -> None:
 
 
 def test_poison_raises_for_its_batch() -> None:
-    reader = FakeRecogniser(FakeBehaviour(poison=13))
+    reader = FakeRecogniser(FakeBehaviour(faults={13: "raises"}))
     batch = reader.prepare([draw_page([12]), draw_page([13])])
     with pytest.raises(RuntimeError, match="poisoned"):
         reader.forward(batch)

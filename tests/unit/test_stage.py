@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from deployments.batching import Step
 from deployments.engine import Prepared
 from deployments.errors import DeadlineExceeded, OcrError, StageFailed, UnreadableDocument
-from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, draw_page
+from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, Fault, draw_page
 from deployments.stage import Stage, StageStatus, StageTuning, Unobserved
 from deployments.types import Image, PageLines, Reading
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S
@@ -56,12 +56,24 @@ async def test_calls_at_the_same_time_share_a_step_and_get_their_own_answers() -
 
 
 async def test_bad_and_poisoned_items_fail_alone() -> None:
-    stage = reader(FakeRecogniser(FakeBehaviour(poison=13)))
+    stage = reader(FakeRecogniser(FakeBehaviour(faults={13: "raises"})))
     empty = np.zeros((0, 10, 3), np.uint8)
     answers = await stage([draw_page([1]), empty, draw_page([13]), draw_page([2])])
     assert texts(answers) == ["1", None, None, "2"]
     assert isinstance(answers[1], UnreadableDocument) and isinstance(answers[2], StageFailed)
     assert pickle.loads(pickle.dumps(answers[2])).public == "The model failed on this item"
+    await stage.close()
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected"),
+    [("raises", None), ("too few", None), ("nan", None), ("out of memory", "13")],
+)
+async def test_a_model_gone_wrong_harms_no_neighbour(fault: Fault, expected: str | None) -> None:
+    stage = reader(FakeRecogniser(FakeBehaviour(faults={13: fault})))
+    answers = await stage([draw_page([number]) for number in (1, 13, 2)])
+    assert texts(answers) == ["1", expected, "2"]
+    assert expected or isinstance(answers[1], StageFailed)
     await stage.close()
 
 

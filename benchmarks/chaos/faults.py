@@ -1,0 +1,127 @@
+"""The faults: what is done to the service, and when it counts as whole again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+
+import httpx
+import psutil
+
+from benchmarks.chaos.load import attempt, page_of
+from benchmarks.service import Service, wait_until
+
+HEAL_WITHIN_S = 60.0
+STAGES = ("Detection", "Classification", "RecognitionFake")
+# Numbers on which the model comes to harm, and what their line is to be then.
+HARM = {1: "raises", 2: "too few", 3: "nan", 4: "out of memory"}
+HANG = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that goes wrong; ``inject`` does it and answers when the service is whole again."""
+
+    name: str
+    inject: Callable[[Service], None]
+
+
+def faults() -> Iterator[Fault]:
+    """Every fault, in the order in which they are injected."""
+    for stage in STAGES:
+        yield Fault(f"kill -9 of the {stage} replica", _killing(lambda s, n=stage: s.processes.replicas(n)))  # type: ignore[misc]
+    yield Fault("kill -9 of the ingress replica", _killing(lambda s: s.processes.replicas("OcrIngress")))
+    yield Fault("kill -9 of the proxy", _killing(lambda s: s.processes.proxies()))
+    yield Fault("kill -9 of the Serve controller", _killing(lambda s: s.processes.controllers()))
+    yield Fault("kill -9 of all decoders", _killing(lambda s: s.processes.decoders()))
+    yield Fault("SIGSEGV in all decoders", _killing(lambda s: s.processes.decoders(), signal.SIGSEGV))
+    yield Fault("a recognition replica that stands still (SIGSTOP)", _freeze)
+    yield Fault("a model that raises, answers too little, NaN, or runs out of memory", _harm)
+    yield Fault("a model that hangs", _hang)
+    yield Fault("20 clients that vanish", _vanish)
+
+
+def _killing(
+    find: Callable[[Service], list[psutil.Process]], number: signal.Signals = signal.SIGKILL
+) -> Callable[[Service], None]:
+    def inject(service: Service) -> None:
+        victims = find(service)
+        assert victims, "nothing to kill"
+        for victim in victims:
+            victim.send_signal(number)
+        _wait_for_successors(service, find, victims)
+
+    return inject
+
+
+def _wait_for_successors(
+    service: Service, find: Callable[[Service], list[psutil.Process]], victims: list[psutil.Process]
+) -> None:
+    gone = {victim.pid for victim in victims}
+    wait_until(lambda: sum(one.pid not in gone for one in find(service)) >= len(victims), HEAL_WITHIN_S)
+    wait_until(lambda: _reads(service), HEAL_WITHIN_S)
+
+
+def _reads(service: Service) -> bool:
+    with httpx.Client(base_url=service.url, timeout=20) as http:
+        return service.ready() and attempt(http, page_of([9]), ["9"]) == "read"
+
+
+def _freeze(service: Service) -> None:
+    def find(service: Service) -> list[psutil.Process]:
+        return service.processes.replicas("RecognitionFake")
+
+    victims = find(service)
+    for victim in victims:
+        victim.suspend()
+    _wait_for_successors(service, find, victims)
+
+
+def _harm(service: Service) -> None:
+    """Pages with one bad line each: the line fails, or is read after all, and its neighbours are read."""
+    with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=service.url, timeout=60) as http:
+        for number, answer in pool.map(
+            lambda number: (number, http.post("/ocr", content=page_of([7, number, 8]))), list(HARM) * 5
+        ):
+            (page,) = answer.json()["pages"]
+            texts = [region["text"] for region in page["regions"]]
+            expected = ["7", str(number) if HARM[number] == "out of memory" else None, "8"]
+            assert texts == expected, f"{HARM[number]}: {texts}"
+
+
+def _hang(service: Service) -> None:
+    """One request hangs the model; it ends at the deadline it asked for, the replica is replaced."""
+
+    def find(service: Service) -> list[psutil.Process]:
+        return service.processes.replicas("RecognitionFake")
+
+    victims = find(service)
+    started_s = time.monotonic()
+    answer = httpx.post(
+        f"{service.url}/ocr", content=page_of([HANG]), headers={"Prefer": "wait=3"}, timeout=30
+    )
+    spent_s = time.monotonic() - started_s
+    assert answer.status_code == 504 and spent_s < 4, f"{answer.status_code} after {spent_s:.1f} s"
+    _wait_for_successors(service, find, victims)
+
+
+def _vanish(service: Service) -> None:
+    for _ in range(20):
+        with suppress(httpx.TransportError):
+            httpx.post(f"{service.url}/ocr", content=page_of([11] * 8), timeout=0.05)
+    _reads(service)
+
+
+def end_by_signal(service: Service, requests: int = 6) -> list[str]:
+    """SIGTERM while requests are being read: what became of each."""
+    values = [[100 + number] for number in range(requests)]
+    with ThreadPoolExecutor(requests) as pool, httpx.Client(base_url=service.url, timeout=60) as http:
+        asked = [pool.submit(attempt, http, page_of(each), [str(each[0])]) for each in values]
+        time.sleep(0.4)
+        os.kill(service.pid, signal.SIGTERM)
+        return [one.result() for one in asked]
