@@ -119,11 +119,11 @@ token: $(VENV)/.serve ## the token that the Ray dashboard asks for
 
 ##### Checks and tests
 
-.PHONY: test check check-config lint types test-unit test-models test-serve test-browser test-cluster
+.PHONY: test check check-config lint types audit test-unit test-models test-serve test-browser test-cluster
 test: check ## all checks and tests
 	@$(OFFLINE) "$(PY)" -m pytest $(ARGS)
 
-check: check-config lint types
+check: check-config lint types audit
 
 check-config: $(VENV)/.test ## every Serve config in the repository, key by key
 	@"$(PY)" -m serve_app.check_config
@@ -133,6 +133,9 @@ lint: $(VENV)/.test ## ruff
 
 types: $(VENV)/.test ## mypy --strict
 	@"$(PY)" -m mypy
+
+audit: $(VENV)/.test ## known vulnerabilities of what the service runs on; SKIPPED without a network
+	@"$(PY)" -m benchmarks.audit requirements.lock
 
 test-unit: $(VENV)/.test ## no Ray, no sockets: seconds
 	@$(OFFLINE) "$(PY)" -m pytest tests/unit $(ARGS)
@@ -179,6 +182,18 @@ bench-long: $(VENV)/.test ## memory while a PDF of 300 pages is streamed: ARGS="
 
 rest: $(VENV)/.serve ## memory and processor time of a running service at rest
 	@"$(PY)" -m benchmarks.rest $(ARGS)
+
+##### Faults: docs/reliability.md has what they showed
+
+.PHONY: chaos hostile soak
+chaos: $(VENV)/.test ## kill, freeze and break parts of a service under load, compare every answer: ARGS="--only TEXT"
+	@$(OFFLINE) "$(PY)" -m benchmarks.chaos $(ARGS)
+
+hostile: $(VENV)/.test ## send 10000 damaged files and hostile requests: ARGS="--number N --seed S"
+	@$(OFFLINE) "$(PY)" -m benchmarks.hostile $(ARGS)
+
+soak: $(VENV)/.test ## half an hour of mixed traffic, then ten times as much: ARGS="--minutes M --overload M"
+	@$(OFFLINE) "$(PY)" -m benchmarks.soak $(ARGS)
 
 ##### Training: every verb takes ARGS; docs/training.md has the commands behind the shipped weights
 

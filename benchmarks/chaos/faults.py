@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
 import httpx
 import psutil
 
 from benchmarks.chaos.load import attempt, page_of
-from benchmarks.service import Service, wait_until
+from benchmarks.service import Processes, Service, wait_until
 
 HEAL_WITHIN_S = 60.0
 STAGES = ("Detection", "Classification", "RecognitionFake")
@@ -23,19 +24,31 @@ HARM = {1: "raises", 2: "too few", 3: "nan", 4: "out of memory"}
 HANG = 5
 
 
+class Target(Protocol):
+    """A service that harm is done to; ``benchmarks.service.Service`` is one."""
+
+    url: str
+
+    @property
+    def processes(self) -> Processes: ...
+    def ready(self) -> bool: ...
+
+
+Find = Callable[[Target], list[psutil.Process]]
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Something that goes wrong; ``inject`` does it and answers when the service is whole again."""
 
     name: str
-    inject: Callable[[Service], None]
+    inject: Callable[[Target], None]
 
 
 def faults() -> Iterator[Fault]:
     """Every fault, in the order in which they are injected."""
-    for stage in STAGES:
-        yield Fault(f"kill -9 of the {stage} replica", _killing(lambda s, n=stage: s.processes.replicas(n)))  # type: ignore[misc]
-    yield Fault("kill -9 of the ingress replica", _killing(lambda s: s.processes.replicas("OcrIngress")))
+    for name in (*STAGES, "OcrIngress"):
+        yield Fault(f"kill -9 of the {name} replica", _killing(_replicas(name)))
     yield Fault("kill -9 of the proxy", _killing(lambda s: s.processes.proxies()))
     yield Fault("kill -9 of the Serve controller", _killing(lambda s: s.processes.controllers()))
     yield Fault("kill -9 of all decoders", _killing(lambda s: s.processes.decoders()))
@@ -46,10 +59,14 @@ def faults() -> Iterator[Fault]:
     yield Fault("20 clients that vanish", _vanish)
 
 
+def _replicas(deployment: str) -> Find:
+    return lambda service: service.processes.replicas(deployment)
+
+
 def _killing(
-    find: Callable[[Service], list[psutil.Process]], number: signal.Signals = signal.SIGKILL
-) -> Callable[[Service], None]:
-    def inject(service: Service) -> None:
+    find: Find, number: signal.Signals = signal.SIGKILL
+) -> Callable[[Target], None]:
+    def inject(service: Target) -> None:
         victims = find(service)
         assert victims, "nothing to kill"
         for victim in victims:
@@ -60,29 +77,27 @@ def _killing(
 
 
 def _wait_for_successors(
-    service: Service, find: Callable[[Service], list[psutil.Process]], victims: list[psutil.Process]
+    service: Target, find: Find, victims: list[psutil.Process]
 ) -> None:
     gone = {victim.pid for victim in victims}
     wait_until(lambda: sum(one.pid not in gone for one in find(service)) >= len(victims), HEAL_WITHIN_S)
     wait_until(lambda: _reads(service), HEAL_WITHIN_S)
 
 
-def _reads(service: Service) -> bool:
+def _reads(service: Target) -> bool:
     with httpx.Client(base_url=service.url, timeout=20) as http:
         return service.ready() and attempt(http, page_of([9]), ["9"]) == "read"
 
 
-def _freeze(service: Service) -> None:
-    def find(service: Service) -> list[psutil.Process]:
-        return service.processes.replicas("RecognitionFake")
-
+def _freeze(service: Target) -> None:
+    find = _replicas("RecognitionFake")
     victims = find(service)
     for victim in victims:
         victim.suspend()
     _wait_for_successors(service, find, victims)
 
 
-def _harm(service: Service) -> None:
+def _harm(service: Target) -> None:
     """Pages with one bad line each: the line fails, or is read after all, and its neighbours are read."""
     with ThreadPoolExecutor(8) as pool, httpx.Client(base_url=service.url, timeout=60) as http:
         for number, answer in pool.map(
@@ -94,12 +109,9 @@ def _harm(service: Service) -> None:
             assert texts == expected, f"{HARM[number]}: {texts}"
 
 
-def _hang(service: Service) -> None:
+def _hang(service: Target) -> None:
     """One request hangs the model; it ends at the deadline it asked for, the replica is replaced."""
-
-    def find(service: Service) -> list[psutil.Process]:
-        return service.processes.replicas("RecognitionFake")
-
+    find = _replicas("RecognitionFake")
     victims = find(service)
     started_s = time.monotonic()
     answer = httpx.post(
@@ -110,7 +122,7 @@ def _hang(service: Service) -> None:
     _wait_for_successors(service, find, victims)
 
 
-def _vanish(service: Service) -> None:
+def _vanish(service: Target) -> None:
     for _ in range(20):
         with suppress(httpx.TransportError):
             httpx.post(f"{service.url}/ocr", content=page_of([11] * 8), timeout=0.05)

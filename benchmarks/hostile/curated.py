@@ -13,6 +13,9 @@ import PIL.Image
 
 from benchmarks.hostile.seeds import encoded, pdf_of, seed_files
 
+# They take a decoder or the stages for many seconds, until a limit ends it.
+SLOW = frozenset({"pdf whose forms nest", "pdf that paints for ever", "png at the limit of pixels"})
+
 
 def curated_files() -> Mapping[str, bytes]:
     """Files by what is wrong with them."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,8 @@ def _load(source: _Source, device: torch.device) -> tuple[Any, Any]:
             pretrained_text=False,
         )
         return model.eval(), open_clip.get_tokenizer(source.model_name)
+    except UnpicklingError as error:
+        raise WeightsError(f"weights {source.model_name!r}: hold more than tensors") from error
     except (RuntimeError, ValueError, OSError) as error:
         raise WeightsError(f"weights {source.model_name!r}: open_clip cannot load them: {error}") from error
 

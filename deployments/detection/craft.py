@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,8 @@ def _input_spec(weights: Weights) -> InputSpec:
 def _load(weights: Weights) -> SegformerForSemanticSegmentation:
     try:
         network = SegformerForSemanticSegmentation.from_pretrained(weights.path, local_files_only=True)
+    except UnpicklingError as error:
+        raise WeightsError(f"weights {weights.reference!r}: hold more than tensors") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise WeightsError(f"weights {weights.reference!r}: no SegFormer checkpoint: {error}") from error
     if network.config.num_labels != 2:

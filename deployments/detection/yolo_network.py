@@ -18,6 +18,7 @@ os.environ.setdefault("YOLO_CONFIG_DIR", tempfile.mkdtemp(prefix="ultralytics-")
 
 import torch
 from torch import Tensor, nn
+from ultralytics.nn import tasks
 from ultralytics.nn.tasks import DetectionModel, load_checkpoint, yaml_model_load
 from ultralytics.utils.loss import v8DetectionLoss
 from ultralytics.utils.tal import dist2bbox, make_anchors
@@ -61,12 +62,15 @@ def load_safetensors(path: Path, architecture: Mapping[str, Any]) -> DetectionMo
 def load_pt(path: str) -> DetectionModel:
     """Load an ultralytics ``.pt`` file: a local path, or the name of one of their releases.
 
-    A ``.pt`` file is a pickle: loading one runs whatever code it holds. ``yolov8n.pt`` and its
-    like are fetched from the ultralytics release page where the network allows it.
+    A ``.pt`` file is a pickle; classes beside those of networks are refused, so loading one runs none
+    of the code that it may hold. ``yolov8n.pt`` and its like are fetched from the ultralytics release
+    page where the network allows it.
 
     Raises:
         WeightsError: the file cannot be had, or holds no plain detection model.
     """
+    # Read once by ultralytics, from the environment, when it was imported.
+    tasks.SAFE_LOAD = True
     try:
         network, _ = load_checkpoint(path)
     except Exception as error:

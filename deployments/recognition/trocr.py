@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,8 @@ class TrocrEngine:
             model = VisionEncoderDecoderModel.from_pretrained(
                 weights.path, local_files_only=True, dtype=torch.float32
             )
+        except UnpicklingError as error:
+            raise WeightsError(f"weights {weights.reference!r}: hold more than tensors") from error
         except (OSError, ValueError, KeyError) as error:
             raise WeightsError(f"weights {weights.reference!r} are no TrOCR checkpoint: {error}") from error
         model.eval()

@@ -32,7 +32,8 @@ DEADLY = 666
 @pytest.fixture
 def fakes(tmp_path: Path) -> Path:
     path = tmp_path / "fakes.yaml"
-    changed = with_fakes(local_config(), detection={"item_ms": 100}, recognition={"faults": {DEADLY: "crashes"}})
+    deadly = {"faults": {DEADLY: "crashes"}}
+    changed = with_fakes(local_config(), detection={"item_ms": 100}, recognition=deadly)
     path.write_text(yaml.safe_dump(changed), encoding="utf-8")
     return path
 

@@ -1,0 +1,100 @@
+"""Mixed traffic for a long time, ten times as much for a while, and then as before; prints tables.
+
+    python -m benchmarks.soak [--minutes 30] [--overload 5] [--clients 3] [--output FILE]
+
+Exit code 1 if an answer was wrong or a connection broke.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.service import Service, fake_config
+from benchmarks.soak.traffic import Sample, Traffic
+from benchmarks.soak.watch import Reading, Watch, slope_a_minute
+
+# What filling caches and pools takes; growth is told of the time after it.
+SETTLED_AFTER_S = 90.0
+PAUSE_S = 0.25
+OVERLOAD_TIMES = 10
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--minutes", type=float, default=30, help="of mixed traffic")
+    parser.add_argument("--overload", type=float, default=5, help="minutes of ten times as many clients")
+    parser.add_argument("--clients", type=int, default=3, help="clients at a time")
+    parser.add_argument("--output", type=Path, help="write the tables there, too")
+    options = parser.parse_args()
+    behaviour = {"recognition": {"step_ms": 15, "item_ms": 1}, "detection": {"step_ms": 10}}
+    with Service(fake_config(behaviour)) as service:
+        started_s = time.monotonic()
+        traffic = Traffic(service.url, started_s)
+        with Watch(service.processes, started_s) as watch:
+            ends_s = [_phase(traffic, options.clients, options.minutes, started_s)]
+            overload = options.clients * OVERLOAD_TIMES
+            ends_s.append(_phase(traffic, overload, options.overload, started_s, pause_s=0.0))
+            ends_s.append(_phase(traffic, options.clients, max(1, options.overload / 2), started_s))
+            traffic.clients(0, 0)
+    text = "\n\n".join(
+        [_latencies(traffic.samples, ends_s), _growth(watch.readings, ends_s[0]), _outcomes(traffic)]
+    )
+    print(text)
+    if options.output:
+        options.output.write_text(text + "\n", encoding="utf-8")
+    return int(any(name.startswith(("wrong", "broken")) for name in traffic.outcomes))
+
+
+def _phase(
+    traffic: Traffic, clients: int, minutes: float, started_s: float, pause_s: float = PAUSE_S
+) -> float:
+    traffic.clients(clients, pause_s)
+    time.sleep(minutes * 60)
+    return time.monotonic() - started_s
+
+
+def _latencies(samples: Sequence[Sample], ends_s: Sequence[float]) -> str:
+    """Latency of single pages by minute ranges of the run and by phase."""
+    settled_s, normal_s, overload_s, end_s = min(SETTLED_AFTER_S, ends_s[0] / 4), *ends_s
+    middle_s = (settled_s + normal_s) / 2
+    spans = [
+        ("first half", settled_s, middle_s),
+        ("second half", middle_s, normal_s),
+        (f"{OVERLOAD_TIMES} times the clients", normal_s, overload_s),
+        ("first 10 s after", overload_s + 2, overload_s + 12),
+        ("after", overload_s + 12, end_s),
+    ]
+    rows = ["| traffic | pages read | p50, ms | p95, ms | p99, ms |", "|---|---|---|---|---|"]
+    for name, start_s, stop_s in spans:
+        spent = sorted(ms for at_s, kind, ms in samples if kind == "page" and start_s <= at_s < stop_s)
+        if len(spent) > 1:
+            cuts = statistics.quantiles(spent, n=100, method="inclusive")
+            rows.append(f"| {name} | {len(spent)} | {cuts[49]:.0f} | {cuts[94]:.0f} | {cuts[98]:.0f} |")
+    return "\n".join(rows)
+
+
+def _growth(readings: dict[str, list[Reading]], normal_s: float) -> str:
+    rows = ["| process | start, MiB | end, MiB | growth, MiB a minute | descriptors |", f"|{'---|' * 5}"]
+    for name, all_readings in readings.items():
+        normal = [one for one in all_readings if min(SETTLED_AFTER_S, normal_s / 4) <= one.at_s <= normal_s]
+        if not normal:
+            continue
+        slope, last = slope_a_minute(normal), all_readings[-1]
+        descriptors = f"{normal[0].descriptors} to {last.descriptors}"
+        memory = f"{normal[0].pss_mib:.0f} | {last.pss_mib:.0f} | {slope:+.2f}"
+        rows.append(f"| {name} | {memory} | {descriptors} |")
+    return "\n".join(rows)
+
+
+def _outcomes(traffic: Traffic) -> str:
+    counted = ", ".join(f"{name} {count}" for name, count in traffic.outcomes.most_common())
+    return f"Answers: {counted}."
+
+
+if __name__ == "__main__":
+    sys.exit(main())
