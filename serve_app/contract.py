@@ -93,6 +93,7 @@ FAILED_READING = (
         ),
     ),
     problems.INTERNAL,
+    problems.STOPPING,
 )
 
 

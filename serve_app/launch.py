@@ -27,11 +27,14 @@ from typing import Any
 
 import yaml
 
+from serve_app import draining
 from serve_app.environment import ROOT, environment
 from serve_app.yaml_files import YamlError, parse
 
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
+# As long as a request may take (limits.request_deadline_s).
+DRAIN_TIMEOUT_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
 KEPT_LINES = 30
@@ -138,6 +141,13 @@ def config_on_port(path: Path, config: dict[str, Any], port: int | None) -> Iter
         yield Path(copy.name)
 
 
+@contextlib.contextmanager
+def drain_folder() -> Iterator[Path]:
+    """Where the processes of this service tell each other of stopping."""
+    with tempfile.TemporaryDirectory(prefix="scriptorium.") as folder:
+        yield Path(folder)
+
+
 def wait_until_ready(serve: ServeProcess, url: str) -> bool:
     """Wait for ``/readyz``; false if ``serve run`` ended before, or gave the application up.
 
@@ -197,8 +207,9 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port_number}"
     for number in STOP_SIGNALS:
         signal.signal(number, _raise_stop)
-    with config_on_port(path, config, port) as effective:
-        serve = ServeProcess(effective, environment(os.environ, hub=hub))
+    with config_on_port(path, config, port) as effective, drain_folder() as folder:
+        variables = {**environment(os.environ, hub=hub), draining.VARIABLE: str(folder)}
+        serve = ServeProcess(effective, variables)
         try:
             if wait_until_ready(serve, url):
                 print(summary(url, serve.dashboard_url, time.monotonic() - started_s), flush=True)
@@ -210,7 +221,9 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
                 else "serve run ended by itself"
             )
         except _Stop as stop:
-            print(f"\n{stop}: stopping", flush=True)
+            print(f"\n{stop}: stopping, once the requests in hand are answered", flush=True)
+            if not draining.drain(folder, DRAIN_TIMEOUT_S):
+                print(f"not all were answered within {DRAIN_TIMEOUT_S:g} s", flush=True)
             serve.stop()
             return 0
         ending = "\n  ".join(serve.last_lines)

@@ -29,6 +29,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "are not problems of the request: they stand in the answer, as `error`.",
         "overloaded": "Wait for `Retry-After`, then send the same request again.",
         "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
+        "stopping": "Wait for `Retry-After`, then send the same request again: to the service started anew.",
         "not_ready": "The service is starting; `stages` tells which part is not warm yet.",
         "deadline_exceeded": "Ask for fewer pages, wait longer (`Prefer: wait`), take pages as JSON lines as "
         "they are read, submit a job, or come back when the service is less busy.",

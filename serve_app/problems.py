@@ -19,6 +19,7 @@ RATE_LIMITED = ProblemKind(
 HEAD_TOO_LARGE = ProblemKind(
     code="head_too_large", title="The head of the request is too large", status=431, retry=False
 )
+STOPPING = ProblemKind(code="stopping", title="The service is being stopped", status=503, retry=True)
 NOT_READY = ProblemKind(code="not_ready", title="The service is warming up", status=503, retry=True)
 
 _OF_HTTP = {
@@ -35,7 +36,7 @@ _OF_HTTP = {
 def catalogue() -> dict[str, ProblemKind]:
     """Every kind of problem the service answers with, by code."""
     answered = (kind_of(error) for error in _leaves(OcrError))
-    own = (HEAD_TOO_LARGE, INTERNAL, NOT_READY, RATE_LIMITED, UNAUTHORIZED, *_OF_HTTP.values())
+    own = (HEAD_TOO_LARGE, INTERNAL, NOT_READY, RATE_LIMITED, STOPPING, UNAUTHORIZED, *_OF_HTTP.values())
     return {kind.code: kind for kind in sorted((*answered, *own), key=lambda kind: (kind.status, kind.code))}
 
 

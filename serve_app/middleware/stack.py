@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from serve_app import draining
 from serve_app.faults import REQUEST_ID_HEADER, RequestIds
 from serve_app.keys import KeyRing
 from serve_app.middleware.authentication import KEY_HEADER, Authentication
 from serve_app.middleware.bodies import BodyBounds, BodyLimits
 from serve_app.middleware.buckets import Buckets
 from serve_app.middleware.config import Access, Cors
+from serve_app.middleware.draining import Draining
 from serve_app.middleware.head import HeadLimit
 from serve_app.middleware.rate_limits import RateLimiting
 from serve_app.middleware.security_headers import SecurityHeaders
@@ -71,6 +74,8 @@ def install_middleware(
         app.add_middleware(RateLimiting, limits=access.rate_limits, buckets=Buckets(time.monotonic))
     if keys_wanted(access):
         app.add_middleware(Authentication, keys=KeyRing(access.keys, os.environ))
+    if folder := os.environ.get(draining.VARIABLE):
+        app.add_middleware(Draining, gate=draining.Gate(Path(folder)))
     app.add_middleware(HeadLimit, max_bytes=config.limits.max_head_bytes)
     app.add_middleware(RequestIds, echo=echo_request_id)
     if access.cors.origins:
