@@ -9,7 +9,9 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from serve_app.decoding import worker
@@ -36,17 +38,27 @@ def balloon() -> None:
     bytearray(2**36)
 
 
-def killed() -> None:
-    """What the kernel does to a process when memory runs out elsewhere; the second time it lives."""
-    if not os.path.exists(KILLED_ONCE):
-        with open(KILLED_ONCE, "x", encoding="ascii"):
-            os.kill(os.getpid(), signal.SIGKILL)
+def killed_once() -> None:
+    """What the kernel does to a process when memory runs out elsewhere."""
+    _once("killed", lambda: os.kill(os.getpid(), signal.SIGKILL))
 
 
-KILLED_ONCE = os.path.join(os.environ.get("TMPDIR", "/tmp"), f"killed-once-{os.getppid()}")
-FAULTS: dict[bytes, Callable[[], None]] = {
-    f"<{fault.__name__}>".encode(): fault for fault in (segfault, abort, hang, balloon, killed)
-}
+def crashed_once() -> None:
+    """A heap that an earlier document has damaged."""
+    _once("crashed", segfault)
+
+
+def _once(name: str, fault: Callable[[], None]) -> None:
+    mark = Path(tempfile.gettempdir(), f"decoder-{name}-{os.getppid()}")
+    if mark.exists():
+        mark.unlink()
+    else:
+        mark.touch()
+        fault()
+
+
+_ALL = (segfault, abort, hang, balloon, killed_once, crashed_once)
+FAULTS: dict[bytes, Callable[[], None]] = {f"<{fault.__name__}>".encode(): fault for fault in _ALL}
 
 
 class FaultyPicture(PictureFile):

@@ -83,22 +83,23 @@ class DecoderPool:
     def run(self, document: int, job: Callable[[DecoderProcess], T]) -> T:
         """Do a job with a process, rather one that has ``document`` open.
 
-        Processes that somebody else kills cost no request: the job is done again.
+        A process that dies may die of an earlier document, or be killed by somebody else: the job is
+        done again, after a crash once and in a fresh process.
 
         Raises:
-            DecoderFailed: it died or hung over the job.
+            DecoderFailed: processes died over the job, or one hung.
         """
-        # All of them may have been killed at once.
-        for _ in range(self._number):
+        crashes = 0
+        # Somebody may kill all of them at once.
+        for _ in range(self._number + 1):
             try:
-                return self._run(document, job)
+                return self._run(document, job, fresh=crashes > 0)
             except DecoderDied as died:
-                if not killed_from_outside(died):
-                    raise self._failed(died) from died
-        try:
-            return self._run(document, job)
-        except DecoderDied as died:
-            raise self._failed(died) from died
+                failure = self._failed(died)
+                crashes += not killed_from_outside(died)
+            if crashes > 1:
+                break
+        raise failure
 
     def forget(self, document: int) -> None:
         """Free a document wherever it is open, without waiting."""
@@ -120,8 +121,8 @@ class DecoderPool:
         self.workers.shutdown(wait=False, cancel_futures=True)
         self.buffers.close()
 
-    def _run(self, document: int, job: Callable[[DecoderProcess], T]) -> T:
-        with self._process(document) as process:
+    def _run(self, document: int, job: Callable[[DecoderProcess], T], fresh: bool) -> T:
+        with self._process(document, fresh) as process:
             try:
                 return job(process)
             except DecoderHung as hung:
@@ -131,11 +132,12 @@ class DecoderPool:
                 ) from hung
 
     @contextmanager
-    def _process(self, document: int) -> Iterator[DecoderProcess]:
-        """A free process; there is one for every thread of ``workers``."""
+    def _process(self, document: int, fresh: bool) -> Iterator[DecoderProcess]:
+        """A free process; there is one for every thread of ``workers``. The newest stands last."""
         with self._lock:
             self._fill()
-            process = next((one for one in self._idle if one.holds(document)), self._idle[0])
+            holding = [one for one in self._idle if one.holds(document) and not fresh]
+            process = (holding or self._idle)[-1 if fresh else 0]
             self._idle.remove(process)
             self._busy[process] = []
         try:

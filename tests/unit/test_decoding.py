@@ -112,6 +112,7 @@ def test_harm_costs_one_request_and_the_pool_is_whole_again(
     with pytest.raises(DecoderFailed, match=says):
         read(pool, marked(f"<{mark}>".encode()))
     assert len(pool.pids) == len(before) and len(set(pool.pids) & set(before)) == len(before) - 1
+    assert all(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pool.pids)
     assert all(psutil.pid_exists(pid) for pid in pool.pids)
     assert [others.read(index).origin.number for index in (1, 2)] == [2, 3]
     others.close()
@@ -134,8 +135,13 @@ def test_memory_is_bounded_and_its_end_is_no_crash(pool: DecoderPool) -> None:
         read(pool, marked(b"<balloon>"))
 
 
+def test_a_crash_that_does_not_happen_again_costs_no_request(pool: DecoderPool) -> None:
+    (page,) = read(pool, marked(b"<crashed_once>"))
+    assert page.image.shape == (100, 200, 3)
+
+
 def test_a_decoder_that_somebody_else_kills_costs_no_request(pool: DecoderPool) -> None:
-    (page,) = read(pool, marked(b"<killed>"))
+    (page,) = read(pool, marked(b"<killed_once>"))
     assert page.image.shape == (100, 200, 3)
     for pid in pool.pids:
         os.kill(pid, signal.SIGKILL)
