@@ -1,0 +1,213 @@
+"""A cluster as an operator starts it: the image's entry point on a head, workers that join it.
+
+The nodes are raylets of one machine. They run without the right to anything, as a user that owns
+nothing, where only /tmp and /dev/shm can be written, as the manifests have it; where this machine
+does not allow a mount namespace, as the user of the tests.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import yaml
+
+from cluster import ray_environment
+
+ROOT = Path(__file__).resolve().parents[3]
+READY_TIMEOUT_S = 240
+USER = 10001
+
+Config = dict[str, Any]
+
+# Ray takes ports for its workers from 10002 to 19999; ours lie above, below the ephemeral ones.
+PORT_RANGE = range(20000, 30000)
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports that nothing listens on, all different."""
+    found: list[int] = []
+    first = PORT_RANGE.start + secrets.randbelow(len(PORT_RANGE) - 200)
+    for port in range(first, PORT_RANGE.stop):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("0.0.0.0", port))
+            found.append(port)
+        if len(found) == number:
+            return found
+    raise RuntimeError("no free ports")
+
+
+def jailed() -> list[str]:
+    """A command's prefix: root read-only, /tmp its own, no capabilities. Empty where that is not allowed."""
+    if not all(map(shutil.which, ("unshare", "setpriv"))):
+        return []
+    python = Path(sys.base_prefix)
+    home = Path(*python.parts[:2])
+    steps = ["mount --make-rprivate /", "mount -t tmpfs -o mode=1777 tmpfs /tmp"]
+    if not home.stat().st_mode & stat.S_IXOTH:
+        # The interpreter lies in a directory that only its owner may enter: show it alone.
+        steps += [
+            f"mkdir /tmp/python && mount --bind {python} /tmp/python",
+            f"mount -t tmpfs -o mode=755 tmpfs {home}",
+            f"mkdir -p {python} && mount --bind /tmp/python {python}",
+            f"mount -o remount,ro {home}",
+        ]
+    steps.append("mount -o remount,bind,ro /")
+    drop = f"setpriv --reuid {USER} --regid {USER} --clear-groups --inh-caps=-all --bounding-set=-all"
+    setup, drop = " && ".join(steps), f"{drop} --no-new-privs"
+    prefix = ["unshare", "--mount", "sh", "-c"]
+    probe = f"{drop} sh -c '{sys.executable} -c pass && ! touch {ROOT}/written 2>/dev/null'"
+    if subprocess.run([*prefix, f"{setup} && {probe}"], capture_output=True).returncode:
+        return []
+    return [*prefix, f'{setup} && exec {drop} -- "$@"', "sh"]
+
+
+class Nodes:
+    """One head and its workers."""
+
+    def __init__(self, directory: Path, config: Config, environment: Mapping[str, str]) -> None:
+        self._more_environment = environment
+        self.token = secrets.token_hex(32)
+        ports = free_ports(12)
+        self.http_port, self.gcs_port, self.dashboard_port, self.metrics_port = ports[:4]
+        self.haproxy_metrics_port, self._stats_port, self._agent_port, self._client_port = ports[4:8]
+        self.worker_metrics_ports, self._worker_agent_ports = ports[8:10], ports[10:]
+        config["http_options"]["port"] = self.http_port
+        self.temp_dir = Path(tempfile.mkdtemp(prefix="ray", dir="/dev/shm"))
+        self.temp_dir.chmod(0o1777)
+        self._config = self.temp_dir / "serve_config.yaml"
+        self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self._log = directory / "head.log"
+        self._prefix = jailed()
+        self._head: subprocess.Popen[bytes] | None = None
+        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.http_port}", timeout=60)
+
+    @property
+    def jailed(self) -> bool:
+        """Whether the nodes run as the manifests have it."""
+        return bool(self._prefix)
+
+    def start(self, head: str, worker: str) -> None:
+        """Start the head, join two workers, each with arguments of ``ray start``; wait for the service."""
+        arguments = (
+            f"--port={self.gcs_port} --dashboard-port={self.dashboard_port} --temp-dir={self.temp_dir} "
+            f"--dashboard-agent-listen-port={self._agent_port} --ray-client-server-port={self._client_port} "
+            f"--object-store-memory=150000000 {head}"
+        )
+        env = self._environment() | {"RAY_START_ARGS": arguments, "CONFIG": str(self._config)}
+        with self._log.open("wb") as log:
+            self._head = subprocess.Popen(
+                [*self._prefix, str(ROOT / "cluster" / "docker" / "start.sh")],
+                cwd=ROOT,
+                env=env,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self._wait(lambda: b"Ray runtime started" in self._log.read_bytes())
+        for agent_port, metrics_port in zip(self._worker_agent_ports, self.worker_metrics_ports, strict=True):
+            ports = f"--dashboard-agent-listen-port={agent_port} --metrics-export-port={metrics_port}"
+            self._join(f"{ports} {worker}")
+        self._wait(self._ready)
+
+    def stop(self) -> int:
+        """Stop as a container is stopped; answers the exit code of its first process."""
+        assert self._head is not None
+        self._head.send_signal(signal.SIGTERM)
+        code = self._head.wait(60)
+        self.http.close()
+        ours = self._processes()
+        for process in ours:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(ours, timeout=20)
+        shutil.rmtree(self.temp_dir, ignore_errors=True)
+        return code
+
+    def dashboard(self, path: str, token: str | None = None) -> httpx.Response:
+        """GET from the dashboard, with the cluster's token unless another is given."""
+        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
+        url = f"http://127.0.0.1:{self.dashboard_port}{path}"
+        return httpx.get(url, headers=headers, timeout=60)
+
+    def replicas(self) -> dict[str, list[Config]]:
+        """Running replicas of every deployment, with node and process id."""
+        application = self.dashboard("/api/serve/applications/").raise_for_status().json()["applications"]
+        return {
+            name: [replica for replica in deployment["replicas"] if replica["state"] == "RUNNING"]
+            for name, deployment in application["scriptorium"]["deployments"].items()
+        }
+
+    def logs(self, pattern: str) -> Iterator[Path]:
+        """Files of Serve's logs."""
+        yield from sorted(self.temp_dir.glob(f"session_2*/logs/serve/{pattern}"))
+
+    def _environment(self) -> dict[str, str]:
+        cluster = {each.name: each.value for each in ray_environment.load()}
+        own: Mapping[str, str] = {
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "HOME": "/tmp",
+            "RAY_ADDRESS": f"127.0.0.1:{self.gcs_port}",
+            "RAY_AUTH_TOKEN": self.token,
+            "RAY_METRICS_PORT": str(self.metrics_port),
+            # Two clusters may run on this machine at a time.
+            "RAY_SERVE_HAPROXY_METRICS_PORT": str(self.haproxy_metrics_port),
+            "RAY_SERVE_HAPROXY_STATS_PORT": str(self._stats_port),
+            "RAY_SERVE_HAPROXY_CONFIG_FILE_LOC": f"{self.temp_dir}/haproxy/haproxy.cfg",
+            "RAY_SERVE_HAPROXY_SOCKET_PATH": f"{self.temp_dir}/haproxy/admin.sock",
+            "RAY_SERVE_HAPROXY_SERVER_STATE_BASE": f"{self.temp_dir}/haproxy",
+            "RAY_SERVE_HAPROXY_SERVER_STATE_FILE": f"{self.temp_dir}/haproxy/server-state",
+        }
+        return {**cluster, **own, **self._more_environment, "LANG": "C.UTF-8"}
+
+    def _join(self, arguments: str) -> None:
+        """A worker joins; HAProxy is on the head alone, for nodes of one machine share its ports."""
+        joining = f"ray start --address=127.0.0.1:{self.gcs_port} --object-store-memory=150000000 {arguments}"
+        env = self._environment() | {"RAY_TMPDIR": str(self.temp_dir)}
+        done = subprocess.run(
+            [*self._prefix, "sh", "-c", joining], cwd=ROOT, env=env, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def _ready(self) -> bool:
+        with contextlib.suppress(httpx.HTTPError):
+            return self.http.get("/readyz").status_code == 200
+        return False
+
+    def _wait(self, done: Any) -> None:
+        assert self._head is not None
+        deadline_s = time.monotonic() + READY_TIMEOUT_S
+        while not done():
+            assert self._head.poll() is None, self._said()
+            assert time.monotonic() < deadline_s, self._said()
+            time.sleep(0.3)
+
+    def _said(self) -> str:
+        """The ends of what the head and Serve's controller and replicas have written."""
+        logs = [self._log, *self.logs("*.log")]
+        return "\n".join(f"{each.name}:\n{each.read_text(errors='replace')[-2000:]}" for each in logs)
+
+    def _processes(self) -> list[psutil.Process]:
+        """Processes of these nodes: those whose command names their directory, and their children."""
+        found: dict[int, psutil.Process] = {}
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if str(self.temp_dir) in " ".join(process.cmdline()):
+                    for each in (process, *process.children(recursive=True)):
+                        found[each.pid] = each
+        return list(found.values())
