@@ -29,7 +29,7 @@ import yaml
 from cluster import ray_environment
 
 ROOT = Path(__file__).resolve().parents[3]
-READY_TIMEOUT_S = 240
+READY_TIMEOUT_S = 400
 USER = 10001
 
 Config = dict[str, Any]
@@ -57,7 +57,7 @@ def jailed() -> list[str]:
         return []
     python = Path(sys.base_prefix)
     home = Path(*python.parts[:2])
-    steps = ["mount --make-rprivate /", "mount -t tmpfs -o mode=1777 tmpfs /tmp"]
+    steps = ["mount --make-rprivate /", "mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs /tmp"]
     if not home.stat().st_mode & stat.S_IXOTH:
         # The interpreter lies in a directory that only its owner may enter: show it alone.
         steps += [
