@@ -11,6 +11,7 @@ GPU (``make bench``) and name the result. Nothing here is scaled from one kind o
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -104,38 +105,41 @@ def read_result(path: Path) -> Measured:
     """
     content = json.loads(path.read_text(encoding="utf-8"))
     try:
-        limit = content["limit"]
+        limit = content["systems"]["limit"]
         stages = {
             stage: StageTimes(
-                times["forward_ms"] / 1000,
-                (times["prepare_ms"] + times["finish_ms"]) / 1000,
+                _middle(times["forward_ms"]) / 1000,
+                (_middle(times["prepare_ms"]) + _middle(times["finish_ms"])) / 1000,
                 per_line=stage != "detection",
             )
             for stage, times in limit["stages"].items()
         }
-        lines_per_page = float(limit["crops_per_page"])
+        lines_per_page = _middle(limit["crops_per_page"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"{path.name} has no stage times: {error} is missing") from None
-    measured = (content.get("ratios") or {}).get("served_over_limit")
+    reached = (content.get("ratios") or {}).get("served_over_limit")
     return Measured(
         path.name,
         _machine(content.get("machine") or {}),
-        bool((content.get("machine") or {}).get("gpu")),
+        str(content.get("device", "")).startswith("cuda"),
         lines_per_page,
-        float(measured or ASSUMED_EFFICIENCY),
-        measured is not None,
+        _middle(reached) if reached else ASSUMED_EFFICIENCY,
+        bool(reached),
         stages,
     )
 
 
+def _middle(figure: Any) -> float:
+    """A figure, or the median of its trials."""
+    return float(figure["median"] if isinstance(figure, Mapping) else figure)
+
+
 def newest_result() -> Path:
-    """The newest benchmark result with stage times; the one beside this file where there is none."""
-    for path in sorted(RESULTS.glob("*.json"), reverse=True):
-        try:
+    """The newest full benchmark with stage times; the figures beside this file where there is none."""
+    for path in sorted(RESULTS.glob("speed-[0-9]*.json"), reverse=True):
+        with contextlib.suppress(ValueError):
             read_result(path)
-        except ValueError:
-            continue
-        return path
+            return path
     return DEFAULT_RESULT
 
 

@@ -26,7 +26,7 @@ def measured(*, on_gpu: bool = True, efficiency: float = 1.0) -> Measured:
 def result(**changes: Any) -> dict[str, Any]:
     times = {"prepare_ms": 1.0, "forward_ms": 10.0, "finish_ms": 2.0}
     limit = {"crops_per_page": 40, "stages": {"detection": times, "recognition": times}}
-    return {"machine": {"processor": "P", "cores": 2}, "limit": limit} | changes
+    return {"machine": {"processor": "P", "cores": 2}, "systems": {"limit": limit}} | changes
 
 
 def write(path: Path, content: dict[str, Any]) -> Path:
@@ -65,7 +65,9 @@ def test_what_the_service_does_not_reach_of_the_limit_is_added() -> None:
 
 
 def test_a_result_is_read(tmp_path: Path) -> None:
-    content = result(ratios={"served_over_limit": 0.9}, machine={"gpu": "G", "cores": 16})
+    trials = {"median": 0.9, "min": 0.8, "max": 1.0, "values": [0.8, 0.9, 1.0]}
+    content = result(ratios={"served_over_limit": trials}, machine={"gpu": "G", "cores": 16}, device="cuda")
+    content["systems"]["limit"]["crops_per_page"] = {"median": 40, "values": [40]}
     found = read_result(write(tmp_path / "r.json", content))
     assert (found.efficiency, found.efficiency_is_measured, found.on_gpu) == (0.9, True, True)
     assert found.stages["recognition"] == StageTimes(0.010, pytest.approx(0.003), per_line=True)
@@ -78,7 +80,8 @@ def test_without_a_measured_share_of_the_limit_one_is_assumed_and_said(
     path = write(tmp_path / "r.json", result())
     assert capacity.main(["--pages-per-s", "5", "--result", str(path), "--node-price", "3"]) == 2
     content = result()
-    content["limit"]["stages"]["classification"] = content["limit"]["stages"]["detection"]
+    stages = content["systems"]["limit"]["stages"]
+    stages["classification"] = stages["detection"]
     write(path, content)
     assert capacity.main(["--pages-per-s", "5", "--result", str(path), "--node-price", "3"]) == 0
     said = capsys.readouterr().out
@@ -100,8 +103,9 @@ def test_bad_input_is_said(arguments: list[str], message: str, capsys: pytest.Ca
 def test_results_without_stage_times_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "RESULTS", tmp_path)
     assert newest_result() == capacity.DEFAULT_RESULT
-    older = write(tmp_path / "2026-01-01-a.json", result())
-    write(tmp_path / "2026-01-02-b.json", {"sets": {}})
+    older = write(tmp_path / "speed-20260101T000000Z.json", result())
+    write(tmp_path / "speed-20260102T000000Z.json", {"sets": {}})
+    write(tmp_path / "speed-quick-20260103T000000Z.json", result())
     assert newest_result() == older
 
 
