@@ -119,9 +119,12 @@ class Nodes:
                 start_new_session=True,
             )
         self._wait(lambda: b"Ray runtime started" in self._log.read_bytes())
+        joining = []
         for agent_port, metrics_port in zip(self._worker_agent_ports, self.worker_metrics_ports, strict=True):
             ports = f"--dashboard-agent-listen-port={agent_port} --metrics-export-port={metrics_port}"
-            self._join(f"{ports} {worker}")
+            joining.append(self._join(f"{ports} {worker}"))
+        for each in joining:
+            assert each.wait(READY_TIMEOUT_S) == 0, self._said()
         self._wait(self._ready)
 
     def stop(self) -> int:
@@ -175,14 +178,14 @@ class Nodes:
         }
         return {**cluster, **own, **self._more_environment, "LANG": "C.UTF-8"}
 
-    def _join(self, arguments: str) -> None:
-        """A worker joins; HAProxy is on the head alone, for nodes of one machine share its ports."""
+    def _join(self, arguments: str) -> subprocess.Popen[bytes]:
+        """A worker begins to join the head."""
         joining = f"ray start --address=127.0.0.1:{self.gcs_port} --object-store-memory=150000000 {arguments}"
         env = self._environment() | {"RAY_TMPDIR": str(self.temp_dir)}
-        done = subprocess.run(
-            [*self._prefix, "sh", "-c", joining], cwd=ROOT, env=env, capture_output=True, text=True
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+        with self._log.open("ab") as log:
+            return subprocess.Popen(
+                [*self._prefix, "sh", "-c", joining], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT
+            )
 
     def _ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
