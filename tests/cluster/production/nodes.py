@@ -30,6 +30,7 @@ from cluster import ray_environment
 
 ROOT = Path(__file__).resolve().parents[3]
 READY_TIMEOUT_S = 400
+STOP_TIMEOUT_S = 120
 USER = 10001
 
 Config = dict[str, Any]
@@ -131,7 +132,7 @@ class Nodes:
         """Stop as a container is stopped; answers the exit code of its first process."""
         assert self._head is not None
         self._head.send_signal(signal.SIGTERM)
-        code = self._head.wait(60)
+        code = self._head.wait(STOP_TIMEOUT_S)
         self.http.close()
         ours = self._processes()
         for process in ours:
