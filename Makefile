@@ -163,7 +163,7 @@ capacity: $(VENV)/.serve ## replicas and nodes for a load: ARGS="--pages-per-s 5
 
 ##### Measurements
 
-.PHONY: accuracy accuracy-crops bench rest load bench-long
+.PHONY: accuracy accuracy-crops bench rest load failures bench-long
 accuracy: $(VENV)/.test ## score the labelled sets over HTTP, then crops: URL=address SETS=name,name JOBS=number
 	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(if $(SETS),--sets "$(SETS)") $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
 	$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)")
@@ -174,8 +174,11 @@ accuracy-crops: $(VENV)/.test ## score recognition alone on labelled crops, besi
 bench: $(VENV)/.test ## speed beside the limit, a monolith, @serve.batch, Tesseract: CONFIG=file DEVICE=cuda ARGS=--quick
 	@$(OFFLINE) "$(PY)" -m benchmarks.speed $(if $(filter-out serve_config.yaml,$(CONFIG)),"$(CONFIG)") $(if $(DEVICE),--device "$(DEVICE)") $(ARGS)
 
-load: $(VENV)/.test ## stages scale by themselves under changing load, eight minutes: ARGS="--short"
-	@$(OFFLINE) "$(PY)" -m cluster.load $(ARGS)
+load: $(VENV)/.test ## stages scale by themselves under changing load, six minutes: ARGS="--short"
+	@$(OFFLINE) "$(PY)" -m cluster.load scaling $(ARGS)
+
+failures: $(VENV)/.test ## nodes die and configurations change under load, ten minutes: ARGS="--rounds 1"
+	@$(OFFLINE) "$(PY)" -m cluster.load failures $(ARGS)
 
 bench-long: $(VENV)/.test ## memory while a PDF of 300 pages is streamed: ARGS="--fakes --pages 300" or URL=address
 	@$(OFFLINE) "$(PY)" -m benchmarks.long_document $(if $(URL),--url "$(URL)") $(ARGS)

@@ -47,7 +47,7 @@ class Pace:
 
 
 # The long run has the delays of production but for scaling down, which takes it five minutes there.
-LONG = Pace(150, 90, look_back_s=15, report_s=5, upscale_s=5, downscale_s=30, drain_s=10)
+LONG = Pace(100, 75, look_back_s=15, report_s=5, upscale_s=5, downscale_s=30, drain_s=10)
 SHORT = Pace(14, 8, look_back_s=3, report_s=1, upscale_s=1, downscale_s=3, drain_s=4)
 
 

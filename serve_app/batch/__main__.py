@@ -86,6 +86,8 @@ def run(chosen: argparse.Namespace) -> int:
         source, target = Storage(chosen.source), Storage(chosen.target)
         if not source.exists:
             raise Misuse(f"{chosen.source}: there is no such folder or file")
+        if source.holds(target):
+            raise Misuse(f"{chosen.target} is in {chosen.source}: results would be read as documents")
         claim(target, settings)
     except (OtherSettings, ValueError) as error:
         raise Misuse(str(error)) from None

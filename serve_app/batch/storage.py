@@ -51,6 +51,11 @@ class Storage:
             self._only = Entry(info.base_name, info.size, info.mtime)
             self._base = str(PurePosixPath(self._base).parent)
 
+    def holds(self, other: Storage) -> bool:
+        """Whether this is a folder, and another place is the same or below it."""
+        below = PurePosixPath(other._base).is_relative_to(self._base)
+        return self._only is None and below and bool(self._files.equals(other._files))
+
     def entries(self) -> Iterator[Entry]:
         """All files below, in the order of their paths; the place itself if it is a file."""
         if self._only is not None:

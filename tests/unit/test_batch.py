@@ -60,6 +60,7 @@ def test_one_file_is_a_place_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "page.png").write_bytes(b"page")
     storage = Storage(str(tmp_path / "page.png"))
     assert names(storage) == ["page.png"] and storage.read("page.png") == b"page"
+    assert not storage.holds(Storage(str(tmp_path))), "its result may be written beside it"
 
 
 def test_a_place_that_is_not_there_is_empty(tmp_path: Path) -> None:
@@ -201,6 +202,8 @@ def test_other_numbers_of_workers_are_refused(text: str) -> None:
         (["{missing}", "{out}"], "there is no such folder or file"),
         (["gopher://a", "{out}"], "gopher"),
         (["{here}", "{out}", "--config", "{missing}"], "missing"),
+        (["{here}", "{here}"], "results would be read as documents"),
+        (["{here}", "{here}/below"], "results would be read as documents"),
         (["{here}", "{out}", "--pages", "7-x"], "pages"),
         (["{here}", "{out}", "--min-confidence", "3"], "min_confidence"),
     ],
@@ -208,7 +211,8 @@ def test_other_numbers_of_workers_are_refused(text: str) -> None:
 def test_a_command_that_makes_no_sense_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
 ) -> None:
-    places = {"missing": tmp_path / "missing", "here": tmp_path, "out": tmp_path / "out"}
+    (tmp_path / "in").mkdir()
+    places = {"missing": tmp_path / "missing", "here": tmp_path / "in", "out": tmp_path / "out"}
     assert main([argument.format(**places) for argument in arguments]) == MISUSED
     assert said in capsys.readouterr().err
 
