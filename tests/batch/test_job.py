@@ -82,7 +82,9 @@ def results(target: Path, suffix: str) -> dict[str, int]:
     }
 
 
-def test_a_job_broken_off_goes_on_where_it_was_and_reads_what_was_mended(tmp_path: Path, fakes: Path) -> None:
+def test_a_job_goes_on_where_it_was_broken_off_and_survives_its_documents(
+    tmp_path: Path, fakes: Path
+) -> None:
     source, target = tmp_path / "in", tmp_path / "out"
     for number in range(30):
         save(source / f"folder {number % 3}" / f"{number:02}.png", [number, 1000 + number])
@@ -95,9 +97,11 @@ def test_a_job_broken_off_goes_on_where_it_was_and_reads_what_was_mended(tmp_pat
     kept = results(target, "txt")
     assert 4 <= len(kept) < 31
 
+    save(source / "deadly.png", [DEADLY])
     code, said = run(arguments)
     assert code == 1, said
-    assert "broken.png: unreadable_document" in said and "1 failed" in said
+    assert "broken.png: unreadable_document" in said and f"deadly.png: {LOST}" in said
+    assert f"2 failed (1 unreadable_document, 1 {LOST})" in said
     now = results(target, "txt")
     assert kept.items() <= now.items(), "what was read is not read again"
     assert len(now) == 31 and len(results(target, "json")) == 31
@@ -107,28 +111,16 @@ def test_a_job_broken_off_goes_on_where_it_was_and_reads_what_was_mended(tmp_pat
         (page,) = json.loads(Path(f"{place}.json").read_text())["pages"]
         assert [region["text"] for region in page["regions"]] == [str(number), str(1000 + number)]
     records = manifest(target)
-    assert len(records) == 32 and records["two.tiff"].pages == 2
+    assert len(records) == 33 and records["two.tiff"].pages == 2
     assert records["broken.png"].status == "failed"
 
     save(source / "broken.png", [5])
+    (source / "deadly.png").unlink()
     code, said = run(arguments)
     assert code == 0, said
     assert "32 documents, 31 read already" in said
     assert now.items() <= results(target, "txt").items()
     assert manifest(target)["broken.png"].results == ("broken.png.json", "broken.png.txt")
-
-
-def test_a_document_that_kills_its_worker_takes_no_other_along(tmp_path: Path, fakes: Path) -> None:
-    source, target = tmp_path / "in", tmp_path / "out"
-    for number in range(12):
-        save(source / f"{number:02}.png", [number])
-    save(source / "07 deadly.png", [DEADLY])
-    code, said = run(command(source, target, "--config", str(fakes), "--format", "text"))
-    assert code == 1, said
-    assert f"07 deadly.png: {LOST}" in said and f"1 failed (1 {LOST})" in said
-    assert {name: (target / name).read_text().strip() for name in results(target, "txt")} == {
-        f"{number:02}.png.txt": str(number) for number in range(12)
-    }
 
 
 def test_the_shipped_weights_read_a_folder(tmp_path: Path) -> None:
