@@ -41,7 +41,8 @@ def with_fakes(config: Config, **behaviour: Mapping[str, Any]) -> Config:
             deployment["name"] = RECOGNITION
         if "user_config" in deployment:
             # Bounds in pixels are made for the real engines' inputs.
-            deployment["user_config"]["batch"] = {"max_items": 32, "max_pixels": 10**8}
+            items = deployment["user_config"].get("batch", {}).get("max_items", 32)
+            deployment["user_config"]["batch"] = {"max_items": items, "max_pixels": 10**8}
     return config
 
 

@@ -22,6 +22,8 @@ from cluster.local_nodes import LocalNodes
 
 STAGES = ("Detection", "Classification", RECOGNITION)
 MAX_REPLICAS = 4
+# Steps of about a third of a second to one and a half.
+MAX_ITEMS = {"Detection": 4, "Classification": 16, RECOGNITION: 16}
 _SAMPLE_S = 0.5
 
 # A letter: 24 lines of about 4,500 pixels cost recognition 0.49 s, its 0.24 megapixels cost detection
@@ -79,7 +81,7 @@ def config(pace: Pace) -> Config:
         # A replica that may take many calls hoards what comes before the next replica is there.
         block["max_ongoing_requests"] = 8
         block["max_queued_requests"] = 256
-        block["user_config"]["batch"] = {"max_items": 16, "max_pixels": 10**8}
+        block["user_config"]["batch"]["max_items"] = MAX_ITEMS[name]
         block["autoscaling_config"] |= {
             "max_replicas": MAX_REPLICAS,
             "look_back_period_s": pace.look_back_s,
