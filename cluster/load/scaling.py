@@ -22,8 +22,8 @@ from cluster.local_nodes import LocalNodes
 
 STAGES = ("Detection", "Classification", RECOGNITION)
 MAX_REPLICAS = 4
-# Steps of half a second to four.
-MAX_ITEMS = {"Detection": 4, "Classification": 16, RECOGNITION: 16}
+# Steps of half a second to two.
+MAX_ITEMS = {"Detection": 2, "Classification": 16, RECOGNITION: 16}
 _SAMPLE_S = 0.5
 
 # A letter: 24 lines of about 4,500 pixels cost recognition 0.97 s, its 0.24 megapixels cost detection
@@ -51,7 +51,7 @@ class Pace:
 
 # The long run has the delays of production but for scaling down, which takes it five minutes there.
 LONG = Pace(100, 75, look_back_s=15, report_s=5, upscale_s=5, downscale_s=30, drain_s=10)
-SHORT = Pace(14, 8, look_back_s=3, report_s=1, upscale_s=1, downscale_s=3, drain_s=4)
+SHORT = Pace(14, 8, look_back_s=4, report_s=1, upscale_s=1, downscale_s=3, drain_s=4)
 
 
 def phases(pace: Pace) -> list[Phase]:
