@@ -119,7 +119,7 @@ token: $(VENV)/.serve ## the token that the Ray dashboard asks for
 
 ##### Checks and tests
 
-.PHONY: test check check-config lint types audit test-unit test-models test-serve test-browser test-cluster
+.PHONY: test check check-config lint types audit test-unit test-models test-serve test-batch test-browser test-cluster
 test: check ## all checks and tests
 	@$(OFFLINE) "$(PY)" -m pytest $(ARGS)
 
@@ -146,8 +146,11 @@ test-models: $(VENV)/.test ## real networks and weights
 test-serve: $(VENV)/.test ## one real Ray
 	@$(OFFLINE) "$(PY)" -m pytest tests/serve $(ARGS)
 
-test-cluster: $(VENV)/.test ## the production configuration on two nodes with logical GPUs, scraped by Prometheus
+test-cluster: $(VENV)/.test ## several nodes: the production configuration on logical GPUs, load, failures, updates
 	@$(OFFLINE) "$(PY)" -m pytest tests/cluster $(ARGS)
+
+test-batch: $(VENV)/.test ## the batch job: broken off, resumed, with documents that kill
+	@$(OFFLINE) "$(PY)" -m pytest tests/batch $(ARGS)
 
 test-browser: $(VENV)/.test ## the page, in a headless Chromium
 	@$(OFFLINE) "$(PY)" -m pytest tests/browser $(ARGS)
