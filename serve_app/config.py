@@ -63,15 +63,11 @@ class Limits(_Frozen):
     max_head_bytes: int = Field(
         64 * 2**10, ge=2**10, description="path, query and headers of a request together, bytes (431)"
     )
-    max_body_s: float = Field(
-        300.0, gt=0, description="time that a body may take to arrive, seconds (408)"
-    )
+    max_body_s: float = Field(300.0, gt=0, description="time that a body may take to arrive, seconds (408)")
     max_body_idle_s: float = Field(
         30.0, gt=0, description="pause between two pieces of a body, seconds (408)"
     )
-    max_pixels: int = Field(
-        60_000_000, ge=1, description="pixels of one page, read from its header (413)"
-    )
+    max_pixels: int = Field(60_000_000, ge=1, description="pixels of one page, read from its header (413)")
     max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
     min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
     max_files: int = Field(20, ge=1, description="files of one multipart request (413)")
@@ -82,6 +78,15 @@ class Limits(_Frozen):
     max_render_s: float = Field(10.0, gt=0, description="drawing one page of a PDF, seconds (413)")
     request_deadline_s: float = Field(
         60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
+    )
+    max_documents_in_work: int = Field(
+        16, ge=1, description="documents of one ingress replica that are read at a time; more wait in order"
+    )
+    max_wait_share: float = Field(
+        0.35,
+        gt=0,
+        le=1,
+        description="share of its deadline that a document may be expected to wait, else it is refused (503)",
     )
     max_concurrent_documents: int = Field(
         2,

@@ -16,15 +16,19 @@ class PageStream:
 
     While one page is being used the next is decoded, and no more: memory holds two pages of the
     document beside those that the caller keeps. Close it (``async with``), whether it was read to
-    its end or not; the files are freed once the page in hand is put down.
+    its end or not; the files are freed once the page in hand is put down. ``on_close`` is called when
+    it is closed first.
     """
 
-    def __init__(self, document: Document, workers: Executor) -> None:
+    def __init__(
+        self, document: Document, workers: Executor, on_close: Callable[[], None] = lambda: None
+    ) -> None:
         self.page_count = document.page_count
         self._document = document
         self._workers = workers
         self._next_index = 0
         self._coming: Future[SourcePage] | None = None
+        self._on_close: Callable[[], None] | None = on_close
 
     def __aiter__(self) -> Self:
         return self
@@ -53,6 +57,9 @@ class PageStream:
     def close(self) -> None:
         """Stop decoding and free the files, without waiting for either."""
         self._next_index = self.page_count
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
         coming, self._coming = self._coming, None
         if coming is None or coming.cancel():
             self._document.close()
@@ -71,15 +78,21 @@ async def open_pages(
     limits: PageLimits,
     options: DocumentOptions,
     decoders: Decoders,
+    on_close: Callable[[], None] = lambda: None,
 ) -> PageStream:
-    """Open a document; ``files`` is called in a worker thread. Raises as ``Decoders.open``."""
+    """Open a document; ``files`` is called in a worker thread. Raises as ``Decoders.open``.
+
+    ``on_close`` is called once: when the stream is closed, or the document could not be opened.
+    """
     opening = decoders.workers.submit(lambda: decoders.open(files(), limits, options))
     try:
-        return PageStream(await asyncio.shield(asyncio.wrap_future(opening)), decoders.workers)
-    except asyncio.CancelledError:
-        if not opening.cancel():
+        document = await asyncio.shield(asyncio.wrap_future(opening))
+    except BaseException as error:
+        on_close()
+        if isinstance(error, asyncio.CancelledError) and not opening.cancel():
             opening.add_done_callback(_close_opened)
         raise
+    return PageStream(document, decoders.workers, on_close)
 
 
 def _close_opened(opening: Future[Document]) -> None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from deployments.errors import DeadlineExceeded, InvalidParameter
+from serve_app.deadline import remaining_s
 from serve_app.decoding.pool import DecoderLimits, DecoderPool
 from serve_app.decoding.protocols import Decoders, Document
 from serve_app.events import PageDecoded, PageEvent, StageBegun
@@ -23,6 +24,7 @@ from serve_app.render.formats import ONE_PAGE, WITH_IMAGES, Reading, write
 from serve_app.render.images import PageImage, page_image, reduced_image
 from serve_app.results import DocumentResult, PageOrigin, PageResult, whole_document
 from serve_app.schemas import OcrQuery, OutputFormat
+from serve_app.turns import TurnLimits, Turns
 
 Files = Callable[[], Sequence[SourceFile]]
 """Gives the files of a request; called in a worker thread."""
@@ -34,8 +36,8 @@ _WRITERS = 4
 _REWRITERS = 2
 
 
-class DocumentLimits(PageLimits, DecoderLimits, Protocol):
-    """What documents may measure, and what decoding them may take."""
+class DocumentLimits(PageLimits, DecoderLimits, TurnLimits, Protocol):
+    """What documents may measure, what decoding them may take, and how many are read at a time."""
 
 
 class DocumentReader:
@@ -44,6 +46,7 @@ class DocumentReader:
     def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
         self._reader = reader
         self._limits = limits
+        self._turns = Turns(limits)
         self._decoders: Decoders = DecoderPool(limits)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         self._rewriters = ThreadPoolExecutor(_REWRITERS, thread_name_prefix="write-again")
@@ -57,13 +60,19 @@ class DocumentReader:
         """The engine of every stage, as ``Reader.engines``."""
         return self._reader.engines
 
-    async def open(self, files: Files, query: OcrQuery, output: OutputFormat) -> PageStream:
-        """Open the files of a request; close what is returned. Raises as ``open_document``.
+    async def open(
+        self, files: Files, query: OcrQuery, output: OutputFormat, within_s: float | None = None
+    ) -> PageStream:
+        """Open the files of a request when it is their turn; close what is returned.
 
-        Raises:
+        ``within_s`` is the time that the client gives them, where it is no deadline of the whole.
+
+        Raises as ``open_document``, and:
+            Overloaded: too many documents wait already.
             InvalidParameter: ``output`` shows one page, and there are more.
         """
-        pages = await open_pages(files, self._limits, _document_options(query), self._decoders)
+        leave = await self._turns.take(remaining_s() if within_s is None else within_s)
+        pages = await open_pages(files, self._limits, _document_options(query), self._decoders, leave)
         try:
             check_page_count(output, pages.page_count)
         except InvalidParameter:

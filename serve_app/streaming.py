@@ -98,7 +98,7 @@ async def _lines(
     spent_ms: dict[str, float] = {}
     events = Events[PageEvent]()
     try:
-        async with await documents.open(files, query, OutputFormat.NDJSON) as pages:
+        async with await documents.open(files, query, OutputFormat.NDJSON, page_deadline_s) as pages:
             engines = dict(documents.engines)
             start = StreamStart(request_id=identity, page_count=pages.page_count, engines=engines)
             yield line(StreamLine(start=start))

@@ -33,6 +33,8 @@ class Bounds:
     max_document_pixels: int = 60_000
     max_render_s: float = 5.0
     request_deadline_s: float = 30.0
+    max_documents_in_work: int = 8
+    max_wait_share: float = 0.5
     max_concurrent_documents: int = 2
     max_decode_s: float = 20.0
     max_decode_memory_bytes: int = 2 * 2**30

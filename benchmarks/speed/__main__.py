@@ -15,15 +15,16 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
-from benchmarks.records import DATA, write_record
+from benchmarks.records import DATA, RESULTS, write_of_commit
 from benchmarks.speed import report
 from benchmarks.speed.graph import read_yaml
 from benchmarks.speed.pages import find_pages
 from benchmarks.speed.plots import draw
 from benchmarks.speed.ratios import ratios, shortfalls
-from benchmarks.speed.statistics import merge_trials
+from benchmarks.speed.statistics import medians, merge_trials
 from benchmarks.speed.systems import for_device
 from benchmarks.speed.trial import Plan, Setting
 from benchmarks.speed.trial import run as run_trial
@@ -43,15 +44,18 @@ def measure(setting: Setting, trial: Callable[[Setting], dict[str, Any]] = run_t
         compared.append(ratios(trials[-1]))
         shown = ", ".join(f"{name} {value:.2f}" for name, value in compared[-1].items())
         print(f"  {shown}", file=sys.stderr, flush=True)
-    merged_ratios = merge_trials(compared)
+    merged, spreads = merge_trials(trials), merge_trials(compared)
+    found = medians(spreads)
     return {
         "pages": {"source": setting.pages.source, "number": len(setting.pages.pages)},
         "trials": setting.plan.trials,
         "seconds": setting.plan.seconds,
         "minutes": round((time.monotonic() - started_s) / 60, 1),
-        "ratios": merged_ratios,
-        "shortfalls": shortfalls({name: value["median"] for name, value in merged_ratios.items()}),
-        "systems": merge_trials(trials),
+        "ratios": found,
+        "shortfalls": shortfalls(found),
+        "limit": medians(merged["limit"]),
+        "ratio_spreads": spreads,
+        "systems": merged,
     }
 
 
@@ -62,6 +66,9 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--device", default="", help="of all stages; cuda takes the configuration for GPUs")
     parser.add_argument("--quick", action="store_true", help="one short trial: does everything run?")
     parser.add_argument("--trials", type=int)
+    parser.add_argument(
+        "--output", type=Path, help="folder of the result (benchmarks/results, or a passing one)"
+    )
     parser.add_argument("--seconds", type=float, help="measured span of each load")
     parser.add_argument("--processes", type=int, help="of the limit and Tesseract: a core each, 1 on a GPU")
     return parser.parse_args()
@@ -92,7 +99,7 @@ def main() -> int:
     plan = _plan(options)
     setting = Setting(content, find_pages(pages_from, 1 if options.quick else 4), pages_from, plan)
     figures = {"config": config.name, "device": options.device or "as configured", **measure(setting)}
-    path = write_record("speed-quick" if options.quick else "speed", figures)
+    path = write_of_commit(figures, options.output or (Path(gettempdir()) if options.quick else RESULTS))
     print(report.table(figures))
     print(f"\nwritten to {path}, drawn to {draw(figures, path)}")
     return 0

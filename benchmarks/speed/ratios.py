@@ -18,7 +18,9 @@ MOST = {"added_ms": 15.0, "refusal_p99_ms": 50.0}
 def ratios(trial: Mapping[str, Any]) -> dict[str, float]:
     """Ratios of throughput, and the times that have a bound; what was skipped is left out.
 
-    ``served`` is the throughput at the greatest number of clients, in pages per second.
+    ``served`` is the throughput at the greatest number of clients, in pages per second. Ratios
+    ``by_processor`` compare the processor time of a page, which other work on the machine hardly
+    changes: what the throughputs would be to each other on processors that are kept busy.
     """
     served = trial["served"]
     closed = served["closed"]
@@ -27,6 +29,11 @@ def ratios(trial: Mapping[str, Any]) -> dict[str, float]:
     for other in ("limit", "monolith", "tesseract", "serve_batch"):
         if rate := trial[other].get("pages_s"):
             found[f"served_over_{other}"] = pages_s / rate
+    for other in ("limit", "monolith", "tesseract", "serve_batch"):
+        if cpu_ms := trial[other].get("cpu_ms_per_page"):
+            found[f"served_over_{other}_by_processor"] = (
+                cpu_ms / closed[max(closed, key=int)]["cpu_ms_per_page"]
+            )
     overload = served["overload"]
     if pages_s:
         found["overload_over_saturation"] = overload["pages_s"] / pages_s

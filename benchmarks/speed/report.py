@@ -23,6 +23,10 @@ _RATIOS = {
     "served_over_monolith": "throughput over the monolith",
     "served_over_tesseract": "throughput over Tesseract",
     "served_over_serve_batch": "throughput over the graph with `@serve.batch`",
+    "served_over_limit_by_processor": "limit's processor time of a page over the service's",
+    "served_over_monolith_by_processor": "monolith's processor time of a page over the service's",
+    "served_over_tesseract_by_processor": "Tesseract's processor time of a page over the service's",
+    "served_over_serve_batch_by_processor": "processor time of a page with `@serve.batch` over the service's",
     "added_ms": "added to a lone request, ms",
     "overload_over_saturation": "throughput at 3x overload over saturation",
     "refusal_p99_ms": "a refusal, 99th percentile, ms",
@@ -39,10 +43,10 @@ def table(figures: Mapping[str, Any]) -> str:
 
 def newest() -> Path:
     """The last full run among the results. Raises FileNotFoundError where there is none."""
-    runs = sorted(path for path in RESULTS.glob("speed-2*.json"))
+    runs = {path: json.loads(path.read_text(encoding="utf-8")) for path in RESULTS.glob("20*.json")}
     if not runs:
         raise FileNotFoundError(f"{RESULTS}: no result of make bench")
-    return runs[-1]
+    return max(runs, key=lambda path: str(runs[path]["measured"]))
 
 
 def section(path: Path) -> str:
@@ -61,8 +65,8 @@ def _ratios(figures: Mapping[str, Any]) -> Iterator[str]:
     yield "| ratio or time | median | least | greatest | to reach on two cores |"
     yield "|---|---|---|---|---|"
     for name, words in _RATIOS.items():
-        if name in figures["ratios"]:
-            value = figures["ratios"][name]
+        if name in figures["ratio_spreads"]:
+            value = figures["ratio_spreads"][name]
             goal = f">= {LEAST[name]:g}" if name in LEAST else f"<= {MOST[name]:g}" if name in MOST else ""
             yield f"| {words} | {_cells(value)} | {goal} |"
 

@@ -35,6 +35,13 @@ def merge_trials(trials: Sequence[Any]) -> Any:
     return spread([float(value) for value in trials])
 
 
+def medians(merged: Any) -> Any:
+    """A tree of :func:`merge_trials` with the median alone in the place of every spread."""
+    if isinstance(merged, Mapping):
+        return merged["median"] if "median" in merged else {k: medians(v) for k, v in merged.items()}
+    return merged
+
+
 def spread(values: Sequence[float]) -> dict[str, Any]:
     """Median, least and greatest, and the values in the order they were taken."""
     rounded = [_significant(value) for value in values]

@@ -12,7 +12,7 @@ import numpy as np
 import PIL.Image
 import pytest
 
-from deployments.errors import UnreadableDocument, UnsupportedFormat
+from deployments.errors import InputError, UnreadableDocument, UnsupportedFormat
 from serve_app.lookahead import PageStream, open_pages
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage
 from serve_app.results import PageOrigin
@@ -114,3 +114,31 @@ async def test_a_cancelled_opening_closes_what_it_opens(monkeypatch: pytest.Monk
     go.set()
     decoders.workers.shutdown()
     assert document.log == ["close"]
+
+
+async def test_whoever_waits_for_a_document_to_be_closed_is_told_once() -> None:
+    closed: list[str] = []
+    pages = await open_pages(
+        lambda: [SourceFile(THREE_PAGES)],
+        Bounds(),
+        DocumentOptions(),
+        InProcessDecoders(),
+        lambda: closed.append("closed"),
+    )
+    assert closed == []
+    pages.close()
+    pages.close()
+    assert closed == ["closed"]
+
+
+async def test_whoever_waits_for_a_document_is_told_that_it_cannot_be_opened() -> None:
+    closed: list[str] = []
+    with pytest.raises(InputError):
+        await open_pages(
+            lambda: [SourceFile(b"no picture")],
+            Bounds(),
+            DocumentOptions(),
+            InProcessDecoders(),
+            lambda: closed.append("closed"),
+        )
+    assert closed == ["closed"]

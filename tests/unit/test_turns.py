@@ -1,0 +1,174 @@
+"""Documents let in, made to wait and refused, on a clock of the test's own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from deployments.errors import Overloaded
+from serve_app.turns import Turns
+from tests.api_client import PNG, client_of
+from tests.readers import InkReader
+
+
+@dataclass(frozen=True)
+class Limits:
+    max_documents_in_work: int = 2
+    max_wait_share: float = 0.5
+
+
+class World:
+    """A clock."""
+
+    now_s = 0.0
+
+    def turns(self, limits: Limits | None = None) -> Turns:
+        return Turns(limits or Limits(), lambda: self.now_s)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def fill(turns: Turns, number: int, left_s: float | None = 60.0) -> list[Callable[[], None]]:
+    return [await turns.take(left_s) for _ in range(number)]
+
+
+async def queue(
+    turns: Turns, number: int, left_s: float | None = 60.0
+) -> list[asyncio.Task[Callable[[], None]]]:
+    tasks = [asyncio.ensure_future(turns.take(left_s)) for _ in range(number)]
+    await settle()
+    return tasks
+
+
+async def test_as_many_as_there_are_places_are_let_in_at_once_and_others_in_order(world: World) -> None:
+    turns = world.turns()
+    leave, _ = await fill(turns, 2)
+    first, second = await queue(turns, 2)
+    assert turns.waiting == 2
+    leave()
+    await settle()
+    assert (first.done(), second.done(), turns.waiting) == (True, False, 1)
+    first.result()()
+    await settle()
+    assert second.done()
+
+
+async def test_a_place_left_by_the_last_is_free_again(world: World) -> None:
+    turns = world.turns()
+    for leave in await fill(turns, 2):
+        leave()
+    await asyncio.wait_for(fill(turns, 2), 1)
+
+
+async def test_who_would_wait_for_too_much_of_its_deadline_is_refused_at_once(world: World) -> None:
+    turns = world.turns()
+    leave, other = await fill(turns, 2)
+    world.now_s = 10.0
+    leave()
+    other()
+    await fill(turns, 2)
+    # One document takes 10 s and two are read at a time: the n-th to wait, 5 n seconds.
+    await queue(turns, 6)
+    assert turns.expected_wait_s == 35.0
+    with pytest.raises(Overloaded) as refused:
+        await turns.take(60.0)
+    assert refused.value.retry_after_s == 5
+    assert "6 documents" in refused.value.public
+    assert turns.waiting == 6
+
+
+async def test_the_deadline_is_that_of_the_request(world: World) -> None:
+    turns = world.turns()
+    (leave,) = await fill(turns, 1)
+    world.now_s = 10.0
+    leave()
+    await fill(turns, 2)
+    with pytest.raises(Overloaded):
+        await turns.take(8.0)
+    assert len(await queue(turns, 4, left_s=60.0)) == turns.waiting == 4
+
+
+async def test_a_document_without_a_deadline_neither_waits_nor_counts(world: World) -> None:
+    turns = world.turns()
+    for leave in await asyncio.wait_for(fill(turns, 5, left_s=None), 1):
+        world.now_s += 100.0
+        leave()
+    (leave,) = await fill(turns, 1)
+    world.now_s += 1.0
+    leave()
+    await fill(turns, 2)
+    assert turns.expected_wait_s == 0.5
+
+
+async def test_nobody_is_refused_before_it_is_known_what_a_document_takes(world: World) -> None:
+    turns = world.turns()
+    await fill(turns, 2, left_s=0.001)
+    await queue(turns, 50, left_s=0.001)
+    assert turns.waiting == 50
+
+
+async def test_who_gives_up_waiting_leaves_its_place_to_the_next(world: World) -> None:
+    turns = world.turns()
+    leave, _ = await fill(turns, 2)
+    gone, next_one = await queue(turns, 2)
+    gone.cancel()
+    await settle()
+    assert turns.waiting == 1
+    leave()
+    await settle()
+    assert next_one.done()
+
+
+async def test_a_turn_given_to_somebody_who_gives_up_is_passed_on(world: World) -> None:
+    turns = world.turns()
+    leave, _ = await fill(turns, 2)
+    gone, next_one = await queue(turns, 2)
+    leave()
+    gone.cancel()
+    await settle()
+    assert gone.cancelled()
+    assert next_one.done()
+
+
+async def test_what_a_document_takes_follows_the_newest(world: World) -> None:
+    turns = world.turns(Limits(max_documents_in_work=1))
+    for spent_s in [1.0] * 3 + [9.0] * 30:
+        (leave,) = await fill(turns, 1)
+        world.now_s += spent_s
+        leave()
+    await fill(turns, 1)
+    assert turns.expected_wait_s == pytest.approx(9.0, rel=0.05)
+
+
+async def test_over_http_it_is_503_with_the_time_to_come_again() -> None:
+    reader = InkReader()
+    async with client_of(reader, max_documents_in_work=1, max_wait_share=1e-9) as client:
+        assert (await client.post("/ocr", content=PNG)).status_code == 200
+        reader.gate = asyncio.Event()
+        in_work = asyncio.ensure_future(client.post("/ocr", content=PNG))
+        await asyncio.wait_for(settled(lambda: len(reader.calls) == 2), 10)
+        refused = await client.post("/ocr", content=PNG)
+        streamed = await client.post("/ocr?format=ndjson", content=PNG)
+        reader.gate.set()
+        assert (await in_work).status_code == 200
+        assert (await client.post("/ocr", content=PNG)).status_code == 200
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.json()["type"].endswith("overloaded")
+    assert streamed.status_code == 503
+
+
+async def settled(condition: Callable[[], bool]) -> None:
+    while not condition():
+        await asyncio.sleep(0)
