@@ -4,8 +4,8 @@ The stages are kept busy by a few documents; more of them there would only hold 
 pages. The others wait here, as the bytes that came, first come first served. How long a newcomer will
 wait is told by Little's law: documents before it, times the time that one takes, over the number read
 at a time. Where that leaves too little of its deadline, an early refusal serves the client better
-than a late one, and the time is left to documents that can still be answered. Documents without a deadline are
-jobs and batches, which keep to a pace of their own: they take no place here.
+than a late one, and the time is left to documents that can still be answered. Documents without a
+deadline are jobs and batches, which keep to a pace of their own: they take no place here.
 """
 
 from __future__ import annotations
@@ -99,15 +99,17 @@ class Turns:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if not turn.cancelled():
                 self._pass_on()
-            else:
+            elif turn in self._waiting:
                 self._waiting.remove(turn)
             raise
 
     def _pass_on(self) -> None:
         """Give a place that is free to the document that has waited longest."""
-        if self._waiting:
-            self._waiting.popleft().set_result(None)
-        else:
-            self._in_work -= 1
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.cancelled():
+                turn.set_result(None)
+                return
+        self._in_work -= 1

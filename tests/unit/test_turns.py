@@ -141,6 +141,20 @@ async def test_a_turn_given_to_somebody_who_gives_up_is_passed_on(world: World) 
     assert next_one.done()
 
 
+async def test_a_turn_is_not_given_to_somebody_who_is_giving_up(world: World) -> None:
+    turns = world.turns()
+    leave, other = await fill(turns, 2)
+    gone, next_one = await queue(turns, 2)
+    gone.cancel()  # it has not run since, and stands in the queue still
+    leave()
+    await settle()
+    assert gone.cancelled()
+    assert next_one.done()
+    next_one.result()()
+    other()
+    assert len(await fill(turns, 2)) == 2
+
+
 async def test_what_a_document_takes_follows_the_newest(world: World) -> None:
     turns = world.turns(Limits(max_documents_in_work=1))
     for spent_s in [1.0] * 3 + [9.0] * 30:
