@@ -130,6 +130,7 @@ check-config: $(VENV)/.test ## every Serve config in the repository, key by key
 
 lint: $(VENV)/.test ## ruff
 	@"$(PY)" -m ruff check .
+	@"$(PY)" -m ruff format --check --quiet .
 
 types: $(VENV)/.test ## mypy --strict
 	@"$(PY)" -m mypy

@@ -48,9 +48,7 @@ class ReplicaLoad:
     pixels_per_s: float
 
 
-def wanted_replicas(
-    loads: Sequence[ReplicaLoad], unassigned_share: float, rules: QueuedWork
-) -> float | None:
+def wanted_replicas(loads: Sequence[ReplicaLoad], unassigned_share: float, rules: QueuedWork) -> float | None:
     """Replicas that carry the present work and drain what waits in ``drain_s``.
 
     Args:

@@ -106,9 +106,7 @@ class Batcher(Generic[ItemT, RawT]):
         self._closed = False
         self._task: asyncio.Task[None] | None = None
 
-    async def submit(
-        self, items: Sequence[ItemT], deadline_s: float = math.inf
-    ) -> list[Outcome[RawT]]:
+    async def submit(self, items: Sequence[ItemT], deadline_s: float = math.inf) -> list[Outcome[RawT]]:
         """Queue items and wait for all; cancelling the caller withdraws those not yet running.
 
         Items that no step has taken by ``deadline_s``, of ``time.monotonic``, get DeadlineExceeded.

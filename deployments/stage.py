@@ -104,9 +104,7 @@ class Stage(Generic[ItemT, ResultT]):
         engine.configure(self._tuning)
         self._model_thread.submit(engine.warm_up).result()
 
-    async def __call__(
-        self, items: Sequence[ItemT], budget_s: float | None = None
-    ) -> list[Outcome[ResultT]]:
+    async def __call__(self, items: Sequence[ItemT], budget_s: float | None = None) -> list[Outcome[ResultT]]:
         """Process items; each gets its own value or error, in order.
 
         Once ``budget_s`` seconds have passed here nobody waits any more: items that are not in the

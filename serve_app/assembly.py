@@ -43,9 +43,7 @@ _Row = list[Box]
 _Span = tuple[float, float]
 
 
-def reading_order(
-    regions: Sequence[Region], skew_deg: float = 0.0, one_block: bool = False
-) -> list[Region]:
+def reading_order(regions: Sequence[Region], skew_deg: float = 0.0, one_block: bool = False) -> list[Region]:
     """The regions in the order a person reads them.
 
     ``skew_deg`` is as in :class:`deployments.types.PageLines`. With ``one_block`` the page is a
@@ -91,9 +89,7 @@ def _joints(read: Sequence[Region], skew_deg: float) -> list[str]:
     if not read:
         return []
     turns = [quarter_turns(region.quad, skew_deg) for region in read]
-    boxes = [
-        upright([region], skew_deg + 90.0 * turn)[0] for region, turn in zip(read, turns, strict=True)
-    ]
+    boxes = [upright([region], skew_deg + 90.0 * turn)[0] for region, turn in zip(read, turns, strict=True)]
     height_px = usual_height(boxes)
     pitch_px = usual_step_px = _usual_pitch(boxes, height_px)
     joints = [""]

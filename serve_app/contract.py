@@ -171,9 +171,7 @@ PROBLEM_KIND: dict[str, Any] = {
 
 
 def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
-    """Have ``app.openapi()`` list the schemas that only bodies and problems refer to.
-
-    """
+    """Have ``app.openapi()`` list the schemas that only bodies and problems refer to."""
 
     def describe() -> dict[str, Any]:
         if app.openapi_schema is None:

@@ -136,9 +136,7 @@ class OcrPipeline:
         with clock("assembly"):
             ordered = reading_order(regions, found.skew_deg, one_block=layout is Layout.BLOCK)
         turned_deg = orientation_deg(ordered, found.skew_deg)
-        return replace(
-            result, skew_deg=found.skew_deg, orientation_deg=turned_deg, regions=tuple(ordered)
-        )
+        return replace(result, skew_deg=found.skew_deg, orientation_deg=turned_deg, regions=tuple(ordered))
 
     async def _is_on_its_head(
         self,

@@ -32,9 +32,7 @@ class Reader(Protocol):
         """The engine of every stage: ``detection``, ``classification``, ``recognition.<kind>``."""
         ...
 
-    def stream(
-        self, pages: AsyncIterator[SourcePage], options: ReadOptions
-    ) -> AsyncGenerator[PageResult]:
+    def stream(self, pages: AsyncIterator[SourcePage], options: ReadOptions) -> AsyncGenerator[PageResult]:
         """Results of the pages in order, each as soon as it is there; a few pages are taken ahead.
 
         Closing the generator, or cancelling the task that waits for it, withdraws the work. Raises

@@ -18,7 +18,7 @@ from serve_app.results import DocumentResult, PageOrigin, PageResult, Region
 SIZE_PX = (600, 400)
 LINES = (
     ("Платёжное поручение № 42", (40, 40, 360, 26), Kind.PRINTED),
-    ("Total due: 1 250.00 <&\">", (40, 80, 300, 24), Kind.PRINTED),
+    ('Total due: 1 250.00 <&">', (40, 80, 300, 24), Kind.PRINTED),
     ("Иванов получил", (60, 220, 280, 40), Kind.HANDWRITTEN),
 )
 WORDS = [word for text, _, _ in LINES for word in text.split()]
@@ -26,11 +26,9 @@ WORDS = [word for text, _, _ in LINES for word in text.split()]
 
 def page_of_lines(index: int = 0, **origin: object) -> PageResult:
     """Three lines in two paragraphs, one of which has no text because its stage failed."""
-    regions = [
-        Region(quad_from_box(box), 0.91, kind, 0.875, text, 0.75, "crnn") for text, box, kind in LINES
-    ]
+    regions = [Region(quad_from_box(box), 0.91, kind, 0.875, text, 0.75, "crnn") for text, box, kind in LINES]
     lost = Region(quad_from_box((60, 300, 200, 30)), 0.5, error=StageFailed("Unread."))
-    known = PageOrigin(**{"number": index + 1, "file_name": "счёт \"7\".png", "dpi": 150.0, **origin})  # type: ignore[arg-type]
+    known = PageOrigin(**{"number": index + 1, "file_name": 'счёт "7".png', "dpi": 150.0, **origin})  # type: ignore[arg-type]
     return PageResult(index, *SIZE_PX, regions=(*regions, lost), origin=known)
 
 

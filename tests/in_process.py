@@ -18,9 +18,7 @@ class InProcessDecoders:
     def start(self) -> None:
         pass
 
-    def open(
-        self, files: Sequence[SourceFile], limits: PageLimits, options: DocumentOptions
-    ) -> OpenDocument:
+    def open(self, files: Sequence[SourceFile], limits: PageLimits, options: DocumentOptions) -> OpenDocument:
         return open_document(files, limits, options)
 
     def close(self) -> None:

@@ -63,9 +63,7 @@ def _replicas(deployment: str) -> Find:
     return lambda service: service.processes.replicas(deployment)
 
 
-def _killing(
-    find: Find, number: signal.Signals = signal.SIGKILL
-) -> Callable[[Target], None]:
+def _killing(find: Find, number: signal.Signals = signal.SIGKILL) -> Callable[[Target], None]:
     def inject(service: Target) -> None:
         victims = find(service)
         assert victims, "nothing to kill"
@@ -76,9 +74,7 @@ def _killing(
     return inject
 
 
-def _wait_for_successors(
-    service: Target, find: Find, victims: list[psutil.Process]
-) -> None:
+def _wait_for_successors(service: Target, find: Find, victims: list[psutil.Process]) -> None:
     gone = {victim.pid for victim in victims}
     wait_until(lambda: sum(one.pid not in gone for one in find(service)) >= len(victims), HEAL_WITHIN_S)
     wait_until(lambda: _reads(service), HEAL_WITHIN_S)

@@ -114,12 +114,8 @@ def _paths(page: bytes) -> Iterator[Trick]:
         yield _post(f"?{query[:24]}", page, {}, {200, 400, 422}, f"/ocr?{query}")
 
 
-def _post(
-    name: str, body: bytes, headers: dict[str, str], allowed: set[int], path: str = "/ocr"
-) -> Trick:
-    return Trick(
-        name, lambda url: _status(url, path, content=body, headers=headers), frozenset(allowed)
-    )
+def _post(name: str, body: bytes, headers: dict[str, str], allowed: set[int], path: str = "/ocr") -> Trick:
+    return Trick(name, lambda url: _status(url, path, content=body, headers=headers), frozenset(allowed))
 
 
 def _json(name: str, document: object) -> Trick:

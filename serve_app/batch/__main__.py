@@ -105,9 +105,7 @@ def run(chosen: argparse.Namespace) -> int:
     return report(manifest, f"{chosen.target.rstrip('/')}/{MANIFEST}")
 
 
-def _read(
-    todo: Sequence[Task], manifest: Manifest, settings: Settings, chosen: argparse.Namespace
-) -> None:
+def _read(todo: Sequence[Task], manifest: Manifest, settings: Settings, chosen: argparse.Namespace) -> None:
     own = environment(os.environ)
     os.environ.update(own if chosen.address == "local" else {name: own[name] for name in WITHOUT_NETWORK})
     # Ray takes its settings from the environment when it is imported, and seconds to be so.
@@ -115,9 +113,7 @@ def _read(
 
     from serve_app.batch.job import Pool, read_all
 
-    options = WorkerOptions(
-        chosen.source, chosen.target, settings, chosen.at_a_time, chosen.document_timeout
-    )
+    options = WorkerOptions(chosen.source, chosen.target, settings, chosen.at_a_time, chosen.document_timeout)
     ray.init(
         address=chosen.address,
         log_to_driver=False,

@@ -56,9 +56,7 @@ class Manifest:
         if time.monotonic() - self._written_s > self._interval_s:
             self.write()
 
-    def start(
-        self, documents: Sequence[str], left: Collection[str], formats: Sequence[OutputFormat]
-    ) -> None:
+    def start(self, documents: Sequence[str], left: Collection[str], formats: Sequence[OutputFormat]) -> None:
         """Bring the records in line with what is there: ``left`` of the documents are to be read.
 
         Others that no record tells of were read by a run that was broken off. Records of documents

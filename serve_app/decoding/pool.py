@@ -159,9 +159,7 @@ class DecoderPool:
             self._idle.remove(process)
         while len(self._idle) + len(self._busy) < self._number:
             self._idle.append(
-                DecoderProcess(
-                    self._limits.max_decode_memory_bytes, self._limits.max_decode_s, self._command
-                )
+                DecoderProcess(self._limits.max_decode_memory_bytes, self._limits.max_decode_s, self._command)
             )
 
     @staticmethod

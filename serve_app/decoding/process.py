@@ -123,9 +123,7 @@ class DecoderProcess:
         """End it now."""
         self._end()
 
-    def _exchange(
-        self, message: wire.Message, payloads: Sequence[bytes], buffer: int | None
-    ) -> wire.Message:
+    def _exchange(self, message: wire.Message, payloads: Sequence[bytes], buffer: int | None) -> wire.Message:
         ends_s = time.monotonic() + self._job_s
         self._channel.settimeout(self._job_s)
         wire.send(self._channel, message, payloads, buffer)

@@ -96,9 +96,7 @@ class Decoder:
             return {"error": "internal"}
 
     def _open(self, document: int, files: list[SourceFile], message: wire.Message) -> wire.Message:
-        opened = open_document(
-            files, wire.bounds_of(message["bounds"]), wire.options_of(message["options"])
-        )
+        opened = open_document(files, wire.bounds_of(message["bounds"]), wire.options_of(message["options"]))
         self._documents[document] = opened
         return {"page_count": opened.page_count}
 

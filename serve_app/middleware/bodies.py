@@ -102,9 +102,7 @@ class _Body:
             ) from None
 
     def too_large(self) -> InputError:
-        return self._given_up(
-            PayloadTooLarge(f"The request body may have {self._max_bytes} bytes at most.")
-        )
+        return self._given_up(PayloadTooLarge(f"The request body may have {self._max_bytes} bytes at most."))
 
     def _given_up(self, error: InputError) -> InputError:
         self.broken = True

@@ -34,7 +34,6 @@ class KeySource(_Frozen):
         description="environment variable of the ingress that holds such lines, read at start",
     )
 
-
     @field_validator("file")
     @classmethod
     def _is_absolute(cls, file: str | None) -> str | None:

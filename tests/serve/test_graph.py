@@ -89,9 +89,7 @@ def test_poisoned_line_harms_nobody_else(graph: Cluster) -> None:
     [(b"", 400), (b"not an image at all", 415), (png(1)[:60], 422)],
     ids=["empty", "not-an-image", "truncated"],
 )
-def test_bad_input_is_a_problem_and_the_service_goes_on(
-    graph: Cluster, body: bytes, status: int
-) -> None:
+def test_bad_input_is_a_problem_and_the_service_goes_on(graph: Cluster, body: bytes, status: int) -> None:
     answer = graph.http.post("/ocr", content=body)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

@@ -59,9 +59,7 @@ async def test_an_unknown_key_is_not(access: Access, headers: dict[str, str]) ->
 @pytest.mark.parametrize(
     "headers", [{}, {"Authorization": ""}, {"Authorization": "Bearer"}, {"Authorization": f"Basic {KEY}"}]
 )
-async def test_without_a_key_the_answer_says_how_to_send_one(
-    access: Access, headers: dict[str, str]
-) -> None:
+async def test_without_a_key_the_answer_says_how_to_send_one(access: Access, headers: dict[str, str]) -> None:
     async with service_of(access) as client:
         answer = await client.post("/ocr", content=PNG, headers=headers)
         in_query = await client.post(f"/ocr?key={KEY}", content=PNG)

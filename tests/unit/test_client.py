@@ -182,8 +182,12 @@ def test_a_command_that_makes_no_sense_is_refused_before_anything_is_sent(
 
 @pytest.mark.parametrize(
     ("arguments", "variable", "sent"),
-    [([], None, None), (["--key", "a"], None, "Bearer a"), ([], "b", "Bearer b"),
-     (["--key", "a"], "b", "Bearer a")],
+    [
+        ([], None, None),
+        (["--key", "a"], None, "Bearer a"),
+        ([], "b", "Bearer b"),
+        (["--key", "a"], "b", "Bearer a"),
+    ],
 )
 def test_the_key_goes_along(
     arguments: list[str],

@@ -103,9 +103,7 @@ def test_all_pages_of_a_request_count_together(pool: DecoderPool) -> None:
 @pytest.mark.parametrize(
     ("mark", "says"), [("segfault", "crashed"), ("abort", "crashed"), ("hang", "longer")]
 )
-def test_harm_costs_one_request_and_the_pool_is_whole_again(
-    pool: DecoderPool, mark: str, says: str
-) -> None:
+def test_harm_costs_one_request_and_the_pool_is_whole_again(pool: DecoderPool, mark: str, says: str) -> None:
     before = pool.pids
     others = pool.open([SourceFile(THREE_PAGES)], BOUNDS, DocumentOptions())
     others.read(0)
@@ -148,9 +146,7 @@ def test_a_decoder_that_somebody_else_kills_costs_no_request(pool: DecoderPool) 
     assert len(read(pool, THREE_PAGES)) == 3
 
 
-def test_a_decoder_knows_nothing_of_the_service(
-    pool: DecoderPool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_decoder_knows_nothing_of_the_service(pool: DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_AUTH_TOKEN", "secret")
     with pytest.raises(DecoderFailed):
         read(pool, marked(b"<abort>"))
@@ -175,4 +171,3 @@ def test_buffers_are_taken_again_once_free(pool: DecoderPool) -> None:
     for _ in range(20):
         read(pool, PNG)
     assert len(os.listdir("/proc/self/fd")) <= open_before + BOUNDS.max_concurrent_documents
-

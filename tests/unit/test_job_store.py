@@ -158,9 +158,7 @@ async def test_a_released_job_is_free_at_once(disk: Disk) -> None:
     assert await disk.store(max_attempts=1).claim() is not None
 
 
-async def test_a_job_that_kills_its_readers_is_given_up(
-    disk: Disk, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_a_job_that_kills_its_readers_is_given_up(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
     store = disk.store(max_attempts=2)
     job = await submitted(store)
     other = await submitted(store)

@@ -95,7 +95,7 @@ class Graph:
 
 def page_with_dark_end(left: bool) -> Image:
     page = np.full((60, 140, 3), 255, np.uint8)
-    page[20:40, 20:40 if left else 120] = 128
+    page[20:40, 20 : 40 if left else 120] = 128
     page[20:40, 20 if left else 100 : 40 if left else 120] = 0
     return page
 

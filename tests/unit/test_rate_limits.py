@@ -117,9 +117,7 @@ async def test_too_many_requests_are_a_problem_that_says_when_to_come_back() -> 
 
 
 async def test_each_key_has_its_own_rate() -> None:
-    limits = RateLimits(
-        requests_per_minute=1, burst=1, by_key={"bob": Rate(requests_per_minute=1, burst=3)}
-    )
+    limits = RateLimits(requests_per_minute=1, burst=1, by_key={"bob": Rate(requests_per_minute=1, burst=3)})
     async with limited(limits, Clock(), keys=Keys()) as client:
         statuses = {
             name: [(await client.post("/ocr", content=PNG, headers={"X-API-Key": name})).status_code

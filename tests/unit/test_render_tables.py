@@ -43,7 +43,7 @@ def test_png_shows_the_page_with_its_regions_in_two_colours() -> None:
     with PIL.Image.open(io.BytesIO(png.render(page_of_lines(), image()))) as drawn:
         assert (drawn.format, drawn.size) == ("PNG", SIZE_PX)
         pixels = np.asarray(drawn.convert("RGB"))
-    for (_, (x, y, width, height), kind) in LINES:
+    for _, (x, y, width, height), kind in LINES:
         for corner_x, corner_y in ((x, y), (x + width, y + height)):
             assert tuple(pixels[corner_y, corner_x]) == png.COLOURS[kind]
     assert tuple(pixels[300, 160]) == png.COLOURS[None]

@@ -29,9 +29,7 @@ def box(element: etree._Element) -> list[int]:
 
 
 def contains(outer: list[int], inner: list[int]) -> bool:
-    return (
-        outer[0] <= inner[0] <= inner[2] <= outer[2] and outer[1] <= inner[1] <= inner[3] <= outer[3]
-    )
+    return outer[0] <= inner[0] <= inner[2] <= outer[2] and outer[1] <= inner[1] <= inner[3] <= outer[3]
 
 
 def test_hocr_is_xhtml_with_the_metadata_that_the_standard_requires() -> None:

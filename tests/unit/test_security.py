@@ -102,4 +102,3 @@ async def test_a_clock_that_jumps_changes_nothing(monkeypatch: pytest.MonkeyPatc
         streamed = await client.post("/ocr", content=PNG, headers={"Accept": "application/x-ndjson"})
     assert answers == [200] * 3
     assert '"end"' in streamed.text
-

@@ -54,9 +54,7 @@ async def test_the_format_parameter_asks_for_lines_too() -> None:
 
 async def test_what_fails_before_the_first_page_has_its_own_status() -> None:
     async with serving() as client:
-        assert_problem(
-            await client.post("/ocr", content=b"text", headers=NDJSON), 415, "unsupported_format"
-        )
+        assert_problem(await client.post("/ocr", content=b"text", headers=NDJSON), 415, "unsupported_format")
     async with serving(InkReader(failure=Overloaded("Full.", retry_after_s=2))) as client:
         refused = await client.post("/ocr", content=PNG, headers=NDJSON)
     assert_problem(refused, 503, "overloaded")

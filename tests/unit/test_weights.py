@@ -77,9 +77,7 @@ def test_hub_id_without_network_says_so(tmp_path: Path, monkeypatch: pytest.Monk
         resolve("nobody/nothing-here", "trocr", root=tmp_path)
 
 
-def test_hub_id_in_the_cache_is_read_without_network(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hub_id_in_the_cache_is_read_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     commit = "0123456789abcdef0123456789abcdef01234567"
     repo = tmp_path / "hub" / "models--someone--reader"
     ship(repo / "snapshots", commit, engine="trocr")
