@@ -1,10 +1,11 @@
 """Memory of a running service while it streams one long PDF: does it grow with the pages?
 
-    python -m benchmarks.long_document [--url URL] [--pages 300] [--fakes]
+    python -m benchmarks.long_document [--url URL] [--pages 300] [--fakes] [--as-job]
 
 Every page is a scan of its own (a JPEG inside the PDF). The document goes to ``POST /ocr`` as one
 request, its pages come back as JSON lines, and every few pages the memory of the replicas, with the
-processes that they have started, is read:
+processes that they have started, and of Serve's proxy and controller is read. With ``--as-job`` it is
+submitted to ``POST /jobs``, watched, and its result fetched. What is read of memory is
 PSS, which divides shared pages among the processes that map them, and of it ``anonymous``, the part
 that is a process's own. The object store is shared memory: it is touched once and then used again,
 so ``anonymous`` shows growth and PSS what the machine gives. The slope is that of a straight line
@@ -39,6 +40,9 @@ from benchmarks.records import write_record
 
 MIB = 2**20
 REPLICA = "ray::ServeReplica:"
+# What else of Serve a request or its scaling goes through, by the title of the process.
+SERVE = {"ray::ProxyActor": "ProxyActor", "ray::ServeController": "ServeController"}
+POLL_S = 0.5
 SETTLED_SHARE = 1 / 3
 EVERY_PAGES = 10
 
@@ -106,8 +110,8 @@ def memory_with_children(process: psutil.Process) -> Memory:
     return Memory(sum(each.pss_mib for each in found), sum(each.anonymous_mib for each in found))
 
 
-def replicas_behind(port: int) -> dict[str, psutil.Process]:
-    """The replicas of the service that listens on ``port`` of this machine, by deployment.
+def processes_behind(port: int) -> dict[str, psutil.Process]:
+    """The replicas of the service that listens on ``port`` of this machine, by deployment, and Serve's own.
 
     Raises LookupError where nothing of Ray listens there.
     """
@@ -120,9 +124,11 @@ def replicas_behind(port: int) -> dict[str, psutil.Process]:
     for pid in listening:
         raylet = psutil.Process(pid).parent()
         for process in raylet.children(recursive=True) if raylet else []:
-            title = (process.cmdline() or [""])[0]
+            title = (process.cmdline() or [""])[0].split(" ")[0]
             if title.startswith(REPLICA):
-                found[title.removeprefix(REPLICA).split(":")[-1].split(" ")[0]] = process
+                found[title.removeprefix(REPLICA).split(":")[-1]] = process
+            elif name := SERVE.get(title.split(".")[0]):
+                found[name] = process
     if not found:
         raise LookupError(f"no replica of Ray Serve runs behind port {port}")
     return dict(sorted(found.items()))
@@ -142,9 +148,43 @@ def stream(url: str, document: bytes) -> Iterator[dict[str, Any]]:
             yield message
 
 
+def watch_job(url: str, document: bytes) -> tuple[Watch, dict[str, float]]:
+    """As ``watch_reading``, by way of a job, which is removed; the last sample is after its result came."""
+    watch = Watch(processes_behind(urlsplit(url).port or 80))
+    watch.sample(0)
+    started_s, first_s, sampled = time.monotonic(), 0.0, 0
+    with httpx.Client(base_url=url, timeout=300) as http:
+        job = _answer(http.post("/jobs", content=document))
+        while job["finished_at"] is None:
+            time.sleep(POLL_S)
+            job = _answer(http.get(job["links"]["job"]))
+            done = job["progress"]["pages_done"]
+            first_s = first_s or (time.monotonic() - started_s if done else 0.0)
+            if done // EVERY_PAGES > sampled // EVERY_PAGES:
+                watch.sample(sampled := done)
+        seconds = time.monotonic() - started_s
+        pages = _answer(http.get(job["links"]["result"]))["pages"]
+        watch.sample(len(pages))
+        http.delete(job["links"]["job"])
+    return watch, {
+        "pages": len(pages),
+        "lines_read": sum(region["text"] is not None for page in pages for region in page["regions"]),
+        "first_page_s": round(first_s, 2),
+        "pages_per_s": round(len(pages) / seconds, 2),
+    }
+
+
+def _answer(response: httpx.Response) -> dict[str, Any]:
+    """Raises RuntimeError with the problem where there is one."""
+    answer: dict[str, Any] = response.json()
+    if response.is_error or answer.get("problem"):
+        raise RuntimeError(answer.get("problem") or answer)
+    return answer
+
+
 def watch_reading(url: str, document: bytes) -> tuple[Watch, dict[str, float]]:
     """Stream a document, sampling memory; answers the samples and what was read how fast."""
-    watch = Watch(replicas_behind(urlsplit(url).port or 80))
+    watch = Watch(processes_behind(urlsplit(url).port or 80))
     watch.sample(0)
     started_s, pages, regions, first_s = time.monotonic(), 0, 0, 0.0
     for message in stream(url, document):
@@ -181,6 +221,7 @@ def main() -> int:
     parser.add_argument("--url", help="a service on this machine; without it one is started if need be")
     parser.add_argument("--pages", type=int, default=300, help="pages of the document")
     parser.add_argument("--fakes", action="store_true", help="start a service with fake engines")
+    parser.add_argument("--as-job", action="store_true", help="submit it as a job")
     parser.add_argument("--repeats", type=int, default=1, help="how often the document is sent")
     options = parser.parse_args()
     document = long_pdf(options.pages, bars=options.fakes)
@@ -191,11 +232,16 @@ def main() -> int:
             return 2
         runs = []
         for _ in range(options.repeats):
-            watch, reading = watch_reading(url, document)
+            watch, reading = (watch_job if options.as_job else watch_reading)(url, document)
             print(reading, table(watch), sep="\n")
             runs.append({**reading, "sampled_at_pages": watch.pages, "processes": watch.figures()})
-    figures = {"fakes": options.fakes, "document_mib": round(len(document) / MIB, 1), "runs": runs}
-    print(write_record("long-document", figures))
+    figures = {
+        "fakes": options.fakes,
+        "as_job": options.as_job,
+        "document_mib": round(len(document) / MIB, 1),
+        "runs": runs,
+    }
+    print(write_record("long-document-job" if options.as_job else "long-document", figures))
     return 0
 
 

@@ -28,7 +28,7 @@ from serve_app.reading import DocumentLimits, DocumentReader, Files
 from serve_app.render.formats import Reading
 from serve_app.schemas import Health, OcrQuery, OutputFormat, ProblemKind, Readiness, StagesProblem
 from serve_app.site import mount_site
-from serve_app.uploads import encoded_document, uploaded_files
+from serve_app.uploads import encoded_document, plain_body, uploaded_files
 
 Parameters = Annotated[OcrQuery, Query()]
 
@@ -81,6 +81,7 @@ def create_api(
         description=contract.DESCRIPTION,
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,
         lifespan=lifespan,
     )
     max_bytes_at = {SUBMISSIONS: config.jobs.max_body_bytes} if config.jobs else {}
@@ -164,7 +165,7 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
     @app.post("/api/", **contract.READ_ENCODED)
     async def read_encoded(request: Request, query: Parameters) -> Response:
         """Read the document in a base64 data URL; the answer is that of `/ocr`."""
-        body = await request.body()
+        body = await plain_body(request)
         return await service.answer(request, query, lambda: [SourceFile(encoded_document(body))])
 
 

@@ -4,7 +4,8 @@ python -m serve_app.client scan.pdf --format pdf -o searchable.pdf
 python -m serve_app.client scans/ 'more/*.tif' --format json -o readings/
 
 Folders are searched for documents, patterns are expanded. One document goes to ``-o FILE`` or to
-standard output; several go to files of their own names in the folder ``-o DIR``. A service that is
+standard output; several go to files of their own names in the folder ``-o DIR``, those of a folder
+below it as they lay. A service that is
 busy is asked again, when it says. Where the service asks for an API key, it is taken from --key or
 from SCRIPTORIUM_KEY. With --as-job, documents that take minutes are read in the background of the
 service, and the bar tells their pages. Exit codes: 0 everything was read, 1 some documents were not,
@@ -14,10 +15,9 @@ service, and the bar tells their pages. Exit codes: 0 everything was read, 1 som
 from __future__ import annotations
 
 import argparse
-import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,46 +25,15 @@ from pathlib import Path
 import httpx
 from tqdm import tqdm
 
+from serve_app.client_files import find_documents, targets
 from serve_app.http_client import Client, NoService, Refused
+from serve_app.pages import TextLayer
 from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import Layout, OutputFormat
 
 URL = "http://127.0.0.1:8000"
 KEY_VARIABLE = "SCRIPTORIUM_KEY"
-DOCUMENTS = frozenset({".pdf", ".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"})
 FAILED, MISUSED, NO_SERVICE = 1, 2, 3
-
-
-def find_documents(names: Sequence[str]) -> Iterator[Path]:
-    """Files, the documents in folders and below them, and what patterns match.
-
-    Raises FileNotFoundError for a name that is nothing of that.
-    """
-    for name in names:
-        path = Path(name)
-        if path.is_dir():
-            yield from sorted(each for each in path.rglob("*") if each.suffix.lower() in DOCUMENTS)
-        elif path.is_file():
-            yield path
-        elif matches := sorted(glob.glob(name, recursive=True)):
-            yield from (Path(match) for match in matches if Path(match).is_file())
-        else:
-            raise FileNotFoundError(f"no such file, folder or match: {name}")
-
-
-def targets(documents: Sequence[Path], output: Path | None, suffix: str) -> list[Path | None]:
-    """Where each reading goes; None is standard output.
-
-    Raises ValueError where several readings would share one place.
-    """
-    if output is None or (len(documents) == 1 and not output.is_dir()):
-        if len(documents) > 1:
-            raise ValueError("several documents need a folder: -o DIR")
-        return [output] * len(documents)
-    places = [output / f"{document.name}.{suffix}" for document in documents]
-    if len(set(places)) < len(places):
-        raise ValueError("two documents have the same name; read their folders one by one")
-    return list(places)
 
 
 def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None], options: Options) -> int:
@@ -81,13 +50,9 @@ def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None]
                 reading = client.read_as_job(document, options.parameters, show)
             else:
                 reading = client.read(document, options.parameters)
+            _put(reading, place)
         except (Refused, OSError) as error:
             return f"{document}: {error}"
-        if place is None:
-            sys.stdout.buffer.write(reading)
-        else:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(reading)
         return None
 
     failures = []
@@ -104,6 +69,14 @@ def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None]
     for failure in failures:
         print(failure, file=sys.stderr)
     return FAILED if failures else 0
+
+
+def _put(reading: bytes, place: Path | None) -> None:
+    if place is None:
+        sys.stdout.buffer.write(reading)
+        return
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(reading)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +102,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", help=f"API key; {KEY_VARIABLE} keeps it out of process lists")
     parser.add_argument("--format", choices=[str(each) for each in OutputFormat], default="text")
     parser.add_argument("--layout", choices=[str(each) for each in Layout])
+    parser.add_argument("--engine", help="recognition engine that reads every line")
     parser.add_argument("--pages", help="pages of each document, such as 1-3,7")
     parser.add_argument("--dpi", type=int, help="resolution that PDF pages are drawn at")
+    parser.add_argument("--text-layer", choices=[str(each) for each in TextLayer], help="a PDF's own text")
     parser.add_argument("--kind", choices=["handwritten", "printed"], help="lines of this kind only")
     parser.add_argument("--min-confidence", type=float, help="lines that are at least so sure, 0 to 1")
-    parser.add_argument("-o", "--output", type=Path, help="file, or folder for several documents")
+    parser.add_argument("--words", action="store_const", const="true", help="JSON with words in its lines")
+    parser.add_argument("-o", "--output", help="file, or folder for several documents")
     parser.add_argument("--as-job", action="store_true", help="for documents that take minutes")
     parser.add_argument("--jobs", type=int, default=2, help="requests at a time")
     parser.add_argument("--tries", type=int, default=5, help="how often a busy service is asked")
@@ -145,22 +121,30 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     chosen = _parser().parse_args(arguments)
-    names = ("format", "layout", "pages", "dpi", "kind", "min_confidence")
+    names = ("format", "layout", "engine", "pages", "dpi", "text_layer", "kind", "min_confidence", "words")
     given = {name: getattr(chosen, name) for name in names}
     parameters = {name: str(value) for name, value in given.items() if value is not None}
     try:
-        documents = list(find_documents(chosen.documents))
+        documents = find_documents(chosen.documents)
         places = targets(documents, chosen.output, FILE_SUFFIXES[OutputFormat(chosen.format)])
+        key = _header_key(chosen.key or os.environ.get(KEY_VARIABLE))
     except (FileNotFoundError, ValueError) as error:
         print(error, file=sys.stderr)
         return MISUSED
     # Over text on standard output a bar is in the way, but for a job, which takes its time.
     quiet = chosen.quiet or (places == [None] and not chosen.as_job)
     options = Options(parameters, max(1, chosen.jobs), quiet, chosen.as_job)
-    key = chosen.key or os.environ.get(KEY_VARIABLE)
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     with httpx.Client(base_url=chosen.url, timeout=chosen.timeout, headers=headers) as http:
-        return run(Client(http, max(1, chosen.tries)), documents, places, options)
+        paths = [document.path for document in documents]
+        return run(Client(http, max(1, chosen.tries)), paths, places, options)
+
+
+def _header_key(key: str | None) -> str | None:
+    """The key, as a header can carry it. Raises ValueError where it cannot."""
+    if key and not (key.isascii() and key.isprintable()):
+        raise ValueError("an API key has plain letters, digits and signs only")
+    return key
 
 
 if __name__ == "__main__":

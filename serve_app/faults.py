@@ -124,7 +124,7 @@ def _parameter_detail(loc: tuple[str | int, ...], message: str, kind: str) -> st
     name = ".".join(path)
     if kind == "extra_forbidden":
         return f"The {where} parameter {name!r} is not known."
-    return f"The {where} parameter {name!r} is not valid: {message}."
+    return f"The {where} parameter {name!r} is not valid: {message.removeprefix('Value error, ')}."
 
 
 def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -140,7 +140,8 @@ def _on_http_exception(request: Request, error: Exception) -> Response:
 def _methods(request: Request) -> set[str]:
     """Methods that the path takes, by whichever routes; Starlette names those of the first."""
     found = (route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE)
-    return {method for route in found for method in getattr(route, "methods", None) or ()}
+    methods = {method for route in found for method in getattr(route, "methods", None) or ()}
+    return methods | {"HEAD"} if "GET" in methods else methods
 
 
 def _on_disconnect(request: Request, error: Exception) -> Response:

@@ -47,7 +47,7 @@ class Client:
             NoService: it did not answer.
             OSError: the document cannot be read from disk.
         """
-        return self._ask("POST", "/ocr", params=parameters, content=document.read_bytes()).content
+        return self._ask("POST", "/ocr", params=parameters, files=_form(document)).content
 
     def read_as_job(
         self, document: Path, parameters: dict[str, str], progress: Progress = lambda done, count: None
@@ -58,9 +58,7 @@ class Client:
         """
         # Sent again after a failure that left its fate unknown, it is still one job.
         headers = {"Idempotency-Key": uuid.uuid4().hex}
-        submitted = self._ask(
-            "POST", "/jobs", params=parameters, content=document.read_bytes(), headers=headers
-        )
+        submitted = self._ask("POST", "/jobs", params=parameters, files=_form(document), headers=headers)
         path = f"/jobs/{submitted.json()['id']}"
         try:
             self._await_job(path, progress)
@@ -92,6 +90,11 @@ class Client:
         if answer.is_error:
             raise Refused(_problem(answer))
         return answer
+
+
+def _form(document: Path) -> dict[str, tuple[str, bytes]]:
+    """A document as a form field: answers then tell its name."""
+    return {"file": (document.name, document.read_bytes())}
 
 
 def _wait_s(answer: httpx.Response, attempt: int) -> float:

@@ -48,7 +48,10 @@ def _check_ranges(text: str) -> str:
     return text
 
 
-PageRangesText = Annotated[str, Field(pattern=PATTERN, max_length=600), AfterValidator(_check_ranges)]
+# The pattern is told, and not held against: what parses the ranges says better what is wrong.
+PageRangesText = Annotated[
+    str, Field(max_length=600, json_schema_extra={"pattern": PATTERN}), AfterValidator(_check_ranges)
+]
 
 
 class OcrQuery(_Wire):

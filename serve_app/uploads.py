@@ -10,7 +10,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from deployments.errors import MalformedRequest, PayloadTooLarge
+from deployments.errors import MalformedRequest, PayloadTooLarge, UnsupportedFormat
 from serve_app.pages import SourceFile
 from serve_app.schemas import EncodedDocument
 
@@ -23,9 +23,20 @@ _MAX_NAME = 255
 
 async def uploaded_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:
     """The files in multipart fields ``image`` and ``file``, or the whole body of any other type."""
-    if request.headers.get("content-type", "").lower().startswith("multipart/"):
+    _refuse_coding(request)
+    media_type = request.headers.get("content-type", "").lower()
+    if media_type.startswith("multipart/"):
         return await _multipart_files(request, max_bytes, max_files)
-    return [SourceFile(await request.body())]
+    body = await request.body()
+    if media_type.startswith("application/json") and body.lstrip()[:1] in (b"{", b"["):
+        raise UnsupportedFormat("The body must be the document itself; inside JSON it goes to POST /api/.")
+    return [SourceFile(body)]
+
+
+async def plain_body(request: Request) -> bytes:
+    """The whole body. Raises UnsupportedFormat where it says that it is compressed."""
+    _refuse_coding(request)
+    return await request.body()
 
 
 def encoded_document(body: bytes) -> bytes:
@@ -43,6 +54,13 @@ def encoded_document(body: bytes) -> bytes:
         return base64.b64decode(content, validate=True)
     except (binascii.Error, ValueError) as error:
         raise MalformedRequest("image: the content of the data URL is not valid base64.") from error
+
+
+def _refuse_coding(request: Request) -> None:
+    """Documents are compressed already; what unpacks bodies can be made to unpack too much."""
+    coding = request.headers.get("content-encoding", "identity").strip().lower()
+    if coding not in ("", "identity"):
+        raise UnsupportedFormat(f"Content-Encoding: send the body as it is, not as {coding[:40]!r}.")
 
 
 async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from serve_app.batch.storage import Entry, Storage
-from serve_app.client import DOCUMENTS
+from serve_app.client_files import DOCUMENTS
 from serve_app.config import AppConfig
 from serve_app.in_process import Tuning
 from serve_app.render.formats import FILE_SUFFIXES

@@ -18,6 +18,7 @@ from serve_app.keys import KeyRing
 from serve_app.middleware.authentication import KEY_HEADER, Authentication
 from serve_app.middleware.bodies import BodyBounds, BodyLimits
 from serve_app.middleware.buckets import Buckets
+from serve_app.middleware.canonical import CanonicalRequests
 from serve_app.middleware.config import Access, Cors
 from serve_app.middleware.draining import Draining
 from serve_app.middleware.head import HeadLimit
@@ -77,6 +78,7 @@ def install_middleware(
     if folder := os.environ.get(draining.VARIABLE):
         app.add_middleware(Draining, gate=draining.Gate(Path(folder)))
     app.add_middleware(HeadLimit, max_bytes=config.limits.max_head_bytes)
+    app.add_middleware(CanonicalRequests)
     app.add_middleware(RequestIds, echo=echo_request_id)
     if access.cors.origins:
         _add_cors(app, access.cors)

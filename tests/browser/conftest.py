@@ -1,6 +1,6 @@
-"""The API on a real socket and a real Chromium, one of each for all tests of this folder.
+"""The API on a real socket and a real Chromium, one of each for all tests of a file.
 
-Both end with the folder and not with the session: the driver keeps an event loop running in the
+Both end with the file and not with the session: the driver keeps an event loop running in the
 main thread, in which no asynchronous test after it could start its own.
 """
 
@@ -88,7 +88,7 @@ class Service:
     reader: SampleReader = field(default_factory=SampleReader)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def service() -> Iterator[Service]:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -103,7 +103,7 @@ def service() -> Iterator[Service]:
         thread.join(10)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

@@ -229,12 +229,15 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     expect(page.locator("#desk")).to_be_visible()
 
 
-def test_letters_work_in_the_russian_layout(page: Any) -> None:
+def test_shortcuts_work_in_the_russian_layout(page: Any) -> None:
     open_sample(page)
-    page.evaluate(
-        "document.body.dispatchEvent(new KeyboardEvent('keydown', {key: 'и', code: 'KeyB', bubbles: true}))"
-    )
+    press = "(key) => document.body.dispatchEvent(new KeyboardEvent('keydown', {...key, bubbles: true}))"
+    page.evaluate(press, {"key": "и", "code": "KeyB"})
     expect(page.locator("#show-boxes")).to_have_attribute("aria-pressed", "false")
+    page.evaluate(press, {"key": ".", "code": "Slash"})
+    expect(page.locator("#search")).to_be_focused()
+    page.evaluate(press, {"key": ",", "code": "Slash", "shiftKey": True})
+    expect(page.locator("#help-dialog")).to_be_visible()
 
 
 def test_a_question_mark_lists_the_keys(page: Any) -> None:
@@ -245,6 +248,21 @@ def test_a_question_mark_lists_the_keys(page: Any) -> None:
     expect(dialog).to_contain_text("wavy line")
     page.keyboard.press("Escape")
     expect(dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize("page", [PHONE], ids=["phone"], indirect=True)
+def test_fingers_are_told_of_colours_and_not_of_keys(page: Any) -> None:
+    page.tap("#help")
+    expect(page.locator("#help-legend")).to_be_visible()
+    expect(page.locator("#help-keys")).to_be_hidden()
+
+
+def test_cells_of_a_row_stand_apart_and_are_copied_with_their_tabs(page: Any) -> None:
+    open_sample(page)
+    page.click("#tab-text")
+    tab = page.locator("#text .tab").first
+    assert tab.bounding_box()["width"] > 12
+    assert "Фамилия\tСмирнова" in page.locator("#text").evaluate("(text) => text.innerText")
 
 
 def test_everything_that_is_pressed_has_a_name(page: Any) -> None:

@@ -33,9 +33,9 @@ def test_the_sample_is_read_and_shown(page: Any) -> None:
     open_sample(page)
     expect(page.locator("#rows .words")).to_have_text(SAMPLE_TEXTS)
     expect(page.locator("#boxes g[data-index]")).to_have_count(len(SAMPLE_TEXTS))
-    expect(page.locator(".chip")).to_have_text(["Print13", "Handwriting10", "Unsure1"])
+    expect(page.locator(".chip")).to_have_text(["Print13", "Handwriting10", "To check1"])
     expect(page.locator("#timing")).to_contain_text("Request")
-    expect(page.locator("#live")).to_have_text("Read: 23 lines, 1 of them unsure.")
+    expect(page.locator("#live")).to_have_text("Read: 23 lines, 1 of them to check.")
 
 
 @both_sizes
@@ -182,7 +182,7 @@ def test_the_language_is_switched_and_remembered(page: Any) -> None:
     open_sample(page)
     page.click("[data-language=ru]")
     expect(page.locator("#copy")).to_have_text("Копировать")
-    expect(page.locator(".chip.handwritten")).to_have_text("Рукопись10")
+    expect(page.locator(".chip.handwritten")).to_have_text("Почерк10")
     expect(page.locator("#zoom-in")).to_have_attribute("aria-label", "Увеличить")
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "ru")

@@ -155,7 +155,13 @@ def test_a_refusal_is_explained_with_its_request_id(page: Any) -> None:
     expect(page.locator("#trouble-detail")).to_contain_text("The bytes are not a document")
     expect(page.locator("#trouble-id")).to_contain_text(refused.value.headers["x-request-id"])
     expect(page.locator("#retry")).to_be_hidden()
+    expect(page.locator("#dismiss")).to_be_focused()
+    colours = "(({color, backgroundColor}) => [color, backgroundColor])(getComputedStyle(dismiss))"
+    assert len(set(page.evaluate(colours))) == 2
+    page.click("#trouble summary")
+    expect(page.locator("#trouble-detail")).to_be_visible()
     page.click("[data-language=ru]")
+    expect(page.locator("#trouble-title")).to_have_text("Такие файлы не поддерживаются")
     page.click("#dismiss")
     expect(page.locator("#welcome")).to_be_visible()
 
@@ -163,7 +169,7 @@ def test_a_refusal_is_explained_with_its_request_id(page: Any) -> None:
 @pytest.mark.parametrize(
     ("status", "code", "title"),
     [
-        (413, "payload_too_large", "Документ слишком велик"),
+        (413, "payload_too_large", "Документ слишком большой"),
         (422, "unreadable_document", "Документ не открывается"),
         (500, "internal", "Сбой сервиса"),
         (504, "deadline_exceeded", "Чтение заняло слишком много времени"),
@@ -267,6 +273,6 @@ def test_without_a_key_the_refusal_stands(page: Any) -> None:
 def test_a_cold_service_says_that_it_warms_up(page: Any, plain_reader: SampleReader) -> None:
     plain_reader.stages = {"detection": False}
     page.reload()
-    expect(page.locator("#ready")).to_have_text("The models are warming up")
+    expect(page.locator("#ready")).to_have_text("The service is starting")
     plain_reader.stages = {"detection": True}
     expect(page.locator("#ready")).to_be_hidden()

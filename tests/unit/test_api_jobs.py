@@ -171,7 +171,7 @@ async def test_the_methods_of_a_job_are_named(tmp_path: Path) -> None:
     async with service(tmp_path) as client:
         refused = await client.put("/jobs/x")
         assert_problem(refused, 405, "method_not_allowed")
-        assert refused.headers["allow"] == "DELETE, GET"
+        assert refused.headers["allow"] == "DELETE, GET, HEAD"
         assert (await client.get("/jobs")).headers["allow"] == "POST"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
@@ -21,10 +22,9 @@ from serve_app.client import (
     Client,
     Options,
     Refused,
-    find_documents,
     run,
-    targets,
 )
+from serve_app.client_files import Found, find_documents, targets
 from serve_app.jobs.config import JobsConfig
 from tests.api_client import PNG, Config
 from tests.readers import InkReader
@@ -146,29 +146,55 @@ def test_without_a_service_it_says_so(scan: Path, capsys: pytest.CaptureFixture[
 
 
 def test_folders_and_patterns_are_expanded(tmp_path: Path) -> None:
-    for name in ("b.pdf", "a.PNG", "notes.txt", "deep/c.tif"):
+    for name in ("b.pdf", "a.PNG", "notes.txt", "deep/c.tif", "empty/notes.txt"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(b"")
-    assert [path.name for path in find_documents([str(tmp_path)])] == ["a.PNG", "b.pdf", "c.tif"]
-    assert [path.name for path in find_documents([f"{tmp_path}/*.pdf"])] == ["b.pdf"]
-    assert [path.name for path in find_documents([f"{tmp_path}/notes.txt"])] == ["notes.txt"]
+
+    def below(*names: str) -> list[str]:
+        return [str(document.below) for document in find_documents(names)]
+
+    assert below(str(tmp_path)) == ["a.PNG", "b.pdf", "deep/c.tif"]
+    assert below(f"{tmp_path}/*.pdf") == ["b.pdf"]
+    assert below(f"{tmp_path}/**/*.tif") == ["c.tif"]
+    assert below(f"{tmp_path}/notes.txt") == ["notes.txt"]
+    assert below(f"{tmp_path}/*.pdf", str(tmp_path)) == ["b.pdf", "a.PNG", "deep/c.tif"]
     with pytest.raises(FileNotFoundError, match="no such file, folder or match"):
-        list(find_documents([f"{tmp_path}/*.xyz"]))
+        find_documents([f"{tmp_path}/*.xyz"])
+    with pytest.raises(FileNotFoundError, match="no documents in the folder"):
+        find_documents([f"{tmp_path}/empty"])
 
 
 def test_places_of_readings(tmp_path: Path) -> None:
-    one, two = Path("in/a.pdf"), Path("in/b.pdf")
+    one, two = (Found(Path("in", name), Path(name)) for name in ("a.pdf", "b.pdf"))
+    deep = Found(Path("in/deep/a.pdf"), Path("deep/a.pdf"))
     assert targets([one], None, "txt") == [None]
-    assert targets([one], tmp_path / "out.txt", "txt") == [tmp_path / "out.txt"]
-    assert targets([one], tmp_path, "txt") == [tmp_path / "a.pdf.txt"]
-    assert targets([one, two], tmp_path / "new", "json") == [
+    assert targets([one], f"{tmp_path}/out.txt", "txt") == [tmp_path / "out.txt"]
+    assert targets([one], str(tmp_path), "txt") == [tmp_path / "a.pdf.txt"]
+    assert targets([one], f"{tmp_path}/new/", "txt") == [tmp_path / "new" / "a.pdf.txt"]
+    assert targets([one, two, deep], f"{tmp_path}/new", "json") == [
         tmp_path / "new" / "a.pdf.json",
         tmp_path / "new" / "b.pdf.json",
+        tmp_path / "new" / "deep" / "a.pdf.json",
     ]
     with pytest.raises(ValueError, match="need a folder"):
         targets([one, two], None, "txt")
     with pytest.raises(ValueError, match="same name"):
-        targets([one, Path("other/a.pdf")], tmp_path, "txt")
+        targets([one, Found(Path("other/a.pdf"), Path("a.pdf"))], str(tmp_path), "txt")
+
+
+def test_a_place_that_cannot_be_written_is_told(
+    service: httpx.Client, scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = scan / "out.txt"
+    assert run(Client(service), [scan], [place], Options({"format": "text"}, quiet=True)) == FAILED
+    assert "scan.png: " in capsys.readouterr().err
+
+
+def test_answers_tell_the_name_of_the_document(service: httpx.Client, tmp_path: Path) -> None:
+    scan = tmp_path / "чек №1.png"
+    scan.write_bytes(PNG)
+    answer = json.loads(Client(service).read(scan, {"format": "json"}))
+    assert answer["pages"][0]["file_name"] == "чек №1.png"
 
 
 def test_a_command_that_makes_no_sense_is_refused_before_anything_is_sent(
@@ -178,6 +204,27 @@ def test_a_command_that_makes_no_sense_is_refused_before_anything_is_sent(
     assert "missing.pdf" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         client.main(["scan.pdf", "--format", "docx"])
+
+
+def test_a_key_that_no_header_carries_is_refused(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert client.main([str(scan), "--key", "ключ"]) == MISUSED
+    assert "API key" in capsys.readouterr().err
+
+
+def test_parameters_go_along(scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[httpx.URL] = []
+
+    def read(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url)
+        return httpx.Response(200, content=b"read")
+
+    real = httpx.Client
+    monkeypatch.setattr(httpx, "Client", lambda **o: real(transport=httpx.MockTransport(read), **o))
+    given = ["--engine", "crnn", "--text-layer", "prefer", "--words", "--format", "json"]
+    assert client.main([str(scan), "-o", str(tmp_path / "out.json"), *given]) == 0
+    assert dict(asked[0].params) == {
+        "format": "json", "engine": "crnn", "text_layer": "prefer", "words": "true"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

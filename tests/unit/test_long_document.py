@@ -11,7 +11,7 @@ from benchmarks.long_document import (
     Watch,
     memory_of,
     memory_with_children,
-    replicas_behind,
+    processes_behind,
     slope,
 )
 from benchmarks.long_pdf import long_pdf
@@ -58,4 +58,4 @@ def test_memory_is_read_of_processes_that_live() -> None:
 
 def test_a_port_without_ray_has_no_replicas() -> None:
     with pytest.raises(LookupError):
-        replicas_behind(1)
+        processes_behind(1)

@@ -15,7 +15,7 @@ import { isReady } from "./service.js";
 import { listenToKeys } from "./shortcuts.js";
 import { listenToTabs, openOtherTab, openTab } from "./tabs.js";
 import { announce } from "./toast.js";
-import { forgetTries, sentenceOf, showTrouble, stopWaiting } from "./trouble.js";
+import { forgetTries, sentenceOf, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
 import { fit, listenToViewer, zoomIn, zoomOut } from "./viewer.js";
 import { choose as chooseLanguage, fill, seconds, speak, spentName, word } from "./words.js";
 
@@ -69,6 +69,7 @@ function changed(entry) {
 function finish() {
   enter("read");
   showTiming();
+  $("copy").disabled = !reading.text.trim();
   const lines = reading.results.flatMap((page) => page.regions);
   const counts = { lines: lines.length, unsure: lines.filter(isUnsure).length, pages: reading.results.length };
   announce(fill(counts.pages > 1 ? "finished" : "finishedOne", counts));
@@ -79,9 +80,9 @@ function showTiming() {
   $("timing").hidden = total === undefined;
   if (total === undefined) return;
   const parts = Object.entries(stages).map(([stage, spent]) => `${spentName(stage)} ${seconds(spent)}`);
-  $("timing").replaceChildren(
-    `${word("readIn")} ${seconds(total)} · ${parts.join(" · ")} · ${word("requestId")} `,
-    element("code", {}, reading.requestId),
+  $("timing-total").textContent = `${word("readIn")} ${seconds(total)}`;
+  $("timing-stages").replaceChildren(
+    `${parts.join(" · ")} · ${word("requestId")} `, element("code", {}, reading.requestId),
   );
 }
 
@@ -137,6 +138,7 @@ async function watchReadiness() {
 
 function switchLanguage(next) {
   chooseLanguage(next);
+  if (state() === "trouble") tellTrouble();
   if (!["reading", "read"].includes(state())) return;
   showProgress(reading);
   showTiming();

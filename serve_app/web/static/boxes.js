@@ -1,10 +1,10 @@
-// Boxes over the picture: print in a plain frame, handwriting on a wavy line, dashed where it is unsure.
+// Boxes over the picture: print in a plain frame, handwriting above a wavy line, dashed where it is unsure.
 
 import { $, drawn, element } from "./dom.js";
 import { classesOf, factsOf, isUnsure, kindOf, light, wordsOf } from "./regions.js";
 
 const WAVE_LENGTH = 0.45; // Shares of the line's height.
-const WAVE_HEIGHT = 0.09;
+const WAVE_HEIGHT = 0.08;
 const TOUCH_TIP_MS = 2500;
 
 const boxes = $("boxes");
@@ -60,23 +60,26 @@ function box(region, index, { blank, onChoose, onPoint }) {
   return group;
 }
 
-/** The frame of a region; its lower edge is a wave where it is handwriting, so that colour is not all. */
+/**
+ * The frame of a region. Below handwriting it is a wave, so that colour is not all; the wave hangs under
+ * the lower edge, for the frame is tight and the writing must stay legible.
+ */
 function outline(region) {
   const [topLeft, topRight, right, left] = region.polygon;
-  const sides = `M${left} L${topLeft} L${topRight} L${right}`;
-  if (kindOf(region) !== "handwritten") return `${sides}Z`;
+  const top = `L${topLeft} L${topRight}`;
   const length = Math.hypot(left[0] - right[0], left[1] - right[1]);
   const height = Math.hypot(left[0] - topLeft[0], left[1] - topLeft[1]);
-  if (!length || !height) return `${sides}Z`;
+  if (kindOf(region) !== "handwritten" || !length || !height) return `M${left} ${top} L${right}Z`;
+  const down = [0, 1].map((axis) => (left[axis] - topLeft[axis]) * WAVE_HEIGHT);
+  const lowered = ([x, y]) => [x + down[0], y + down[1]];
   const count = Math.max(Math.round(length / (height * WAVE_LENGTH)), 2);
-  const along = [(left[0] - right[0]) / count, (left[1] - right[1]) / count];
-  const across = [(left[0] - topLeft[0]) * WAVE_HEIGHT * 2, (left[1] - topLeft[1]) * WAVE_HEIGHT * 2];
+  const along = [0, 1].map((axis) => (left[axis] - right[axis]) / count);
   let waves = "";
   for (let wave = 0; wave < count; wave += 1) {
-    const side = wave % 2 ? -1 : 1;
-    waves += ` q${along[0] / 2 + across[0] * side},${along[1] / 2 + across[1] * side} ${along}`;
+    const side = wave % 2 ? -2 : 2; // A curve reaches half as far as the point that bends it.
+    waves += ` q${along[0] / 2 + down[0] * side},${along[1] / 2 + down[1] * side} ${along}`;
   }
-  return `${sides}${waves}Z`;
+  return `M${lowered(left)} ${top} L${lowered(right)}${waves}Z`;
 }
 
 /** The text of a region, set along its lower edge and fitted to it. */

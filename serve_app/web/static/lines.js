@@ -12,7 +12,7 @@ export function listLines(page, { onChoose, onPoint }) {
   const items = page.regions.map((region, index) => row(region, index, { onChoose, onPoint }));
   if (!items.length) items.push(element("li", { class: "note" }, page.error?.detail ?? word("nothing")));
   rows.replaceChildren(...items);
-  $("text").replaceChildren(page.text || (page.error?.detail ?? word("nothing")));
+  $("text").replaceChildren(...(page.text ? spaced(page.text) : [page.error?.detail ?? word("nothing")]));
 }
 
 /** Lines that are still to come. */
@@ -54,10 +54,15 @@ function marked(text, marks) {
   const parts = [];
   let at = 0;
   for (const { start, end, now } of marks) {
-    parts.push(text.slice(at, start), element("mark", { class: now ? "now" : null }, text.slice(start, end)));
+    parts.push(...spaced(text.slice(at, start)), element("mark", { class: now ? "now" : null }, text.slice(start, end)));
     at = end;
   }
-  return [...parts, text.slice(at)];
+  return [...parts, ...spaced(text.slice(at))];
+}
+
+/** Cells of a row with a gap between them that is always seen; copied, it is the tab that it was. */
+function spaced(text) {
+  return text.split(/(\t)/).map((part) => (part === "\t" ? element("span", { class: "tab" }, part) : part));
 }
 
 function row(region, index, { onChoose, onPoint }) {

@@ -21,16 +21,18 @@ export function listenToKeys(actions) {
     "/": actions.search, "+": actions.zoomIn, "=": actions.zoomIn, "-": actions.zoomOut, 0: actions.zoomFit,
     "?": openHelp, Escape: actions.escape,
   };
-  const byCode = { KeyB: actions.boxes, KeyT: actions.tabs, KeyC: actions.copyAll, KeyO: actions.open };
+  // The Russian layout has its full stop and its comma where others have these two.
+  const slash = ({ shiftKey }) => (shiftKey ? openHelp() : actions.search());
+  const byCode = { Slash: slash, KeyB: actions.boxes, KeyT: actions.tabs, KeyC: actions.copyAll, KeyO: actions.open };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
     const typing = event.target.closest?.("input:not([type=radio]), textarea, select");
     if (typing && event.key !== "Escape") return;
     const moving = ["ArrowDown", "ArrowUp", "PageDown", "PageUp"].includes(event.key);
     // Where these keys scroll or choose by themselves they keep doing so.
-    if (moving && event.target.closest?.("#view, #text, [role=tablist], fieldset")) return;
+    if (moving && event.target.closest?.("#view, #text, [role=tablist], [role=radiogroup]")) return;
     const act = byKey[event.key] ?? byCode[event.code];
-    if (act && act() !== false) event.preventDefault();
+    if (act && act(event) !== false) event.preventDefault();
   });
   $("help").addEventListener("click", openHelp);
   $("help-close").addEventListener("click", () => $("help-dialog").close());

@@ -9,6 +9,7 @@ const LONGEST_WAIT_S = 60;
 
 let timer = 0;
 let tries = 0;
+let shown = null;
 
 /** An error as a Refusal, whatever it was. */
 export const refusalOf = (error) =>
@@ -22,15 +23,23 @@ export const sentenceOf = (error) => {
 
 /** Explain a refusal; where the service says when to come back, `retry` is called then, a few times. */
 export function showTrouble(error, retry) {
-  const refusal = refusalOf(error);
-  $("trouble-title").textContent = sentenceOf(error);
-  $("trouble-advice").textContent = adviceOn(refusal.code);
-  $("trouble-detail").textContent = refusal.detail === refusal.title ? "" : refusal.detail;
-  $("trouble-id").textContent = refusal.requestId ? `${word("requestId")} ${refusal.requestId}` : "";
+  const refusal = (shown = refusalOf(error));
+  tellTrouble();
+  $("trouble-more").open = false;
   $("retry").hidden = !refusal.mayPass;
-  $("dismiss").classList.toggle("main", !refusal.mayPass);
+  $("dismiss").className = refusal.mayPass ? "plain" : "main";
   $("trouble-count").hidden = true;
   if (refusal.retryAfterS && tries < MOST_TRIES) countDown(Math.min(refusal.retryAfterS, LONGEST_WAIT_S), retry);
+}
+
+/** Say it, or say it again in the language that was chosen meanwhile. */
+export function tellTrouble() {
+  const { code, title, detail, requestId } = shown;
+  $("trouble-title").textContent = problemTitle(code, title);
+  $("trouble-advice").textContent = adviceOn(code);
+  $("trouble-detail").textContent = detail === title ? "" : detail;
+  $("trouble-id").textContent = requestId ? `${word("requestId")} ${requestId}` : "";
+  $("trouble-more").hidden = !requestId && !$("trouble-detail").textContent;
 }
 
 /** Give the waiting up: something else happens now. */
