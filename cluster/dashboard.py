@@ -93,6 +93,40 @@ def requests() -> list[Panel]:
             [Query(rate(instruments.STAGE_REFUSALS, by="stage, reason"), "{{stage}}: {{reason}}")],
             "cps",
         ),
+        timeseries(
+            "Documents at the ingress",
+            [Query(f"sum by (state) ({instruments.DOCUMENTS.series})", "{{state}}")],
+            "short",
+            stacked=True,
+        ),
+        timeseries("Wait of a document for its turn", _quantiles(instruments.TURN_WAIT_SECONDS), "s"),
+        timeseries(
+            "Documents refused at once; decoders that ended",
+            [
+                Query(rate(instruments.DOCUMENT_REFUSALS), "refused: would be late"),
+                Query(rate(instruments.DECODERS_ENDED, by="end"), "decoder {{end}}"),
+            ],
+            "cps",
+        ),
+    ]
+
+
+def jobs() -> list[Panel]:
+    """The store of jobs, of which every ingress replica tells the same."""
+    return [
+        timeseries(
+            "Jobs by state", [Query(f"max by (state) ({instruments.JOBS.series})", "{{state}}")], "short"
+        ),
+        timeseries(
+            "Wait of the oldest queued job",
+            [Query(f"max({instruments.JOBS_OLDEST_WAIT_SECONDS.series})", "oldest")],
+            "s",
+        ),
+        timeseries(
+            "Space of jobs",
+            [Query(f"max by (state) ({instruments.JOBS_BYTES.series})", "{{state}}")],
+            "bytes",
+        ),
     ]
 
 
@@ -206,6 +240,8 @@ def build() -> dict[str, Any]:
     grid.add(requests(), width=8, height=8)
     grid.row("$stage", repeat="stage")
     grid.add(one_stage(), width=6, height=7)
+    grid.row("Jobs")
+    grid.add(jobs(), width=8, height=7)
     grid.row("Autoscaling")
     grid.add(autoscaling(), width=6, height=7)
     grid.row("Machines")

@@ -18,15 +18,18 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 import httpx
+import psutil
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATION = "scriptorium"
 DEPLOY_TIMEOUT_S = 400.0
 POLL_S = 0.2
+_START_ATTEMPTS = 3
 
 # A node counts as dead after three seconds, not after fifteen: here no network delays its answers.
 _PROMPT = {"RAY_health_check_period_ms": "1000", "RAY_health_check_failure_threshold": "3"}
@@ -158,6 +161,24 @@ def free_port() -> int:
         return port
 
 
+def _added(cluster: Any, arguments: Mapping[str, Any]) -> Any:
+    """A new node, tried again where Ray gives it up: after 30 s, however busy the machine is."""
+    us = psutil.Process()
+    before = set(us.children(recursive=True))
+    for _ in range(_START_ATTEMPTS - 1):
+        try:
+            return cluster.add_node(**arguments)
+        except Exception as error:
+            print(f"a node did not start: {error!r}; trying again", file=sys.stderr)
+            # What there is of it would join late, as one node more.
+            unwanted = set(us.children(recursive=True)) - before
+            for process in unwanted:
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
+            psutil.wait_procs(unwanted, timeout=20)
+    return cluster.add_node(**arguments)
+
+
 def _serve_commands() -> None:
     """The other end of ``LocalNodes``: owns the raylets, answers each command with a JSON line."""
     from ray.cluster_utils import Cluster
@@ -170,10 +191,10 @@ def _serve_commands() -> None:
         verb, argument = json.loads(line)
         answer: dict[str, Any] = {}
         if verb == "head":
-            node = cluster.add_node(include_dashboard=True, **argument)
+            node = _added(cluster, {"include_dashboard": True, **argument})
             answer = {"node_id": node.node_id, "dashboard_url": f"http://{cluster.webui_url}"}
         elif verb == "add":
-            node = cluster.add_node(**argument)
+            node = _added(cluster, argument)
             nodes[node.node_id] = node
             answer = {"node_id": node.node_id}
         elif verb == "kill":

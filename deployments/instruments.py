@@ -89,6 +89,22 @@ STAGE_REFUSALS = _counter(
     "reason",
 )
 
+DOCUMENTS = _gauge("documents", "Documents at an ingress replica: in_work or waiting for their turn", "state")
+TURN_WAIT_SECONDS = _histogram(
+    "document_wait_seconds", "Wait of a document for its turn, seconds", SECONDS_BUCKETS
+)
+DOCUMENT_REFUSALS = _counter(
+    "document_refusals", "Documents refused at once: they would have waited for too much of their deadline"
+)
+DECODERS_ENDED = _counter(
+    "decoders_ended", "Decoder processes that ended in the middle of a job: crashed, hung or killed", "end"
+)
+
+# Recorded in the replicas of the ingress where jobs are on; each tells of the whole store.
+JOBS = _gauge("jobs", "Jobs stored, by state", "state")
+JOBS_OLDEST_WAIT_SECONDS = _gauge("jobs_oldest_wait_seconds", "Wait of the oldest queued job, seconds")
+JOBS_BYTES = _gauge("jobs_bytes", "Space of all jobs: stored, and the limit of it", "state")
+
 STAGE_INSTRUMENTS = (
     STEP_SECONDS,
     STEP_ITEMS,
@@ -106,5 +122,12 @@ INGRESS_INSTRUMENTS = (
     FAILURES,
     PROBLEMS,
     STAGE_REFUSALS,
+    DOCUMENTS,
+    TURN_WAIT_SECONDS,
+    DOCUMENT_REFUSALS,
+    DECODERS_ENDED,
+    JOBS,
+    JOBS_OLDEST_WAIT_SECONDS,
+    JOBS_BYTES,
 )
 INSTRUMENTS = (*STAGE_INSTRUMENTS, *INGRESS_INSTRUMENTS)

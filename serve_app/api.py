@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Protocol
 
@@ -21,6 +21,7 @@ from serve_app.jobs.service import Jobs
 from serve_app.middleware.config import Access
 from serve_app.middleware.stack import Bounds, install_middleware, keys_wanted
 from serve_app.negotiation import negotiate, result_headers
+from serve_app.observer import Observer, Unobserved
 from serve_app.pages import SourceFile
 from serve_app.preferences import preferred_wait_s
 from serve_app.reader import Reader
@@ -58,15 +59,20 @@ def create_api(
     config: ApiConfig,
     *,
     echo_request_id: bool = True,
-    on_problem: Callable[[str], None] = lambda code: None,
+    observer: Observer | None = None,
 ) -> FastAPI:
     """The ASGI application that answers for ``reader``.
 
-    ``echo_request_id`` is off behind a server that writes X-Request-ID itself; ``on_problem`` is
-    told the code of every problem that a request is answered with.
+    ``echo_request_id`` is off behind a server that writes X-Request-ID itself; ``observer`` is told
+    of problems, turns, decoders and jobs.
     """
-    service = _Service(reader, config.limits)
-    jobs = Jobs(service.documents, config.jobs, config.limits.request_deadline_s) if config.jobs else None
+    observer = observer or Unobserved()
+    service = _Service(reader, config.limits, observer)
+    jobs = (
+        Jobs(service.documents, config.jobs, config.limits.request_deadline_s, observer)
+        if config.jobs
+        else None
+    )
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -86,7 +92,7 @@ def create_api(
     )
     max_bytes_at = {SUBMISSIONS: config.jobs.max_body_bytes} if config.jobs else {}
     install_middleware(app, config, echo_request_id=echo_request_id, max_bytes_at=max_bytes_at)
-    install_handlers(app, on_problem)
+    install_handlers(app, observer.problem)
     _add_reading_routes(app, service)
     if jobs:
         add_job_routes(app, jobs, config.limits.max_files)
@@ -99,8 +105,8 @@ def create_api(
 class _Service:
     """Answers requests for readings, within the limits."""
 
-    def __init__(self, reader: Reader, limits: ApiLimits) -> None:
-        self.documents = DocumentReader(reader, limits)
+    def __init__(self, reader: Reader, limits: ApiLimits, observer: Observer) -> None:
+        self.documents = DocumentReader(reader, limits, observer)
         self.limits = limits
 
     def start(self) -> None:

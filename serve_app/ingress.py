@@ -142,7 +142,7 @@ class OcrIngress:
 
     def __serve_build_asgi_app__(self) -> FastAPI:
         """The HTTP application; Serve calls this in the replica, after the constructor."""
-        return create_api(self, self._config, echo_request_id=False, on_problem=self._metrics.problem)
+        return create_api(self, self._config, echo_request_id=False, observer=self._metrics)
 
     @property
     def engines(self) -> Mapping[str, str]:

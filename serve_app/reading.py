@@ -17,6 +17,7 @@ from serve_app.decoding.protocols import Decoders, Document
 from serve_app.events import PageDecoded, PageEvent, StageBegun
 from serve_app.filters import RegionFilter
 from serve_app.lookahead import PageStream, open_pages
+from serve_app.observer import Observer, Unobserved
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 from serve_app.reader import Reader, ReadOptions
@@ -43,11 +44,12 @@ class DocumentLimits(PageLimits, DecoderLimits, TurnLimits, Protocol):
 class DocumentReader:
     """Takes documents from files to answers; what blocks is done beside the event loop."""
 
-    def __init__(self, reader: Reader, limits: DocumentLimits) -> None:
+    def __init__(self, reader: Reader, limits: DocumentLimits, observer: Observer | None = None) -> None:
         self._reader = reader
         self._limits = limits
-        self._turns = Turns(limits)
-        self._decoders: Decoders = DecoderPool(limits)
+        observer = observer or Unobserved()
+        self._turns = Turns(limits, observer)
+        self._decoders: Decoders = DecoderPool(limits, on_end=observer.decoder_ended)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         self._rewriters = ThreadPoolExecutor(_REWRITERS, thread_name_prefix="write-again")
 

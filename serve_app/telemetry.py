@@ -1,4 +1,4 @@
-"""What the ingress records: documents, their pages, and calls that a stage did not take.
+"""What the ingress records: documents from their turn to their pages, refusals, decoders and jobs.
 
 ``deployments.instruments`` has the names. Latencies by route and status, queues and replicas are
 Serve's own.
@@ -13,14 +13,19 @@ from contextlib import contextmanager
 
 from deployments import instruments
 from deployments.errors import OcrError
-from deployments.metrics import counter, histogram
+from deployments.metrics import counter, gauge, histogram
+from serve_app.decoding.protocols import DecoderEnd
+from serve_app.jobs.records import StoreUsage
 from serve_app.results import PageResult
 
 logger = logging.getLogger(__name__)
 
 
 class DocumentMetrics:
-    """Records what became of each document at one ingress replica, in metrics and in one log record."""
+    """Records what became of each document at one ingress replica, in metrics and in one log record.
+
+    An ``Observer`` (``serve_app.observer``).
+    """
 
     def __init__(self) -> None:
         self._document = histogram(instruments.DOCUMENT_SECONDS)
@@ -30,6 +35,13 @@ class DocumentMetrics:
         self._failures = counter(instruments.FAILURES)
         self._problems = counter(instruments.PROBLEMS)
         self._stage_refusals = counter(instruments.STAGE_REFUSALS)
+        self._documents = gauge(instruments.DOCUMENTS)
+        self._turn_wait = histogram(instruments.TURN_WAIT_SECONDS)
+        self._document_refusals = counter(instruments.DOCUMENT_REFUSALS)
+        self._decoders_ended = counter(instruments.DECODERS_ENDED)
+        self._jobs = gauge(instruments.JOBS)
+        self._jobs_oldest_wait = gauge(instruments.JOBS_OLDEST_WAIT_SECONDS)
+        self._jobs_bytes = gauge(instruments.JOBS_BYTES)
 
     @contextmanager
     def document(self) -> Iterator[DocumentRecord]:
@@ -49,6 +61,31 @@ class DocumentMetrics:
     def problem(self, code: str) -> None:
         """Count a request that was answered with a problem."""
         self._problems.inc(tags={"code": code})
+
+    def turns(self, in_work: int, waiting: int) -> None:
+        """Say how many documents are read, and how many wait."""
+        self._documents.set(in_work, tags={"state": "in_work"})
+        self._documents.set(waiting, tags={"state": "waiting"})
+
+    def turn_taken(self, waited_s: float) -> None:
+        """Record how long a document waited."""
+        self._turn_wait.observe(waited_s)
+
+    def document_refused(self) -> None:
+        """Count a document that was refused at once."""
+        self._document_refusals.inc()
+
+    def decoder_ended(self, end: DecoderEnd) -> None:
+        """Count a decoder that ended in the middle of a job."""
+        self._decoders_ended.inc(tags={"end": end})
+
+    def jobs_stored(self, usage: StoreUsage) -> None:
+        """Say what the store of jobs holds."""
+        for state, number in usage.jobs.items():
+            self._jobs.set(number, tags={"state": state})
+        self._jobs_oldest_wait.set(usage.oldest_wait_s)
+        self._jobs_bytes.set(usage.stored_bytes, tags={"state": "stored"})
+        self._jobs_bytes.set(usage.max_bytes, tags={"state": "limit"})
 
     def stage_refused(self, stage: str, reason: str) -> None:
         """Count a call that a stage did not take."""

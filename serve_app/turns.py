@@ -32,17 +32,29 @@ class TurnLimits(Protocol):
     def max_wait_share(self) -> float: ...
 
 
+class TurnObserver(Protocol):
+    """Is told of turns; see ``serve_app.observer.Observer``."""
+
+    def turns(self, in_work: int, waiting: int) -> None: ...
+    def turn_taken(self, waited_s: float) -> None: ...
+    def document_refused(self) -> None: ...
+
+
 class Turns:
     """Lets documents in, in order; of one event loop.
 
     Args:
         limits: how many are read at a time, and how long one may be expected to wait.
+        observer: is told of everything that is done here.
         clock: seconds; a test passes its own.
     """
 
-    def __init__(self, limits: TurnLimits, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, limits: TurnLimits, observer: TurnObserver, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._places = limits.max_documents_in_work
         self._max_wait_share = limits.max_wait_share
+        self._observer = observer
         self._clock = clock
         self._in_work = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -72,17 +84,21 @@ class Turns:
         if left_s is None:
             return lambda: None
         self._refuse_if_late(left_s)
+        came_s = self._clock()
         if self._in_work < self._places:
             self._in_work += 1
         else:
             await self._wait()
         begun_s = self._clock()
+        self._observer.turn_taken(begun_s - came_s)
+        self._tell()
 
         def leave() -> None:
             spent_s = self._clock() - begun_s
             weight = _NEWEST if self._document_s else 1.0
             self._document_s += weight * (spent_s - self._document_s)
             self._pass_on()
+            self._tell()
 
         return leave
 
@@ -90,12 +106,14 @@ class Turns:
         wait_s = self.expected_wait_s
         if wait_s <= self._max_wait_share * left_s:
             return
+        self._observer.document_refused()
         retry_after_s = math.ceil(max(1.0, wait_s - self._max_wait_share * left_s))
         raise Overloaded(f"{len(self._waiting)} documents are waiting already", retry_after_s)
 
     async def _wait(self) -> None:
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
+        self._tell()
         try:
             await turn
         except asyncio.CancelledError:
@@ -103,6 +121,7 @@ class Turns:
                 self._pass_on()
             elif turn in self._waiting:
                 self._waiting.remove(turn)
+            self._tell()
             raise
 
     def _pass_on(self) -> None:
@@ -113,3 +132,6 @@ class Turns:
                 turn.set_result(None)
                 return
         self._in_work -= 1
+
+    def _tell(self) -> None:
+        self._observer.turns(self._in_work, len(self._waiting))

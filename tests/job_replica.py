@@ -71,7 +71,7 @@ async def replica(disk: Disk, reader: InkReader, **options: Any) -> AsyncIterato
     store, naps = disk.store(**options), Naps()
     documents = DocumentReader(reader, Bounds())
     config = JobsConfig(directory=str(disk.directory), **options)
-    runner = JobRunner(store, documents, config, deadline_s, naps)
+    runner = JobRunner(store, documents, config, deadline_s, sleep=naps)
     made = Replica(store, runner, naps, asyncio.create_task(runner.run()))
     try:
         yield made

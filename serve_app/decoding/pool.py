@@ -17,6 +17,7 @@ from deployments.errors import DecoderFailed
 from serve_app.decoding import wire
 from serve_app.decoding.buffers import PageBuffer, PageBuffers
 from serve_app.decoding.process import COMMAND, DecoderDied, DecoderHung, DecoderProcess, killed_from_outside
+from serve_app.decoding.protocols import DecoderEnd
 from serve_app.pages import DocumentOptions, PageBounds, PageLimits, PixelBudget, SourceFile, SourcePage
 from serve_app.results import PageOrigin
 
@@ -41,10 +42,17 @@ class DecoderPool:
 
     A process that dies or hangs is replaced at once. The request whose document it had in hand gets
     DecoderFailed; documents that it merely had open are opened in another when their turn comes.
+    ``on_end`` is told, in the thread that waited, how a process ended in the middle of a job.
     """
 
-    def __init__(self, limits: DecoderLimits, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        limits: DecoderLimits,
+        command: Sequence[str] = COMMAND,
+        on_end: Callable[[DecoderEnd], None] = lambda end: None,
+    ) -> None:
         self._limits = limits
+        self._on_end = on_end
         self._command = command
         self._number = limits.max_concurrent_documents
         self.workers: Executor = ThreadPoolExecutor(self._number, thread_name_prefix="decode")
@@ -96,7 +104,9 @@ class DecoderPool:
                 return self._run(document, job, fresh=crashes > 0)
             except DecoderDied as died:
                 failure = self._failed(died)
-                crashes += not killed_from_outside(died)
+                killed = killed_from_outside(died)
+                self._on_end(DecoderEnd.KILLED if killed else DecoderEnd.CRASHED)
+                crashes += not killed
             if crashes > 1:
                 break
         raise failure
@@ -127,6 +137,7 @@ class DecoderPool:
                 return job(process)
             except DecoderHung as hung:
                 logger.error("a decoder hung for %g s and was killed", self._limits.max_decode_s)
+                self._on_end(DecoderEnd.HUNG)
                 raise DecoderFailed(
                     f"The document keeps its decoder busy for longer than {self._limits.max_decode_s:g} s."
                 ) from hung

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Executor
+from enum import StrEnum
 from typing import Protocol
 
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
+
+
+class DecoderEnd(StrEnum):
+    """How a decoder process came to its end in the middle of a job."""
+
+    CRASHED = "crashed"
+    HUNG = "hung"
+    KILLED = "killed"
 
 
 class Document(Protocol):

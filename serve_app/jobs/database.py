@@ -22,8 +22,8 @@ from serve_app.jobs.errors import (
     JobNotFound,
     LeaseLost,
 )
-from serve_app.jobs.records import Failure, Job, JobRequest, Lease, PageFailure, Summary
-from serve_app.jobs.space import take_number, take_space
+from serve_app.jobs.records import Failure, Job, JobRequest, Lease, PageFailure, StoreUsage, Summary
+from serve_app.jobs.space import take_number, take_space, usage
 
 _UNFINISHED = "state IN ('queued', 'running')"
 _EXPIRED = "(state = 'expired' OR expires_s <= :now_s AND lease_until_s <= :now_s)"
@@ -197,6 +197,10 @@ class JobDatabase:
             emptied = [row["id"] for row in found.fetchall()]
             self._sql.executemany("DELETE FROM pages WHERE job_id = ?", [(each,) for each in emptied])
             return emptied
+
+    def usage(self) -> StoreUsage:
+        """What is stored now."""
+        return usage(self._sql, self._config, self._clock())
 
     def ids(self) -> set[str]:
         """All jobs."""

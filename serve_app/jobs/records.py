@@ -88,6 +88,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreUsage:
+    """What a store holds, for metrics.
+
+    ``jobs`` counts those that have not expired by their state; ``oldest_wait_s`` is how long the oldest
+    queued one has waited, 0 without one. Space in bytes; ``max_bytes`` 0 where there is no bound.
+    """
+
+    jobs: Mapping[JobState, int]
+    oldest_wait_s: float
+    stored_bytes: int
+    max_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
     """The right to work on a job, until it is not renewed in time.
 

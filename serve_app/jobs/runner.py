@@ -10,7 +10,7 @@ from deployments.errors import DeadlineExceeded, OcrError, RetryLater
 from serve_app import problems
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.errors import JobStorageFull, LeaseLost
-from serve_app.jobs.records import Failure, Lease
+from serve_app.jobs.records import Failure, Lease, StoreUsage
 from serve_app.jobs.store import JobStore
 from serve_app.jobs.work import JobWork, Pace
 from serve_app.reading import DocumentReader
@@ -21,12 +21,15 @@ Sleep = Callable[[float], Awaitable[None]]
 
 # A lease is renewed, and abandoned jobs are looked for, so often within its time.
 _LOOKS_PER_LEASE = 3
-_SWEEP_EVERY_S = 60.0
+_SWEEP_EVERY_S = 30.0
 _LONGEST_WAIT_S = 30.0
 
 
 class JobRunner:
-    """Takes jobs from a store, those first that wait longest, and those that other processes left."""
+    """Takes jobs from a store, those first that wait longest, and those that other processes left.
+
+    ``on_usage`` is told what the store holds every now and then.
+    """
 
     def __init__(
         self,
@@ -34,12 +37,14 @@ class JobRunner:
         documents: DocumentReader,
         config: JobsConfig,
         page_deadline_s: float,
+        on_usage: Callable[[StoreUsage], None] = lambda usage: None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._store = store
         self._documents = documents
         self._config = config
         self._pace = Pace(config.pages_in_flight, page_deadline_s)
+        self._on_usage = on_usage
         self._sleep = sleep
         self._look_every_s = config.lease_s / _LOOKS_PER_LEASE
         self._news = asyncio.Event()
@@ -160,6 +165,7 @@ class JobRunner:
         while True:
             try:
                 await self._store.sweep()
+                self._on_usage(await self._store.usage())
             except OcrError as error:
                 logger.warning("expired jobs are not removed: %s", error.public)
             except Exception:

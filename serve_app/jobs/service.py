@@ -13,6 +13,7 @@ from serve_app.jobs.records import Job, JobRequest, JobState
 from serve_app.jobs.runner import JobRunner
 from serve_app.jobs.store import StoredResult, open_store
 from serve_app.jobs.work import reading_of
+from serve_app.observer import Observer, Unobserved
 from serve_app.reading import DocumentReader, Files
 from serve_app.render.formats import WITH_IMAGES
 from serve_app.schemas import OutputFormat
@@ -27,11 +28,18 @@ class Jobs:
     ``page_deadline_s`` is how long the wait for a page of a job may be, seconds.
     """
 
-    def __init__(self, documents: DocumentReader, config: JobsConfig, page_deadline_s: float) -> None:
+    def __init__(
+        self,
+        documents: DocumentReader,
+        config: JobsConfig,
+        page_deadline_s: float,
+        observer: Observer | None = None,
+    ) -> None:
         self.config = config
         self._store = open_store(config)
         self._documents = documents
-        self._runner = JobRunner(self._store, documents, config, page_deadline_s)
+        on_usage = (observer or Unobserved()).jobs_stored
+        self._runner = JobRunner(self._store, documents, config, page_deadline_s, on_usage)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""How many jobs may be stored and how much space they may take; used inside a transaction."""
+"""How many jobs may be stored, how much space they may take, and what they do; bounds need a transaction."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sqlite3
 
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.errors import JobStorageFull, TooManyJobs
+from serve_app.jobs.records import JobState, StoreUsage
 
 _RETRY_MAX_S = 3600.0
 
@@ -24,6 +25,21 @@ def take_space(sql: sqlite3.Connection, size_bytes: int, config: JobsConfig, now
     if taken + size_bytes > config.max_stored_bytes:
         detail = f"Jobs may take {config.max_stored_bytes} bytes together; remove finished ones."
         raise JobStorageFull(detail, _space_after_s(sql, now_s))
+
+
+def usage(sql: sqlite3.Connection, config: JobsConfig, now_s: float) -> StoreUsage:
+    """What is stored now."""
+    counts = dict.fromkeys(JobState, 0)
+    oldest_s, stored_bytes = now_s, 0
+    for state, number, size_bytes, created_s in sql.execute(
+        "SELECT state, count(*), sum(stored_bytes), min(created_s) FROM jobs"
+        " WHERE state <> 'expired' GROUP BY state"
+    ):
+        counts[JobState(state)] = number
+        stored_bytes += size_bytes
+        if state == JobState.QUEUED:
+            oldest_s = created_s
+    return StoreUsage(counts, max(now_s - oldest_s, 0.0), stored_bytes, config.max_stored_bytes)
 
 
 def _space_after_s(sql: sqlite3.Connection, now_s: float) -> float:

@@ -22,7 +22,7 @@ from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.database import JobDatabase, Submission
 from serve_app.jobs.errors import JobNotFound, JobStorageFull, JobsUnavailable, LeaseLost
 from serve_app.jobs.files import JobFiles, read_chunk
-from serve_app.jobs.records import Failure, Job, JobRequest, Lease, PageFailure, Summary
+from serve_app.jobs.records import Failure, Job, JobRequest, Lease, PageFailure, StoreUsage, Summary
 from serve_app.jobs.store import StoredResult
 from serve_app.pages import SourceFile
 from serve_app.results import PageResult
@@ -159,6 +159,10 @@ class SqliteJobStore:
         """See ``JobStore``."""
         for job_id in await self._in_sql(lambda database: database.sweep()):
             await self._on_disk(lambda job_id=job_id: self._files.remove(job_id))  # type: ignore[misc]
+
+    async def usage(self) -> StoreUsage:
+        """See ``JobStore``."""
+        return await self._in_sql(lambda database: database.usage())
 
     async def close(self) -> None:
         """See ``JobStore``."""

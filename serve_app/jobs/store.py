@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from serve_app.jobs.config import JobsConfig
-from serve_app.jobs.records import Failure, Job, JobRequest, Lease, Summary
+from serve_app.jobs.records import Failure, Job, JobRequest, Lease, StoreUsage, Summary
 from serve_app.pages import SourceFile
 from serve_app.results import PageResult
 
@@ -89,6 +89,10 @@ class JobStore(Protocol):
 
     async def sweep(self) -> None:
         """Remove what has expired."""
+        ...
+
+    async def usage(self) -> StoreUsage:
+        """What is stored now."""
         ...
 
     async def close(self) -> None:

@@ -41,4 +41,4 @@ def _no_ray_no_sockets_no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _documents_are_decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
     # Starting processes for each application would take most of the tier's time; test_decoding.py has them.
-    monkeypatch.setattr("serve_app.reading.DecoderPool", lambda limits: InProcessDecoders())
+    monkeypatch.setattr("serve_app.reading.DecoderPool", lambda limits, **_: InProcessDecoders())

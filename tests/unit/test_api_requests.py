@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from deployments.errors import Overloaded
 from serve_app.api import create_api
+from serve_app.observer import Unobserved
 from tests.api_client import PNG, Config, assert_problem, serving
 from tests.readers import InkReader
 
@@ -174,7 +175,12 @@ class FailingReader(InkReader):
 
 async def test_every_problem_is_told_by_its_code() -> None:
     told: list[str] = []
-    app = create_api(FailingReader(), Config(), on_problem=told.append)
+
+    class Told(Unobserved):
+        def problem(self, code: str) -> None:
+            told.append(code)
+
+    app = create_api(FailingReader(), Config(), observer=Told())
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         await client.post("/ocr", content=b"not an image at all")

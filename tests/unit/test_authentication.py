@@ -14,6 +14,7 @@ from serve_app.api import create_api
 from serve_app.keys import entry, new_key
 from serve_app.middleware.authentication import is_open
 from serve_app.middleware.config import Access, KeySource
+from serve_app.observer import Unobserved
 from tests.api_client import PNG, Config, assert_problem
 from tests.readers import InkReader
 
@@ -128,7 +129,12 @@ def test_a_service_whose_keys_cannot_be_read_does_not_start(tmp_path: Path) -> N
 
 async def test_refusals_are_counted_by_code(access: Access) -> None:
     codes: list[str] = []
-    app = create_api(InkReader(), Config(access=access), on_problem=codes.append)
+
+    class Told(Unobserved):
+        def problem(self, code: str) -> None:
+            codes.append(code)
+
+    app = create_api(InkReader(), Config(access=access), observer=Told())
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         await client.post("/ocr", content=PNG)
         await client.post("/ocr", content=b"x" * 30_000, headers={"X-API-Key": KEY})

@@ -18,6 +18,7 @@ import pytest
 
 from deployments.errors import DecoderFailed, InputError, PayloadTooLarge
 from serve_app.decoding.pool import DecoderPool
+from serve_app.decoding.protocols import DecoderEnd
 from serve_app.documents import open_document
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
@@ -29,11 +30,24 @@ FAULTY = (sys.executable, "-m", "tests.faulty_decoder")
 
 
 @pytest.fixture(scope="module")
-def pool() -> Iterator[DecoderPool]:
-    pool = DecoderPool(BOUNDS, FAULTY)
+def every_end() -> list[DecoderEnd]:
+    """How processes of the pool ended, in order."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def pool(every_end: list[DecoderEnd]) -> Iterator[DecoderPool]:
+    pool = DecoderPool(BOUNDS, FAULTY, every_end.append)
     pool.start()
     yield pool
     pool.close()
+
+
+@pytest.fixture
+def ends(every_end: list[DecoderEnd]) -> list[DecoderEnd]:
+    """How processes end during a test."""
+    every_end.clear()
+    return every_end
 
 
 def read(pool: DecoderPool, *data: bytes, options: DocumentOptions | None = None) -> list[SourcePage]:
@@ -101,14 +115,22 @@ def test_all_pages_of_a_request_count_together(pool: DecoderPool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mark", "says"), [("segfault", "crashed"), ("abort", "crashed"), ("hang", "longer")]
+    ("mark", "says", "told"),
+    [
+        ("segfault", "crashed", ["crashed", "crashed"]),
+        ("abort", "crashed", ["crashed", "crashed"]),
+        ("hang", "longer", ["hung"]),
+    ],
 )
-def test_harm_costs_one_request_and_the_pool_is_whole_again(pool: DecoderPool, mark: str, says: str) -> None:
+def test_harm_costs_one_request_and_the_pool_is_whole_again(
+    pool: DecoderPool, ends: list[DecoderEnd], mark: str, says: str, told: list[str]
+) -> None:
     before = pool.pids
     others = pool.open([SourceFile(THREE_PAGES)], BOUNDS, DocumentOptions())
     others.read(0)
     with pytest.raises(DecoderFailed, match=says):
         read(pool, marked(f"<{mark}>".encode()))
+    assert ends == told
     assert len(pool.pids) == len(before) and len(set(pool.pids) & set(before)) == len(before) - 1
     assert all(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE for pid in pool.pids)
     assert all(psutil.pid_exists(pid) for pid in pool.pids)
@@ -138,9 +160,12 @@ def test_a_crash_that_does_not_happen_again_costs_no_request(pool: DecoderPool) 
     assert page.image.shape == (100, 200, 3)
 
 
-def test_a_decoder_that_somebody_else_kills_costs_no_request(pool: DecoderPool) -> None:
+def test_a_decoder_that_somebody_else_kills_costs_no_request(
+    pool: DecoderPool, ends: list[DecoderEnd]
+) -> None:
     (page,) = read(pool, marked(b"<killed_once>"))
     assert page.image.shape == (100, 200, 3)
+    assert ends == [DecoderEnd.KILLED]
     for pid in pool.pids:
         os.kill(pid, signal.SIGKILL)
     assert len(read(pool, THREE_PAGES)) == 3

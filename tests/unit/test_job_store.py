@@ -306,3 +306,21 @@ async def test_submissions_at_the_same_time_with_one_key_are_one_job(disk: Disk)
     stores = [disk.store() for _ in range(5)]
     jobs = await asyncio.gather(*(submitted(store, idempotency_key="k") for store in stores))
     assert len({job.id for job in jobs}) == 1 and disk.files() == ["1"]
+
+
+async def test_what_is_stored_is_told(disk: Disk) -> None:
+    store = disk.store(max_stored_bytes=1000)
+    assert (await store.usage()).jobs == dict.fromkeys(JobState, 0)
+    await submitted(store)
+    disk.clock.now_s += 5
+    await submitted(store, data=b"another")
+    disk.clock.now_s += 20
+    usage = await store.usage()
+    assert usage.jobs[JobState.QUEUED] == 2
+    assert (usage.oldest_wait_s, usage.stored_bytes, usage.max_bytes) == (25, 15, 1000)
+    lease = await claimed(store)
+    usage = await store.usage()
+    assert (usage.jobs[JobState.QUEUED], usage.jobs[JobState.RUNNING], usage.oldest_wait_s) == (1, 1, 20)
+    await store.fail(lease, Failure("internal", "broken"))
+    usage = await store.usage()
+    assert (usage.jobs[JobState.FAILED], usage.stored_bytes) == (1, 7)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import pytest
 
 from deployments.errors import Overloaded
+from serve_app.observer import Unobserved
 from serve_app.turns import Turns
 from tests.api_client import PNG, client_of
 from tests.readers import InkReader
@@ -20,13 +21,26 @@ class Limits:
     max_wait_share: float = 0.5
 
 
-class World:
-    """A clock."""
+class World(Unobserved):
+    """A clock, and what was told."""
 
-    now_s = 0.0
+    def __init__(self) -> None:
+        self.now_s = 0.0
+        self.told: list[tuple[int, int]] = []
+        self.waited_s: list[float] = []
+        self.refused = 0
 
-    def turns(self, limits: Limits | None = None) -> Turns:
-        return Turns(limits or Limits(), lambda: self.now_s)
+    def turns_of(self, limits: Limits | None = None) -> Turns:
+        return Turns(limits or Limits(), self, lambda: self.now_s)
+
+    def turns(self, in_work: int, waiting: int) -> None:
+        self.told.append((in_work, waiting))
+
+    def turn_taken(self, waited_s: float) -> None:
+        self.waited_s.append(waited_s)
+
+    def document_refused(self) -> None:
+        self.refused += 1
 
 
 @pytest.fixture
@@ -52,7 +66,7 @@ async def queue(
 
 
 async def test_as_many_as_there_are_places_are_let_in_at_once_and_others_in_order(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     leave, _ = await fill(turns, 2)
     first, second = await queue(turns, 2)
     assert turns.waiting == 2
@@ -65,14 +79,14 @@ async def test_as_many_as_there_are_places_are_let_in_at_once_and_others_in_orde
 
 
 async def test_a_place_left_by_the_last_is_free_again(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     for leave in await fill(turns, 2):
         leave()
     await asyncio.wait_for(fill(turns, 2), 1)
 
 
 async def test_who_would_wait_for_too_much_of_its_deadline_is_refused_at_once(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     leave, other = await fill(turns, 2)
     world.now_s = 10.0
     leave()
@@ -89,7 +103,7 @@ async def test_who_would_wait_for_too_much_of_its_deadline_is_refused_at_once(wo
 
 
 async def test_the_deadline_is_that_of_the_request(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     (leave,) = await fill(turns, 1)
     world.now_s = 10.0
     leave()
@@ -100,7 +114,7 @@ async def test_the_deadline_is_that_of_the_request(world: World) -> None:
 
 
 async def test_a_document_without_a_deadline_neither_waits_nor_counts(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     for leave in await asyncio.wait_for(fill(turns, 5, left_s=None), 1):
         world.now_s += 100.0
         leave()
@@ -112,14 +126,14 @@ async def test_a_document_without_a_deadline_neither_waits_nor_counts(world: Wor
 
 
 async def test_nobody_is_refused_before_it_is_known_what_a_document_takes(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     await fill(turns, 2, left_s=0.001)
     await queue(turns, 50, left_s=0.001)
     assert turns.waiting == 50
 
 
 async def test_who_gives_up_waiting_leaves_its_place_to_the_next(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     leave, _ = await fill(turns, 2)
     gone, next_one = await queue(turns, 2)
     gone.cancel()
@@ -131,7 +145,7 @@ async def test_who_gives_up_waiting_leaves_its_place_to_the_next(world: World) -
 
 
 async def test_a_turn_given_to_somebody_who_gives_up_is_passed_on(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     leave, _ = await fill(turns, 2)
     gone, next_one = await queue(turns, 2)
     leave()
@@ -142,7 +156,7 @@ async def test_a_turn_given_to_somebody_who_gives_up_is_passed_on(world: World) 
 
 
 async def test_a_turn_is_not_given_to_somebody_who_is_giving_up(world: World) -> None:
-    turns = world.turns()
+    turns = world.turns_of()
     leave, other = await fill(turns, 2)
     gone, next_one = await queue(turns, 2)
     gone.cancel()  # it has not run since, and stands in the queue still
@@ -156,13 +170,34 @@ async def test_a_turn_is_not_given_to_somebody_who_is_giving_up(world: World) ->
 
 
 async def test_what_a_document_takes_follows_the_newest(world: World) -> None:
-    turns = world.turns(Limits(max_documents_in_work=1))
+    turns = world.turns_of(Limits(max_documents_in_work=1))
     for spent_s in [1.0] * 3 + [9.0] * 30:
         (leave,) = await fill(turns, 1)
         world.now_s += spent_s
         leave()
     await fill(turns, 1)
     assert turns.expected_wait_s == pytest.approx(9.0, rel=0.05)
+
+
+async def test_the_observer_is_told_of_turns_waits_and_refusals(world: World) -> None:
+    turns = world.turns_of()
+    leave, other = await fill(turns, 2)
+    (waiting,) = await queue(turns, 1)
+    assert world.told[-1] == (2, 1)
+    world.now_s = 10.0
+    leave()
+    await settle()
+    assert (world.told[-1], world.waited_s) == ((2, 0), [0.0, 0.0, 10.0])
+    with pytest.raises(Overloaded):
+        await turns.take(1.0)
+    assert world.refused == 1
+    (gone,) = await queue(turns, 1)
+    gone.cancel()
+    await settle()
+    assert world.told[-1] == (2, 0)
+    waiting.result()()
+    other()
+    assert world.told[-1] == (0, 0)
 
 
 async def test_over_http_it_is_503_with_the_time_to_come_again() -> None:

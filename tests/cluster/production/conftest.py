@@ -27,7 +27,7 @@ class Production:
 def production_config() -> Config:
     """serve_config.gpu.yaml, but for engines, callers and what one machine cannot have twice."""
     config: Config = yaml.safe_load((ROOT / "cluster" / "serve_config.gpu.yaml").read_text(encoding="utf-8"))
-    config = with_fakes(config, recognition={"poison": POISON})
+    config = with_fakes(config, recognition={"faults": {POISON: "raises"}})
     config["http_options"]["host"] = "127.0.0.1"
     # The nodes share one address, so only one of them can have the port that requests come in at.
     config["proxy_location"] = "HeadOnly"

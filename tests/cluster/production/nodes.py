@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from cluster import ray_environment
 ROOT = Path(__file__).resolve().parents[3]
 READY_TIMEOUT_S = 400
 STOP_TIMEOUT_S = 120
+# Ray gives up a node that is not there after 30 s, however busy the machine is.
+START_ATTEMPTS = 3
 USER = 10001
 
 Config = dict[str, Any]
@@ -90,6 +92,8 @@ class Nodes:
         config["http_options"]["port"] = self.http_port
         self.temp_dir = Path(tempfile.mkdtemp(prefix="ray", dir="/dev/shm"))
         self.temp_dir.chmod(0o1777)
+        # Each node has a /tmp of its own, and jobs are what all of them see.
+        config["applications"][0]["args"]["jobs"] = {"directory": str(self.temp_dir / "jobs")}
         self._config = self.temp_dir / "serve_config.yaml"
         self._config.write_text(yaml.safe_dump(config), encoding="utf-8")
         self._log = directory / "head.log"
@@ -109,23 +113,15 @@ class Nodes:
             f"--dashboard-agent-listen-port={self._agent_port} --ray-client-server-port={self._client_port} "
             f"--object-store-memory=150000000 {head}"
         )
-        env = self._environment() | {"RAY_START_ARGS": arguments, "CONFIG": str(self._config)}
-        with self._log.open("wb") as log:
-            self._head = subprocess.Popen(
-                [*self._prefix, str(ROOT / "cluster" / "docker" / "start.sh")],
-                cwd=ROOT,
-                env=env,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        self._wait(lambda: b"Ray runtime started" in self._log.read_bytes())
-        joining = []
+        for _ in range(START_ATTEMPTS):
+            self._head = self._start_head(arguments)
+            self._wait(lambda: self._ended() or b"Ray runtime started" in self._log.read_bytes())
+            if not self._ended():
+                break
+        assert not self._ended(), self._said()
         for agent_port, metrics_port in zip(self._worker_agent_ports, self.worker_metrics_ports, strict=True):
             ports = f"--dashboard-agent-listen-port={agent_port} --metrics-export-port={metrics_port}"
-            joining.append(self._join(f"{ports} {worker}"))
-        for each in joining:
-            assert each.wait(READY_TIMEOUT_S) == 0, self._said()
+            self._join(f"{ports} {worker}")
         self._wait(self._ready)
 
     def stop(self) -> int:
@@ -179,25 +175,41 @@ class Nodes:
         }
         return {**cluster, **own, **self._more_environment, "LANG": "C.UTF-8"}
 
-    def _join(self, arguments: str) -> subprocess.Popen[bytes]:
-        """A worker begins to join the head."""
+    def _start_head(self, arguments: str) -> subprocess.Popen[bytes]:
+        with self._log.open("wb") as log:
+            return subprocess.Popen(
+                [*self._prefix, str(ROOT / "cluster" / "docker" / "start.sh")],
+                cwd=ROOT,
+                env=self._environment() | {"RAY_START_ARGS": arguments, "CONFIG": str(self._config)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _ended(self) -> bool:
+        return self._head is None or self._head.poll() is not None
+
+    def _join(self, arguments: str) -> None:
+        """A worker joins the head: one after another, for two at a time may choose the same socket."""
         joining = f"ray start --address=127.0.0.1:{self.gcs_port} --object-store-memory=150000000 {arguments}"
         env = self._environment() | {"RAY_TMPDIR": str(self.temp_dir)}
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [*self._prefix, "sh", "-c", joining], cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT
-            )
+        command = [*self._prefix, "sh", "-c", joining]
+        for _ in range(START_ATTEMPTS):
+            with self._log.open("ab") as log:
+                joined = subprocess.run(command, cwd=ROOT, env=env, stdout=log, stderr=subprocess.STDOUT)
+            if joined.returncode == 0:
+                return
+        raise AssertionError(self._said())
 
     def _ready(self) -> bool:
         with contextlib.suppress(httpx.HTTPError):
             return self.http.get("/readyz").status_code == 200
         return False
 
-    def _wait(self, done: Any) -> None:
-        assert self._head is not None
+    def _wait(self, done: Callable[[], bool]) -> None:
         deadline_s = time.monotonic() + READY_TIMEOUT_S
         while not done():
-            assert self._head.poll() is None, self._said()
+            assert not self._ended(), self._said()
             assert time.monotonic() < deadline_s, self._said()
             time.sleep(0.3)
 
