@@ -17,7 +17,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster import ray_environment, render
-from serve_app.environment import ALWAYS, OFFLINE, QUIET_RAY
+from serve_app.environment import ALWAYS, HEALING, OFFLINE, QUIET_RAY
 
 ROOT = Path(__file__).resolve().parents[2]
 CLUSTER = ROOT / "cluster"
@@ -51,7 +51,12 @@ def test_every_variable_has_a_reason() -> None:
 
 def test_the_cluster_is_as_offline_as_the_laptop() -> None:
     variables = {each.name: each.value for each in ray_environment.load()}
-    same = {**OFFLINE, **ALWAYS, **{k: QUIET_RAY[k] for k in ("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED")}}
+    same = {
+        **OFFLINE,
+        **ALWAYS,
+        **HEALING,
+        **{k: QUIET_RAY[k] for k in ("RAY_AUTH_MODE", "RAY_USAGE_STATS_ENABLED")},
+    }
     assert variables.items() >= same.items()
 
 
