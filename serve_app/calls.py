@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Sequence
 from typing import Any, TypeVar
 
 from deployments.errors import OcrError, Outcome, RetryLater
 from deployments.tracing import span
 from deployments.types import Image
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -42,16 +46,29 @@ class Clock:
             return await work
 
 
+def log_failures(outcomes: Sequence[Outcome[Any]]) -> None:
+    """Write one record for the items of a call that failed, if any, by code.
+
+    Called within the spans of page and stage: the record has both of them, beside the request's id.
+    """
+    codes = Counter(outcome.code for outcome in outcomes if isinstance(outcome, OcrError))
+    if codes:
+        fields = {"failed": codes.total(), "items": len(outcomes), "codes": " ".join(sorted(codes))}
+        logger.warning("items failed", extra={"ray_serve_extra_fields": fields})
+
+
 async def each(
     stage: Callable[[list[Image]], Awaitable[list[Outcome[T]]]], crops: list[Image]
 ) -> list[Outcome[T]]:
     """Call a stage; if the call as a whole fails for good, every crop carries that error."""
     try:
-        return await stage(crops)
+        outcomes = await stage(crops)
     except RetryLater:
         raise
     except OcrError as error:
-        return [error] * len(crops)
+        outcomes = [error] * len(crops)
+    log_failures(outcomes)
+    return outcomes
 
 
 async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -26,7 +26,7 @@ from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_s
 from deployments.tracing import span
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.assembly import reading_order
-from serve_app.calls import Clock, each, together
+from serve_app.calls import Clock, each, log_failures, together
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
 from serve_app.orientation import (
@@ -161,6 +161,7 @@ class OcrPipeline:
             return PageLines((TextLine(quad_from_box((0, 0, width_px, height_px)), 1.0),))
         with clock("detection"):
             (outcome,) = await self._detect([page])
+            log_failures([outcome])
         return _value(outcome)
 
     async def _read_lines(

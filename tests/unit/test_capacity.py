@@ -1,32 +1,57 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cluster import capacity
-from cluster.capacity import Demand, Measured, Placement, StageTimes, newest_result, plan, read_result
+from cluster.capacity import measured as results
+from cluster.capacity.__main__ import main
+from cluster.capacity.demand import Demand, demand_of_mix, parse_mix
+from cluster.capacity.measured import DEFAULT_RESULT, Measured, Served, StageTimes, newest_result, read_result
+from cluster.capacity.plan import Placement, carried_pages_per_s, fractions, plan
+from cluster.capacity.report import comparison
 
 WHERE = {
+    "ocringress": Placement("OcrIngress", num_cpus=2, num_gpus=0, per_node=1),
     "detection": Placement("Detection", num_cpus=1, num_gpus=0.3, per_node=1),
     "recognition": Placement("RecognitionCrnn", num_cpus=1.5, num_gpus=0.25, per_node=2),
 }
+STAGES = {
+    "detection": StageTimes(model_s=0.010, processor_s=0.002, per_line=False),
+    "recognition": StageTimes(model_s=0.020, processor_s=0.060, per_line=True),
+}
 
 
-def measured(*, on_gpu: bool = True, efficiency: float = 1.0) -> Measured:
-    stages = {
-        "detection": StageTimes(model_s=0.010, processor_s=0.002, per_line=False),
-        "recognition": StageTimes(model_s=0.020, processor_s=0.060, per_line=True),
-    }
-    return Measured("a.json", "a machine", on_gpu, 40.0, efficiency, True, stages)
+def measured(*, on_gpu: bool = True, efficiency: float = 1.0, served: Served | None = None) -> Measured:
+    return Measured("a.json", "a machine", on_gpu, 40.0, efficiency, True, STAGES, served=served)
 
 
 def result(**changes: Any) -> dict[str, Any]:
     times = {"prepare_ms": 1.0, "forward_ms": 10.0, "finish_ms": 2.0}
-    limit = {"crops_per_page": 40, "stages": {"detection": times, "recognition": times}}
+    stages = dict.fromkeys(("detection", "classification", "recognition"), times)
+    limit = {"crops_per_page": 40, "stages": stages}
     return {"machine": {"processor": "P", "cores": 2}, "systems": {"limit": limit}} | changes
+
+
+def trials(value: float) -> dict[str, Any]:
+    return {"median": value, "min": 0.9 * value, "max": 1.1 * value, "values": [value]}
+
+
+def served_result() -> dict[str, Any]:
+    """A full result: two processes of 39 ms a page in the limit, and a service at 0.8 of that."""
+    content = result(ratios={"served_over_limit": 0.8}, seconds=10)
+    content["systems"]["limit"] |= {"pages_s": trials(50.0), "processes": trials(2)}
+    processes = {
+        "ray::ServeReplica:scriptorium:OcrIngress": {"cpu_s": trials(2.0)},
+        "python serve_app.decoding.worker 37": {"cpu_s": trials(0.05)},
+        "ray::ServeReplica:scriptorium:Detection": {"cpu_s": trials(9.0)},
+    }
+    load = {"pages_s": trials(41.0), "cpu_ms_per_page": trials(47.0), "processes": processes}
+    content["systems"]["served"] = {"closed": {"4": {}, "64": load}}
+    return content
 
 
 def write(path: Path, content: dict[str, Any]) -> Path:
@@ -55,8 +80,26 @@ def test_stages_on_one_card_share_its_time() -> None:
     where = {stage: Placement(each.name, 100, 0.25, 4) for stage, each in WHERE.items()}
     found = plan(measured(), Demand(100, 40), where)
     assert max(stage.nodes for stage in found.stages) < 4
-    assert found.nodes == 4 + 1
+    assert (found.cards, found.nodes) == (pytest.approx(3.75), 4 + 1)
     assert plan(measured(on_gpu=False), Demand(100, 40), where).nodes < 4
+
+
+def test_fractions_follow_what_the_models_take_of_a_card() -> None:
+    # A third and two thirds of the time, the latter in two replicas a node.
+    found = plan(measured(), Demand(100, 40), WHERE)
+    assert fractions(found, WHERE) == {"Detection": 0.3, "RecognitionCrnn": 0.35}
+    many = {name: Placement(each.name, 1, 0, 4) for name, each in WHERE.items()}
+    shared = fractions(plan(measured(), Demand(100, 40), many), many)
+    assert 4 * sum(shared.values()) <= 1
+
+
+def test_the_ingress_is_planned_from_what_it_took_in_the_service() -> None:
+    served = Served(pages_per_s=40, processor_s=0.1, ingress_s=0.010)
+    found = plan(measured(served=served, efficiency=0.5), Demand(400, 40), WHERE)
+    (ingress,) = [stage for stage in found.stages if stage.name == "OcrIngress"]
+    # 400 x 10 ms = 4 processors, two a replica, at 80 %: three replicas.
+    assert (ingress.replicas, ingress.nodes, ingress.bound_by) == (3, 3, "processor")
+    assert found.cores == pytest.approx(400 * 0.062 / 0.4 + 4 / 0.8)
 
 
 def test_what_the_service_does_not_reach_of_the_limit_is_added() -> None:
@@ -64,56 +107,109 @@ def test_what_the_service_does_not_reach_of_the_limit_is_added() -> None:
     assert half.cores == pytest.approx(2 * full.cores)
 
 
+def test_a_mix_of_documents_is_a_load_of_pages_and_lines() -> None:
+    demand = demand_of_mix(20, parse_mix("letter=0.7:1x25, contract=0.3:12x45"))
+    assert demand.pages_per_document == pytest.approx(0.7 + 0.3 * 12)
+    assert demand.pages_per_s == pytest.approx(20 * 4.3)
+    assert demand.lines_per_page == pytest.approx((0.7 * 25 + 0.3 * 12 * 45) / 4.3)
+    assert demand_of_mix(20, parse_mix("a=7:1x25,b=3:12x45")).pages_per_s == pytest.approx(demand.pages_per_s)
+
+
 def test_a_result_is_read(tmp_path: Path) -> None:
-    trials = {"median": 0.9, "min": 0.8, "max": 1.0, "values": [0.8, 0.9, 1.0]}
-    content = result(ratios={"served_over_limit": trials}, machine={"gpu": "G", "cores": 16}, device="cuda")
-    content["systems"]["limit"]["crops_per_page"] = {"median": 40, "values": [40]}
+    content = result(
+        ratios={"served_over_limit": trials(0.9)}, machine={"gpu": "G", "cores": 16}, device="cuda"
+    )
+    content["systems"]["limit"]["crops_per_page"] = trials(40)
     found = read_result(write(tmp_path / "r.json", content))
     assert (found.efficiency, found.efficiency_is_measured, found.on_gpu) == (0.9, True, True)
     assert found.stages["recognition"] == StageTimes(0.010, pytest.approx(0.003), per_line=True)
-    assert found.machine == "G, 16 cores"
+    assert (found.machine, found.served) == ("G, 16 cores", None)
+
+
+def test_what_the_service_took_is_read(tmp_path: Path) -> None:
+    found = read_result(write(tmp_path / "r.json", served_result()))
+    assert found.served == Served(41.0, 0.047, pytest.approx(2.05 / 410))
+    assert (found.processes, found.limit_pages_per_s) == (2, 50.0)
+    assert carried_pages_per_s(found) == pytest.approx(2 / 0.039 * 0.8)
+    said = comparison(found)
+    assert "41.00 measured, 41.03 by the plan" in said
+    assert "stages 39, ingress 5, calls, Ray and what is cut of full batches 3" in said
+
+
+FULL_RESULTS = [path for path in sorted(results.RESULTS.glob("20*.json"))]
+
+
+@pytest.mark.parametrize("path", FULL_RESULTS, ids=lambda path: path.name)
+def test_the_plan_agrees_with_the_benchmark_that_it_is_made_of(path: Path) -> None:
+    """Stage times taken apart give the throughput that was measured as a whole."""
+    found = read_result(path)
+    assert found.served is not None
+    assert carried_pages_per_s(found) / found.efficiency == pytest.approx(found.limit_pages_per_s, rel=0.1)
+    assert carried_pages_per_s(found) == pytest.approx(found.served.pages_per_s, rel=0.15)
 
 
 def test_without_a_measured_share_of_the_limit_one_is_assumed_and_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write(tmp_path / "r.json", result())
-    assert capacity.main(["--pages-per-s", "5", "--result", str(path), "--node-price", "3"]) == 2
-    content = result()
-    stages = content["systems"]["limit"]["stages"]
-    stages["classification"] = stages["detection"]
-    write(path, content)
-    assert capacity.main(["--pages-per-s", "5", "--result", str(path), "--node-price", "3"]) == 0
+    assert main(["--pages-per-s", "5", "--result", str(path), "--node-price", "3"]) == 0
     said = capsys.readouterr().out
     assert "80% (assumed, not measured)" in said and "without a GPU" in said and "an hour" in said
+    assert "ingress         not measured" in said
+
+
+def test_documents_of_a_mix_on_a_card_have_a_price(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "r.json", {**served_result(), "device": "cuda"})
+    arguments = ["--documents-per-s", "20", "--mix", "book=1:100x40", "--node-price", "2"]
+    assert main([*arguments, "--result", str(path)]) == 0
+    said = capsys.readouterr().out
+    assert "20 documents/s, 2000 pages/s of 40 lines" in said
+    assert "cards at work; num_gpus of a replica by use: Detection" in said and "thousand documents" in said
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--pages-per-s", "0"], "more than none"),
+        (["--pages-per-s", "1", "--lines-per-page", "0"], "more than none"),
         (["--pages-per-s", "1", "--result", "no-such.json"], "no-such.json"),
+        (["--pages-per-s", "1", "--machine", "Cray"], "'Cray'"),
+        (["--pages-per-s", "1", "--mix", "a=1:1x1"], "belong together"),
+        (["--documents-per-s", "1"], "belong together"),
+        (["--documents-per-s", "1", "--mix", "a=1"], "NAME=SHARE:PAGESxLINES"),
+        (["--documents-per-s", "1", "--mix", "a=0:1x1"], "above 0"),
+        (["--documents-per-s", "1", "--mix", "a=1:1x1", "--lines-per-page", "3"], "the mix says"),
+        (["--check", "--result", str(DEFAULT_RESULT)], "to compare with"),
     ],
 )
 def test_bad_input_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert capacity.main(arguments) == 2
+    assert main(arguments) == 2
     assert message in capsys.readouterr().err
 
 
-def test_results_without_stage_times_are_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capacity, "RESULTS", tmp_path)
-    assert newest_result() == capacity.DEFAULT_RESULT
-    older = write(tmp_path / "speed-20260101T000000Z.json", result())
-    write(tmp_path / "speed-20260102T000000Z.json", {"sets": {}})
-    write(tmp_path / "speed-quick-20260103T000000Z.json", result())
-    assert newest_result() == older
+def test_stages_that_were_not_measured_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = result()
+    del content["systems"]["limit"]["stages"]["classification"]
+    assert main(["--pages-per-s", "5", "--result", str(write(tmp_path / "r.json", content))]) == 2
+    assert "classification" in capsys.readouterr().err
+
+
+def test_the_newest_result_of_a_machine_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "RESULTS", tmp_path)
+    assert newest_result() == DEFAULT_RESULT
+    write(tmp_path / "2026-01-03-ccc.json", {"sets": {}})
+    (tmp_path / "2026-01-04-ddd.json").write_text("no JSON", encoding="utf-8")
+    older = write(tmp_path / "2026-01-01-fff.json", result(measured="2026-01-01T01:00", machine={"gpu": "A"}))
+    newer = write(tmp_path / "2026-01-01-aaa.json", result(measured="2026-01-01T02:00", machine={"gpu": "B"}))
+    assert newest_result() == newer
+    assert newest_result("a") == older
+    os.utime(older)
+    assert newest_result() == newer
 
 
 def test_the_shipped_figures_and_configuration_fit_together(capsys: pytest.CaptureFixture[str]) -> None:
-    assert read_result(capacity.DEFAULT_RESULT).stages.keys() == {
-        "detection",
-        "classification",
-        "recognition",
-    }
-    assert capacity.main(["--pages-per-s", "50", "--result", str(capacity.DEFAULT_RESULT)]) == 0
+    assert read_result(DEFAULT_RESULT).stages.keys() == {"detection", "classification", "recognition"}
+    assert main(["--pages-per-s", "50", "--result", str(DEFAULT_RESULT)]) == 0
     assert "RecognitionCrnn" in capsys.readouterr().out

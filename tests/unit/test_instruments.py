@@ -6,6 +6,9 @@ from deployments.batching import Step
 from deployments.errors import StageFailed
 from deployments.instruments import INSTRUMENTS, ITEMS, STEP_SECONDS, Kind
 from deployments.metrics import StageMetrics, result_of
+from serve_app.decoding.protocols import DecoderEnd
+from serve_app.jobs.records import JobState, StoreUsage
+from serve_app.telemetry import DocumentMetrics
 
 
 def test_names_are_unique_and_plain() -> None:
@@ -34,3 +37,11 @@ def test_labels_and_tags_agree() -> None:
     metrics = StageMetrics()
     metrics.step(Step(items=2, pixels=9, padding=0.1, longest_wait_s=0.1, run_s=0.1))
     metrics.answers([1, StageFailed()])
+    ingress = DocumentMetrics()
+    ingress.problem("overloaded")
+    ingress.stage_refused("detection", "queue_full")
+    ingress.turns(in_work=2, waiting=1)
+    ingress.turn_taken(0.1)
+    ingress.document_refused()
+    ingress.decoder_ended(DecoderEnd.CRASHED)
+    ingress.jobs_stored(StoreUsage({JobState.QUEUED: 1}, 5.0, 10, 100))

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from deployments.errors import StageFailed
+from deployments.errors import DeadlineExceeded, Outcome, StageFailed
+from serve_app.calls import Clock, each
 from serve_app.schemas import OutputFormat
 from tests.api_client import PNG, encoded, serving, two_rows
 from tests.readers import InkReader
@@ -45,6 +46,25 @@ async def test_documents_that_fail_are_not_logged(
                 "/ocr", files={"image": (NAME, PNG if failure else damaged)}, headers={"Accept": accept}
             )
     assert answer.status_code >= 400
+    assert secrets_in(caplog) == []
+
+
+async def test_what_fails_in_a_stage_is_logged_by_code(caplog: pytest.LogCaptureFixture) -> None:
+    async def answer(crops: list[Any]) -> list[Outcome[Any]]:
+        return [1, StageFailed(f"not for the log: {TEXT}"), StageFailed(), DeadlineExceeded()]
+
+    async def fine(crops: list[Any]) -> list[Outcome[Any]]:
+        return [1]
+
+    with caplog.at_level(logging.INFO):
+        await Clock().timed("recognition", each(answer, []))
+        await Clock().timed("recognition", each(fine, []))
+    (record,) = caplog.records
+    assert vars(record)["ray_serve_extra_fields"] == {
+        "failed": 3,
+        "items": 4,
+        "codes": "deadline_exceeded stage_failed",
+    }
     assert secrets_in(caplog) == []
 
 

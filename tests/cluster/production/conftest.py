@@ -41,7 +41,12 @@ def production_config() -> Config:
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     config = production_config()
     with collecting() as collector:
-        environment = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_BSP_SCHEDULE_DELAY": "500"}
+        environment = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+            # Half a minute, for load balancers to look elsewhere: here is none.
+            "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "1",
+        }
         nodes = Nodes(tmp_path_factory.mktemp("cluster"), config, environment)
         try:
             nodes.start("--num-cpus=0 --num-gpus=0", worker="--num-cpus=7 --num-gpus=1 --memory=34000000000")

@@ -139,8 +139,9 @@ class Nodes:
         return code
 
     def dashboard(self, path: str, token: str | None = None) -> httpx.Response:
-        """GET from the dashboard, with the cluster's token unless another is given."""
-        headers = {"Authorization": f"Bearer {self.token if token is None else token}"}
+        """GET from the dashboard, with the cluster's token unless another is given, empty for none."""
+        token = self.token if token is None else token
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         url = f"http://127.0.0.1:{self.dashboard_port}{path}"
         return httpx.get(url, headers=headers, timeout=60)
 

@@ -84,6 +84,9 @@ def test_logs_say_which_request_page_and_stage(production: Production, answer: h
     ours = [r for r in records(production, "*OcrIngress*.log") if r.get("request_id") == REQUEST_ID]
     (read,) = [record for record in ours if record["message"] == "document read"]
     assert (read["pages"], read["regions"]) == (1, 2) and read["spent_ms"] > 0
+    (failed,) = [record for record in ours if record["message"] == "items failed"]
+    assert (failed["page"], failed["stage"]) == (1, "recognition")
+    assert (failed["failed"], failed["items"], failed["codes"]) == (1, 2, "stage_failed")
     failures = [r for r in records(production, "*RecognitionFake*.log") if r["levelname"] == "ERROR"]
     assert any("failed on an item" in record["message"] for record in failures)
 

@@ -21,8 +21,13 @@ from tests.cluster.production.waiting import wait_for
 
 MONITORING = ROOT / "cluster" / "monitoring"
 NEEDS_GPU = {"ray_node_gpus_utilization", "ray_node_gram_used", "ray_node_gram_available"}
-# Recorded when a stage refuses a call or has a GPU; neither happens here.
-NOT_HERE = {instruments.STAGE_REFUSALS, instruments.GPU_MEMORY_BYTES}
+# Recorded where a GPU is, or when work is refused or a decoder dies; none of that happens here.
+NOT_HERE = {
+    instruments.STAGE_REFUSALS,
+    instruments.GPU_MEMORY_BYTES,
+    instruments.DOCUMENT_REFUSALS,
+    instruments.DECODERS_ENDED,
+}
 
 
 @pytest.fixture(scope="module")
