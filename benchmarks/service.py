@@ -25,6 +25,7 @@ import psutil
 import yaml
 
 from cluster.fake_graph import Config, local_config, with_fakes
+from serve_app.launch import find_dashboard
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 300.0
@@ -69,30 +70,51 @@ class Processes:
 
 
 class Service:
-    """``python -m serve_app.launch`` with a configuration, until the end of the ``with`` block."""
+    """``python -m serve_app.launch`` with a configuration, until the end of the ``with`` block.
 
-    def __init__(self, config: Config, log: Path | None = None) -> None:
+    ``environment`` is added to that of this process.
+    """
+
+    def __init__(self, config: Config, environment: Mapping[str, str] | None = None) -> None:
         self.config = copy.deepcopy(config)
-        self.url = f"http://127.0.0.1:{free_port()}"
+        self.port = free_port()
+        self.config["http_options"]["port"] = self.port
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = environment or {}
         self._token = secrets.token_hex(32)
-        self._log = log
+        self._folder = tempfile.TemporaryDirectory(prefix="service.")
+        self._log = Path(self._folder.name, "log")
         self._process: subprocess.Popen[bytes] | None = None
-        self._dashboard_port = free_port()
 
     def __enter__(self) -> Self:
-        port = int(self.url.rpartition(":")[2])
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml", delete=False) as file:
-            yaml.safe_dump(self.config, file, sort_keys=False)
-        output = self._log.open("wb") if self._log else subprocess.DEVNULL
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "serve_app.launch", file.name, "--port", str(port)],
-            cwd=ROOT,
-            env={**os.environ, "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self._token},
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        wait_until(self.ready, READY_TIMEOUT_S, lambda: self._check_alive())
+        path = Path(self._folder.name, "serve_config.yaml")
+        path.write_text(yaml.safe_dump(self.config, sort_keys=False), encoding="utf-8")
+        token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": self._token}
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "serve_app.launch", str(path)],
+                cwd=ROOT,
+                env={**os.environ, **token, **self._environment},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        wait_until(self.ready, READY_TIMEOUT_S, self._check_alive)
         return self
+
+    def apply(self, config: Config) -> None:
+        """Have Serve go over to another configuration, and wait until it has.
+
+        Raises:
+            RuntimeError: it was refused.
+            TimeoutError: it did not come to run.
+        """
+        url = next(filter(None, map(find_dashboard, self._log.read_text("utf-8", "replace").splitlines())))
+        headers = {"Authorization": f"Bearer {self._token}"}
+        with httpx.Client(base_url=url, headers=headers, timeout=60) as dashboard:
+            answer = dashboard.put("/api/serve/applications/", json=config)
+            if answer.is_error:
+                raise RuntimeError(answer.text)
+            wait_until(lambda: _is_running(dashboard), READY_TIMEOUT_S, self._check_alive)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -105,6 +127,7 @@ class Service:
         for child in children:
             with suppress(psutil.NoSuchProcess):
                 child.kill()
+        self._folder.cleanup()
 
     @property
     def pid(self) -> int:
@@ -124,7 +147,13 @@ class Service:
     def _check_alive(self) -> None:
         assert self._process is not None
         if self._process.poll() is not None:
-            raise RuntimeError(f"the service ended with {self._process.returncode}; see {self._log}")
+            said = "\n".join(self._log.read_text("utf-8", "replace").splitlines()[-20:])
+            raise RuntimeError(f"the service ended with {self._process.returncode}:\n{said}")
+
+
+def _is_running(dashboard: httpx.Client) -> bool:
+    answer = dashboard.get("/api/serve/applications/").raise_for_status().json()
+    return all(application["status"] == "RUNNING" for application in answer["applications"].values())
 
 
 def is_ready(url: str) -> bool:

@@ -60,6 +60,9 @@ class Limits(_Frozen):
     max_body_bytes: int = Field(
         32 * 2**20, ge=1, description="body of a request, bytes, counted while it arrives (413)"
     )
+    max_bodies_bytes: int = Field(
+        2**30, ge=1, description="bodies that one ingress replica holds until they are answered, bytes (503)"
+    )
     max_head_bytes: int = Field(
         64 * 2**10, ge=2**10, description="path, query and headers of a request together, bytes (431)"
     )
@@ -99,6 +102,12 @@ class Limits(_Frozen):
     max_decode_memory_bytes: int = Field(
         4 * 2**30, ge=2**29, description="address space of a decoder process, bytes (413 or 422 beyond)"
     )
+
+    @model_validator(mode="after")
+    def _one_body_has_room(self) -> Self:
+        if self.max_body_bytes > self.max_bodies_bytes:
+            raise ValueError("max_bodies_bytes must be at least max_body_bytes")
+        return self
 
 
 class PipelineOptions(_Frozen):

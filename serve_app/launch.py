@@ -13,7 +13,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -29,6 +28,7 @@ import yaml
 
 from serve_app import draining
 from serve_app.environment import ROOT, environment
+from serve_app.preflight import obstacle
 from serve_app.yaml_files import YamlError, parse
 
 POLL_S = 0.5
@@ -46,17 +46,6 @@ def http_address(config: Mapping[str, Any], port: int | None) -> tuple[str, int]
     """Host and port that the service will listen on, Serve's defaults included."""
     options = config.get("http_options") or {}
     return str(options.get("host", "127.0.0.1")), int(port or options.get("port", 8000))
-
-
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
 
 
 def is_ready(url: str) -> bool:
@@ -200,9 +189,8 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
     except (YamlError, ValueError, AttributeError) as error:
         print(f"{path} is no Serve configuration: {error}; see make check-config", file=sys.stderr)
         return NOT_STARTED
-    if not port_is_free(host, port_number):
-        message = f"port {port_number} of {host} is in use; stop what listens there or choose another:"
-        print(f"{message} make serve PORT={port_number + 1}", file=sys.stderr)
+    if reason := obstacle(host, port_number):
+        print(reason, file=sys.stderr)
         return NOT_STARTED
     url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port_number}"
     for number in STOP_SIGNALS:

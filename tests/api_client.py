@@ -22,6 +22,7 @@ from tests.readers import InkReader
 @dataclass(frozen=True)
 class Bounds:
     max_body_bytes: int = 20_000
+    max_bodies_bytes: int = 10**6
     max_head_bytes: int = 5_000
     max_body_s: float = 30.0
     max_body_idle_s: float = 10.0

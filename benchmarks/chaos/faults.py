@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,8 +18,10 @@ import psutil
 
 from benchmarks.chaos.load import attempt, page_of
 from benchmarks.service import Processes, Service, wait_until
+from cluster.fake_graph import Config, deployment
 
-HEAL_WITHIN_S = 60.0
+# A machine with much else to do heals later; who measures compares with the promise.
+_PATIENCE_S = 300.0
 STAGES = ("Detection", "Classification", "RecognitionFake")
 # Numbers on which the model comes to harm, and what their line is to be then.
 HARM = {1: "raises", 2: "too few", 3: "nan", 4: "out of memory"}
@@ -28,10 +32,12 @@ class Target(Protocol):
     """A service that harm is done to; ``benchmarks.service.Service`` is one."""
 
     url: str
+    config: Config
 
     @property
     def processes(self) -> Processes: ...
     def ready(self) -> bool: ...
+    def apply(self, config: Config) -> None: ...
 
 
 Find = Callable[[Target], list[psutil.Process]]
@@ -57,6 +63,9 @@ def faults() -> Iterator[Fault]:
     yield Fault("a model that raises, answers too little, NaN, or runs out of memory", _harm)
     yield Fault("a model that hangs", _hang)
     yield Fault("20 clients that vanish", _vanish)
+    yield Fault("20 clients that send a byte now and then", _dawdle)
+    yield Fault("other tuning is deployed", _retune)
+    yield Fault("other arguments are deployed: replicas are replaced", _redeploy)
 
 
 def _replicas(deployment: str) -> Find:
@@ -76,11 +85,12 @@ def _killing(find: Find, number: signal.Signals = signal.SIGKILL) -> Callable[[T
 
 def _wait_for_successors(service: Target, find: Find, victims: list[psutil.Process]) -> None:
     gone = {victim.pid for victim in victims}
-    wait_until(lambda: sum(one.pid not in gone for one in find(service)) >= len(victims), HEAL_WITHIN_S)
-    wait_until(lambda: _reads(service), HEAL_WITHIN_S)
+    wait_until(lambda: sum(one.pid not in gone for one in find(service)) >= len(victims), _PATIENCE_S)
+    wait_until(lambda: reads(service), _PATIENCE_S)
 
 
-def _reads(service: Target) -> bool:
+def reads(service: Target) -> bool:
+    """Whether every stage is warm and a page is read rightly."""
     with httpx.Client(base_url=service.url, timeout=20) as http:
         return service.ready() and attempt(http, page_of([9]), ["9"]) == "read"
 
@@ -122,7 +132,45 @@ def _vanish(service: Target) -> None:
     for _ in range(20):
         with suppress(httpx.TransportError):
             httpx.post(f"{service.url}/ocr", content=page_of([11] * 8), timeout=0.05)
-    _reads(service)
+    reads(service)
+
+
+def _dawdle(service: Target) -> None:
+    """Heads that promise a body, and a byte of it a second for ten seconds."""
+    host, _, port = service.url.removeprefix("http://").partition(":")
+    head = f"POST /ocr HTTP/1.1\r\nHost: {host}\r\nContent-Length: 100000\r\n\r\n".encode()
+    with ExitStack() as stack:
+        peers = [stack.enter_context(socket.create_connection((host, int(port)))) for _ in range(20)]
+        for data in (head, *(bytes([number]) for number in range(10))):
+            for peer in peers:
+                peer.sendall(data)
+            time.sleep(1)
+    assert reads(service)
+
+
+def _retune(service: Target) -> None:
+    """A threshold: taken over live, by the replicas that there are."""
+    before = _pids(service)
+    config = copy.deepcopy(service.config)
+    deployment(config, "Detection")["user_config"]["max_lines"] = 300
+    service.apply(config)
+    assert reads(service) and _pids(service) == before, "replicas were replaced"
+
+
+def _redeploy(service: Target) -> None:
+    """An argument of recognition: its replica is replaced, and the first configuration comes back."""
+    before = _pids(service)
+    config = copy.deepcopy(service.config)
+    fake = config["applications"][0]["args"]["recognition"]["engines"]["fake"]["fake"]
+    fake["step_ms"] = fake.get("step_ms", 0) + 1
+    for each in (config, service.config):
+        service.apply(each)
+        wait_until(lambda: reads(service), _PATIENCE_S)
+    assert _pids(service) != before, "no replica was replaced"
+
+
+def _pids(service: Target) -> set[int]:
+    return {one.pid for name in STAGES for one in service.processes.replicas(name)}
 
 
 def end_by_signal(service: Service, requests: int = 6) -> list[str]:

@@ -17,7 +17,7 @@ from deployments.fakes import draw_page
 # Numbers below are kept for pages that are to come to harm.
 FIRST_NUMBER = 1000
 LINES = 3
-_GIVE_UP_S = 90.0
+GIVE_UP_S = 90.0
 _PAUSE_S = 0.3
 
 
@@ -27,7 +27,8 @@ class Tally:
 
     ``repeated`` counts answers after which a client asks again: refusals that say when to come back,
     connections that broke, and answers of the proxy for an ingress that died. ``lost`` requests had no
-    reading within 90 s of asking again; ``wrong`` ones had another page's text, or another number of lines.
+    reading in time, however often they were asked again; ``wrong`` ones had another page's text, or
+    another number of lines.
     """
 
     requests: int = 0
@@ -40,10 +41,14 @@ class Tally:
 
 
 class Load:
-    """Requests from several clients, one after another each, until the ``with`` block ends."""
+    """Requests from several clients, one after another each, until the ``with`` block ends.
 
-    def __init__(self, url: str, clients: int = 6) -> None:
+    What is not read within ``give_up_s`` counts as lost.
+    """
+
+    def __init__(self, url: str, clients: int = 6, give_up_s: float = GIVE_UP_S) -> None:
         self._url = url
+        self._give_up_s = give_up_s
         self._numbers = itertools.count(FIRST_NUMBER)
         self._stop = threading.Event()
         self._lock = threading.Lock()
@@ -58,7 +63,7 @@ class Load:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(_GIVE_UP_S + 30)
+            thread.join(self._give_up_s + 30)
 
     def take(self) -> Tally:
         """What was counted since the last time."""
@@ -81,7 +86,7 @@ class Load:
             with self._lock:
                 self._tally.refused += outcome == "refused"
                 self._tally.broken += outcome == "broken"
-            if time.monotonic() - started_s > _GIVE_UP_S or self._stop.is_set():
+            if time.monotonic() - started_s > self._give_up_s or self._stop.is_set():
                 outcome = "lost" if not self._stop.is_set() else "read"
                 break
             time.sleep(_PAUSE_S)

@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.service import Service, fake_config
@@ -20,7 +21,7 @@ from benchmarks.soak.watch import Reading, Watch, slope_a_minute
 
 # What filling caches and pools takes; growth is told of the time after it.
 SETTLED_AFTER_S = 90.0
-PAUSE_S = 0.25
+PAUSE_S = 0.7
 OVERLOAD_TIMES = 10
 
 
@@ -36,13 +37,21 @@ def main() -> int:
         started_s = time.monotonic()
         traffic = Traffic(service.url, started_s)
         with Watch(service.processes, started_s) as watch:
-            ends_s = [_phase(traffic, options.clients, options.minutes, started_s)]
-            overload = options.clients * OVERLOAD_TIMES
-            ends_s.append(_phase(traffic, overload, options.overload, started_s, pause_s=0.0))
-            ends_s.append(_phase(traffic, options.clients, max(1, options.overload / 2), started_s))
+            traffic.clients(options.clients, PAUSE_S)
+            ends_s = [_wait(options.minutes, started_s)]
+            rate_per_s = OVERLOAD_TIMES * sum(traffic.outcomes.values()) / ends_s[0]
+            with ThreadPoolExecutor(1) as pool:
+                flood = pool.submit(traffic.flood, rate_per_s, options.overload * 60)
+                ends_s.append(_wait(options.overload, started_s))
+                ends_s.append(_wait(max(1, options.overload / 2), started_s))
+                sent_per_s = flood.result()
             traffic.clients(0, 0)
     text = "\n\n".join(
-        [_latencies(traffic.samples, ends_s), _growth(watch.readings, ends_s[0]), _outcomes(traffic)]
+        [
+            _latencies(traffic.samples, ends_s),
+            _growth(watch.readings, ends_s[0]),
+            _outcomes(traffic, rate_per_s / OVERLOAD_TIMES, sent_per_s),
+        ]
     )
     print(text)
     if options.output:
@@ -50,32 +59,41 @@ def main() -> int:
     return int(any(name.startswith(("wrong", "broken")) for name in traffic.outcomes))
 
 
-def _phase(
-    traffic: Traffic, clients: int, minutes: float, started_s: float, pause_s: float = PAUSE_S
-) -> float:
-    traffic.clients(clients, pause_s)
+def _wait(minutes: float, started_s: float) -> float:
     time.sleep(minutes * 60)
     return time.monotonic() - started_s
 
 
 def _latencies(samples: Sequence[Sample], ends_s: Sequence[float]) -> str:
-    """Latency of single pages by minute ranges of the run and by phase."""
+    """Latency of single pages by spans of the run; refusals are counted, and told how long they took."""
     settled_s, normal_s, overload_s, end_s = min(SETTLED_AFTER_S, ends_s[0] / 4), *ends_s
     middle_s = (settled_s + normal_s) / 2
     spans = [
         ("first half", settled_s, middle_s),
         ("second half", middle_s, normal_s),
-        (f"{OVERLOAD_TIMES} times the clients", normal_s, overload_s),
-        ("first 10 s after", overload_s + 2, overload_s + 12),
-        ("after", overload_s + 12, end_s),
+        (f"{OVERLOAD_TIMES} times as much besides", normal_s, overload_s),
+        ("first 10 s after", overload_s, overload_s + 10),
+        ("10 to 30 s after", overload_s + 10, overload_s + 30),
+        ("later", overload_s + 30, end_s),
     ]
-    rows = ["| traffic | pages read | p50, ms | p95, ms | p99, ms |", "|---|---|---|---|---|"]
+    rows = [
+        "| traffic | pages read | p50, ms | p95, ms | p99, ms | refused | p95 until told, ms |",
+        f"|{'---|' * 7}",
+    ]
     for name, start_s, stop_s in spans:
-        spent = sorted(ms for at_s, kind, ms in samples if kind == "page" and start_s <= at_s < stop_s)
-        if len(spent) > 1:
-            cuts = statistics.quantiles(spent, n=100, method="inclusive")
-            rows.append(f"| {name} | {len(spent)} | {cuts[49]:.0f} | {cuts[94]:.0f} | {cuts[98]:.0f} |")
+        within = [(kind, ms) for at_s, kind, ms in samples if start_s <= at_s < stop_s]
+        read = [ms for kind, ms in within if kind == "page"]
+        refused = [ms for kind, ms in within if kind == "refused"]
+        cells = [*_quantiles(read, 50, 95, 99), str(len(refused)), *_quantiles(refused, 95)]
+        rows.append(f"| {name} | {len(read)} | {' | '.join(cells)} |")
     return "\n".join(rows)
+
+
+def _quantiles(values: Sequence[float], *percents: int) -> list[str]:
+    if len(values) < 2:
+        return ["" for _ in percents]
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return [f"{cuts[percent - 1]:.0f}" for percent in percents]
 
 
 def _growth(readings: dict[str, list[Reading]], normal_s: float) -> str:
@@ -91,9 +109,10 @@ def _growth(readings: dict[str, list[Reading]], normal_s: float) -> str:
     return "\n".join(rows)
 
 
-def _outcomes(traffic: Traffic) -> str:
+def _outcomes(traffic: Traffic, usual_per_s: float, flood_per_s: float) -> str:
     counted = ", ".join(f"{name} {count}" for name, count in traffic.outcomes.most_common())
-    return f"Answers: {counted}."
+    rates = f"{usual_per_s:.1f} requests a second, and {flood_per_s:.1f} more in the overload."
+    return f"{rates} Answers: {counted}."
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ import yaml
 
 from benchmarks.processes import descendants
 from serve_app.environment import ROOT, environment
-from serve_app.launch import ServeProcess, is_ready, port_is_free, wait_until_ready
+from serve_app.launch import ServeProcess, is_ready, wait_until_ready
+from serve_app.preflight import port_is_free
 
 START_TIMEOUT_S = 180.0
 SERVE_BATCH = "benchmarks.speed.serve_batch:build"

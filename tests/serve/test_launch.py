@@ -81,6 +81,34 @@ def test_an_application_that_cannot_be_deployed_ends_it(tmp_path: Path, config: 
     assert "abacus" in output
 
 
+def test_a_missing_weight_ends_it_and_is_named(tmp_path: Path, config: Config) -> None:
+    (application,) = config["applications"]
+    application["args"]["detection"] = {"engine": "yolo", "weights": "no-such-weights"}
+    process = launch(tmp_path, config, free_port())
+    output, _ = process.communicate()
+    assert process.returncode != 0
+    assert "The application could not be deployed" in output
+    assert "no-such-weights" in output
+
+
+def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
+    """In a namespace of its own, with a file system of its own that is full."""
+    alone = ["unshare", "--user", "--map-root-user", "--mount"]
+    mount = f"mount -t tmpfs -o size=64k none {tmp_path}"
+    if subprocess.run([*alone, "sh", "-c", mount], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a file system of their own")
+    serve = f"{sys.executable} -m serve_app.launch --port {free_port()}"
+    done = subprocess.run(
+        [*alone, "sh", "-c", f"{mount} && exec {serve}"],
+        cwd=ROOT,
+        env={**os.environ, "RAY_TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert f"No space left on the disk of {tmp_path}" in done.stderr
+
+
 def test_a_port_in_use_is_said_before_anything_starts(tmp_path: Path, config: Config) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

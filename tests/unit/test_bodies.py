@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -70,6 +71,34 @@ async def test_a_body_that_pauses_too_long_is_given_up(path: str, content_type: 
     status, kind, headers = upload.answer()
     assert (status, kind) == (408, "/problems/slow_body")
     assert headers[b"connection"] == b"close"
+
+
+async def test_bodies_that_are_held_have_a_bound_together() -> None:
+    """Room for one and a half: the second is refused while the first is read, and read afterwards."""
+    reader = InkReader(gate=asyncio.Event())
+    assert reader.gate is not None
+    async with serving(reader, max_bodies_bytes=len(PNG) * 3 // 2) as client:
+        first = asyncio.ensure_future(client.post("/ocr", content=PNG))
+        await reader.started.wait()
+        refused = await client.post("/ocr", content=PNG)
+        assert_problem(refused, 503, "overloaded")
+        assert (refused.headers["retry-after"], refused.headers["connection"]) == ("5", "close")
+        reader.gate.set()
+        assert (await first).status_code == 200
+        assert (await client.post("/ocr", content=PNG)).status_code == 200
+
+
+async def test_the_room_of_a_body_that_was_given_up_is_free_again() -> None:
+    async with serving(max_bodies_bytes=len(PNG) + 10, max_body_bytes=len(PNG)) as client:
+        for _ in range(3):
+            assert_problem(await client.post("/ocr", content=_pieces(PNG + b"x")), 413, "payload_too_large")
+        assert (await client.post("/ocr", content=_pieces(PNG))).status_code == 200
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    """A body whose length nobody declares."""
+    for start in range(0, len(data), 50):
+        yield data[start : start + 50]
 
 
 async def test_a_body_that_never_ends_is_given_up_however_busily_it_comes() -> None:
