@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hypothesis import HealthCheck, settings
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Before any test module imports a library that reads these once. The shell may override them.
@@ -20,3 +22,9 @@ for name, value in {
     os.environ.setdefault(name, value)
 # Ray's own processes import the autoscaling policy that a configuration names, and inherit this.
 os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
+
+# How long an example takes tells of the machine and not of the code; every run sees the same examples.
+settings.register_profile(
+    "everywhere", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("everywhere")

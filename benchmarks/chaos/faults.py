@@ -64,6 +64,7 @@ def faults() -> Iterator[Fault]:
     yield Fault("a model that hangs", _hang)
     yield Fault("20 clients that vanish", _vanish)
     yield Fault("20 clients that send a byte now and then", _dawdle)
+    yield Fault("ten times the clients, each with a deadline of 5 s", _overload)
     yield Fault("other tuning is deployed", _retune)
     yield Fault("other arguments are deployed: replicas are replaced", _redeploy)
 
@@ -119,11 +120,12 @@ def _hang(service: Target) -> None:
     """One request hangs the model; it ends at the deadline it asked for, the replica is replaced."""
     find = _replicas("RecognitionFake")
     victims = find(service)
-    started_s = time.monotonic()
-    answer = httpx.post(
-        f"{service.url}/ocr", content=page_of([HANG]), headers={"Prefer": "wait=3"}, timeout=30
-    )
-    spent_s = time.monotonic() - started_s
+    page = page_of([HANG])
+    with httpx.Client(base_url=service.url, timeout=30) as http:
+        http.get("/healthz")
+        started_s = time.monotonic()
+        answer = http.post("/ocr", content=page, headers={"Prefer": "wait=3"})
+        spent_s = time.monotonic() - started_s
     assert answer.status_code == 504 and spent_s < 4, f"{answer.status_code} after {spent_s:.1f} s"
     _wait_for_successors(service, find, victims)
 
@@ -146,6 +148,25 @@ def _dawdle(service: Target) -> None:
                 peer.sendall(data)
             time.sleep(1)
     assert reads(service)
+
+
+def _overload(service: Target) -> None:
+    """Sixty clients for 20 s; each is answered by its deadline, or refused before it."""
+    ends_s = time.monotonic() + 20
+
+    def ask(number: int) -> float:
+        slowest_s = 0.0
+        with httpx.Client(base_url=service.url, timeout=30) as http:
+            while (started_s := time.monotonic()) < ends_s:
+                outcome = attempt(http, page_of([number] * 8), [str(number)] * 8, {"Prefer": "wait=5"})
+                assert outcome in ("read", "refused"), outcome
+                slowest_s = max(slowest_s, time.monotonic() - started_s)
+        return slowest_s
+
+    with ThreadPoolExecutor(60) as pool:
+        slowest_s = max(pool.map(ask, range(100, 160)))
+    assert slowest_s < 6, f"an answer after {slowest_s:.1f} s"
+    wait_until(lambda: reads(service), _PATIENCE_S)
 
 
 def _retune(service: Target) -> None:

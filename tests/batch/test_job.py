@@ -147,7 +147,7 @@ def break_off(arguments: Sequence[str], enough: Callable[[], bool]) -> None:
         for each in (psutil.Process(process.pid), *below):
             each.send_signal(signal.SIGKILL)
         process.wait()
-        psutil.wait_procs(below, timeout=20)
+        psutil.wait_procs(below, timeout=180)
 
 
 def wait_for(process: subprocess.Popen[bytes], enough: Callable[[], bool]) -> None:

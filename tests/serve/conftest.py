@@ -26,7 +26,7 @@ from cluster.fake_graph import with_fakes  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "scriptorium"
-DEPLOY_TIMEOUT_S = 180
+DEPLOY_TIMEOUT_S = 400
 
 Config = dict[str, Any]
 

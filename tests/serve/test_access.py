@@ -51,7 +51,7 @@ def test_a_client_s_deadline_is_kept(service: Cluster) -> None:
 
 def test_a_body_that_pauses_is_given_up_and_its_connection_closed(service: Cluster) -> None:
     head = f"POST /ocr HTTP/1.1\r\nHost: x\r\nX-API-Key: {KEY}\r\nContent-Length: 1000\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", service.port), timeout=30) as connection:
+    with socket.create_connection(("127.0.0.1", service.port), timeout=180) as connection:
         connection.sendall(head.encode() + b"half a body")
         answer = b"".join(iter(lambda: connection.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 408") and b"/problems/slow_body" in answer
@@ -64,7 +64,7 @@ def test_a_flood_of_headers_is_refused(service: Cluster) -> None:
 
 def test_a_key_that_is_taken_back_is_good_no_longer(service: Cluster, keys: Path) -> None:
     keys.write_text(entry("bob", new_key()))
-    deadline_s = time.monotonic() + 20
+    deadline_s = time.monotonic() + 180
     while service.http.post("/ocr", content=png(7), headers=HEADERS).status_code != 401:
         assert time.monotonic() < deadline_s, "the key still opens the service"
         time.sleep(0.2)

@@ -19,7 +19,7 @@ from tests.serve.conftest import Cluster, with_fakes, with_jobs_in
 
 PAGES = 14
 IN_FLIGHT = 2
-TIMEOUT_S = 90.0
+TIMEOUT_S = 300.0
 
 
 @pytest.fixture

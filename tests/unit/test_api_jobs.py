@@ -122,7 +122,7 @@ async def test_a_running_job_tells_its_progress_and_has_no_result_yet(tmp_path: 
     reader = InkReader(gate=asyncio.Event())
     async with service(tmp_path, reader) as client:
         job = await submit(client)
-        await asyncio.wait_for(reader.started.wait(), 10)
+        await asyncio.wait_for(reader.started.wait(), 120)
         view = (await client.get(job.links.job)).json()
         assert (view["status"], view["progress"]) == ("running", {"pages_done": 0, "page_count": 3})
         refused = await client.get(job.links.result)
@@ -144,10 +144,10 @@ async def test_removing_a_job_stops_it(tmp_path: Path) -> None:
     reader = InkReader(gate=asyncio.Event())
     async with service(tmp_path, reader) as client:
         job = await submit(client)
-        await asyncio.wait_for(reader.started.wait(), 10)
+        await asyncio.wait_for(reader.started.wait(), 120)
         removed = await client.delete(job.links.job)
         assert (removed.status_code, removed.content) == (204, b"")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(120):
             while not reader.cancelled:
                 await asyncio.sleep(0)
         for method, path in (("GET", job.links.job), ("GET", job.links.result), ("DELETE", job.links.job)):

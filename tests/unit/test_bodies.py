@@ -54,7 +54,7 @@ class Upload:
 
     async def post(self, path: str, content_type: str = "image/png", **limits: Any) -> None:
         app = create_api(InkReader(), Config(Bounds(**limits)))
-        await asyncio.wait_for(app(scope_of(path, content_type), self.receive, self.send), 10)
+        await asyncio.wait_for(app(scope_of(path, content_type), self.receive, self.send), 120)
 
     def answer(self) -> tuple[int, str, dict[bytes, bytes]]:
         start, body = self.sent
@@ -115,7 +115,7 @@ async def test_the_time_of_the_reading_is_not_the_body_s() -> None:
     upload = Upload(PNG, complete=True)
     app = create_api(reader, Config(Bounds(max_body_s=0.01, max_body_idle_s=0.01)))
     asyncio.get_running_loop().call_later(0.03, gate.set)
-    await asyncio.wait_for(app(scope_of("/ocr", "image/png"), upload.receive, upload.send), 5)
+    await asyncio.wait_for(app(scope_of("/ocr", "image/png"), upload.receive, upload.send), 120)
     assert upload.sent[0]["status"] == 200
 
 

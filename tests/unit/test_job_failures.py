@@ -141,7 +141,7 @@ async def test_a_failure_that_cannot_be_kept_leaves_the_job_to_the_next_attempt(
 
     monkeypatch.setattr(SqliteJobStore, "fail", away)
     async with replica(disk, InkReader(failure=StageFailed("Lost."))) as one:
-        await asyncio.wait_for(tried.wait(), 10)
+        await asyncio.wait_for(tried.wait(), 120)
         monkeypatch.setattr(SqliteJobStore, "fail", fail)
         disk.clock.now_s += LEASE_S
         one.runner.wake()

@@ -209,7 +209,7 @@ async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the
         "server": ("127.0.0.1", 80),
         "scheme": "http",
     }
-    await asyncio.wait_for(app(scope, receive, send), 5)
+    await asyncio.wait_for(app(scope, receive, send), 120)
     assert closed.is_set()
     assert sent[0]["status"] == 200
     assert sum(b'"page":{' in message.get("body", b"") for message in sent) == 1

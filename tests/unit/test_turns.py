@@ -82,7 +82,7 @@ async def test_a_place_left_by_the_last_is_free_again(world: World) -> None:
     turns = world.turns_of()
     for leave in await fill(turns, 2):
         leave()
-    await asyncio.wait_for(fill(turns, 2), 1)
+    await asyncio.wait_for(fill(turns, 2), 120)
 
 
 async def test_who_would_wait_for_too_much_of_its_deadline_is_refused_at_once(world: World) -> None:
@@ -115,7 +115,7 @@ async def test_the_deadline_is_that_of_the_request(world: World) -> None:
 
 async def test_a_document_without_a_deadline_neither_waits_nor_counts(world: World) -> None:
     turns = world.turns_of()
-    for leave in await asyncio.wait_for(fill(turns, 5, left_s=None), 1):
+    for leave in await asyncio.wait_for(fill(turns, 5, left_s=None), 120):
         world.now_s += 100.0
         leave()
     (leave,) = await fill(turns, 1)
@@ -206,7 +206,7 @@ async def test_over_http_it_is_503_with_the_time_to_come_again() -> None:
         assert (await client.post("/ocr", content=PNG)).status_code == 200
         reader.gate = asyncio.Event()
         in_work = asyncio.ensure_future(client.post("/ocr", content=PNG))
-        await asyncio.wait_for(settled(lambda: len(reader.calls) == 2), 10)
+        await asyncio.wait_for(settled(lambda: len(reader.calls) == 2), 120)
         refused = await client.post("/ocr", content=PNG)
         streamed = await client.post("/ocr?format=ndjson", content=PNG)
         reader.gate.set()
