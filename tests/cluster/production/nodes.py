@@ -145,6 +145,10 @@ class Nodes:
         url = f"http://127.0.0.1:{self.dashboard_port}{path}"
         return httpx.get(url, headers=headers, timeout=60)
 
+    def agent(self, path: str) -> list[httpx.Response]:
+        """GET from the agent of every worker, as its probes do: without a token."""
+        return [httpx.get(f"http://127.0.0.1:{port}{path}", timeout=60) for port in self._worker_agent_ports]
+
     def replicas(self) -> dict[str, list[Config]]:
         """Running replicas of every deployment, with node and process id."""
         application = self.dashboard("/api/serve/applications/").raise_for_status().json()["applications"]
