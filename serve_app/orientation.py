@@ -7,7 +7,7 @@ they read better that way, so does the page. A page that reads well costs nothin
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import numpy as np
 
@@ -22,10 +22,26 @@ UNSURE_CONFIDENCE = 0.75
 # By how much the lines must read more surely the other way up.
 SURER_BY = 0.1
 MAX_PROBES = 8
+# The longest few are read first: on a page that lies right they read so much worse that no more is needed.
+FIRST_PROBES = 3
+WORSE_BY = 0.1
 # A line of few letters reads as something either way up: "о", "н", "0", "96".
 MIN_LENGTH_HEIGHTS = 2.5
 # From quarters turned counter-clockwise to degrees turned clockwise.
 _CLOCKWISE: tuple[Orientation, ...] = (0, 270, 180, 90)
+
+
+async def is_on_its_head(
+    regions: Sequence[Region], read: Callable[[list[Points]], Awaitable[list[Outcome[Reading]]]]
+) -> bool:
+    """Whether a page that was read as ``regions`` lies upside down; ``read`` reads lines along quads."""
+    probed = [regions[i] for i in lines_to_probe(regions)]
+    turned: list[Outcome[Reading]] = []
+    for some in (probed[:FIRST_PROBES], probed[FIRST_PROBES:]):
+        if not some or reads_worse_upside_down(probed[: len(turned)], turned):
+            break
+        turned += await read([upside_down(region.quad) for region in some])
+    return reads_better_upside_down(probed[: len(turned)], turned)
 
 
 def lines_to_probe(regions: Sequence[Region]) -> list[int]:
@@ -45,9 +61,18 @@ def lines_to_probe(regions: Sequence[Region]) -> list[int]:
 
 def reads_better_upside_down(as_read: Sequence[Region], turned: Sequence[Outcome[Reading]]) -> bool:
     """Whether the same lines, read upside down, are surer on average; a failed reading is no reading."""
+    return bool(turned) and _gain(as_read, turned) > SURER_BY
+
+
+def reads_worse_upside_down(as_read: Sequence[Region], turned: Sequence[Outcome[Reading]]) -> bool:
+    """Whether the same lines, read upside down, are so much less sure that the others need not be read."""
+    return bool(turned) and _gain(as_read, turned) < -WORSE_BY
+
+
+def _gain(as_read: Sequence[Region], turned: Sequence[Outcome[Reading]]) -> float:
     before = [region.confidence or 0.0 for region in as_read]
     after = [reading.confidence if isinstance(reading, Reading) else 0.0 for reading in turned]
-    return bool(after) and float(np.mean(after)) > float(np.mean(before)) + SURER_BY
+    return float(np.mean(after)) - float(np.mean(before))
 
 
 def upside_down(quad: Points) -> Points:

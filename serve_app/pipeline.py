@@ -24,18 +24,12 @@ from typing import TypeVar
 from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_size
 from deployments.tracing import span
-from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
+from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
 from serve_app.assembly import reading_order
 from serve_app.calls import Clock, each, log_failures, together
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
-from serve_app.orientation import (
-    lines_to_probe,
-    orientation_deg,
-    reads_better_upside_down,
-    turn_lines,
-    upside_down,
-)
+from serve_app.orientation import is_on_its_head, orientation_deg, turn_lines
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
@@ -124,9 +118,11 @@ class OcrPipeline:
         try:
             found = await self._find_lines(source.image, layout, clock)
             regions = await self._read_lines(source.image, found.lines, recognisers, clock)
-            if layout is not Layout.LINE and await self._is_on_its_head(
-                source.image, regions, recognisers, clock
-            ):
+
+            async def read(quads: list[Points]) -> list[Outcome[Reading]]:
+                return await self._read_again(source.image, quads, recognisers[Kind.PRINTED], clock)
+
+            if layout is not Layout.LINE and await is_on_its_head(regions, read):
                 lines = turn_lines(found.lines)
                 regions = await self._read_lines(source.image, lines, recognisers, clock)
         except RetryLater:
@@ -137,23 +133,6 @@ class OcrPipeline:
             ordered = reading_order(regions, found.skew_deg, one_block=layout is Layout.BLOCK)
         turned_deg = orientation_deg(ordered, found.skew_deg)
         return replace(result, skew_deg=found.skew_deg, orientation_deg=turned_deg, regions=tuple(ordered))
-
-    async def _is_on_its_head(
-        self,
-        page: Image,
-        regions: Sequence[Region],
-        recognisers: Mapping[Kind, Recogniser],
-        clock: Clock,
-    ) -> bool:
-        probed = [regions[i] for i in lines_to_probe(regions)]
-        if not probed:
-            return False
-        lines = [TextLine(upside_down(region.quad), 1.0) for region in probed]
-        with clock("crops"):
-            _, crops = await asyncio.to_thread(self._cut, page, lines)
-        recognise = recognisers[Kind.PRINTED].recognise
-        readings = await clock.timed("recognition", each(recognise, crops))
-        return reads_better_upside_down(probed, readings)
 
     async def _find_lines(self, page: Image, layout: Layout, clock: Clock) -> PageLines:
         if layout is Layout.LINE:
@@ -192,6 +171,13 @@ class OcrPipeline:
             self._filled(region, kind, reading, engine)
             for region, kind, reading, engine in zip(regions, kinds, readings, engines, strict=True)
         ]
+
+    async def _read_again(
+        self, page: Image, quads: Sequence[Points], recogniser: Recogniser, clock: Clock
+    ) -> list[Outcome[Reading]]:
+        with clock("crops"):
+            _, crops = await asyncio.to_thread(self._cut, page, [TextLine(quad, 1.0) for quad in quads])
+        return await clock.timed("recognition", each(recogniser.recognise, crops))
 
     def _filled(
         self, region: Region, kind: Outcome[KindScore], reading: Outcome[Reading], engine: str

@@ -32,7 +32,8 @@ def to_rgb(picture: PIL.Image.Image) -> Image:
         return np.asarray(_over_white(picture))
     if picture.mode == "LAB":
         return np.asarray(_from_lab(picture))
-    return np.asarray(picture.convert("RGB"))
+    # Converting to the mode it has would copy the picture.
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))
 
 
 def _over_white(picture: PIL.Image.Image) -> PIL.Image.Image:

@@ -67,11 +67,10 @@ def spans_in_line(spans: Sequence[Span], margin: float) -> tuple[Span, ...]:
     ``margin`` is how far the crop reaches beyond either end of the line, as a share of the line's
     width. What lies in the margins is moved to the line's ends.
     """
-    return tuple((_in_line(left, margin), _in_line(right, margin)) for left, right in spans)
-
-
-def _in_line(share: float, margin: float) -> float:
-    return min(max(share * (1 + 2 * margin) - margin, 0.0), 1.0)
+    if not spans:
+        return ()
+    shares = np.clip(np.array(spans) * (1 + 2 * margin) - margin, 0.0, 1.0)
+    return tuple((left, right) for left, right in shares.tolist())
 
 
 def _confidence(region: Region, start: int, end: int) -> float | None:

@@ -13,7 +13,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import gettempdir
 from typing import Any
@@ -31,11 +32,13 @@ from benchmarks.speed.trial import run as run_trial
 from serve_app.environment import ROOT
 
 GPU_CONFIG = ROOT / "cluster" / "serve_config.gpu.yaml"
-QUICK = Plan(trials=1, seconds=4, warm_s=3, clients=(1, 64), open_shares=(0.5,), overload_s=6, lone_rounds=1)
+QUICK = Plan(trials=1, seconds=4, saturation_s=6, warm_s=3, clients=(1, 64), open_shares=(0.5,), overload_s=6)
 
 
-def measure(setting: Setting, trial: Callable[[Setting], dict[str, Any]] = run_trial) -> dict[str, Any]:
-    """All trials of a setting, merged; ``trial`` runs one."""
+def measure(
+    setting: Setting, trial: Callable[[Setting], dict[str, Any]] = run_trial
+) -> Iterator[dict[str, Any]]:
+    """The trials of a setting merged, after each of them; ``trial`` runs one."""
     started_s = time.monotonic()
     trials, compared = [], []
     for number in range(setting.plan.trials):
@@ -44,13 +47,19 @@ def measure(setting: Setting, trial: Callable[[Setting], dict[str, Any]] = run_t
         compared.append(ratios(trials[-1]))
         shown = ", ".join(f"{name} {value:.2f}" for name, value in compared[-1].items())
         print(f"  {shown}", file=sys.stderr, flush=True)
+        yield _merged(setting, trials, compared) | {"minutes": round((time.monotonic() - started_s) / 60, 1)}
+
+
+def _merged(
+    setting: Setting, trials: list[dict[str, Any]], compared: list[dict[str, float]]
+) -> dict[str, Any]:
     merged, spreads = merge_trials(trials), merge_trials(compared)
     found = medians(spreads)
     return {
         "pages": {"source": setting.pages.source, "number": len(setting.pages.pages)},
-        "trials": setting.plan.trials,
-        "seconds": setting.plan.seconds,
-        "minutes": round((time.monotonic() - started_s) / 60, 1),
+        "trials": len(trials),
+        "seconds": setting.plan.saturation_s,
+        "plan": asdict(setting.plan),
         "ratios": found,
         "shortfalls": shortfalls(found),
         "limit": medians(merged["limit"]),
@@ -69,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--output", type=Path, help="folder of the result (benchmarks/results, or a passing one)"
     )
-    parser.add_argument("--seconds", type=float, help="measured span of each load")
+    parser.add_argument("--seconds", type=float, help="measured span of each load below saturation")
     parser.add_argument("--processes", type=int, help="of the limit and Tesseract: a core each, 1 on a GPU")
     return parser.parse_args()
 
@@ -78,14 +87,10 @@ def _plan(options: argparse.Namespace) -> Plan:
     base = QUICK if options.quick else Plan()
     on_gpu = options.device.startswith("cuda")
     processes = options.processes or (1 if on_gpu else os.cpu_count() or 1)
-    return Plan(
+    return replace(
+        base,
         trials=options.trials or base.trials,
         seconds=options.seconds or base.seconds,
-        warm_s=base.warm_s,
-        clients=base.clients,
-        open_shares=base.open_shares,
-        overload_s=base.overload_s,
-        lone_rounds=base.lone_rounds,
         processes=processes,
     )
 
@@ -98,8 +103,12 @@ def main() -> int:
     content = for_device(read_yaml(config), options.device)
     plan = _plan(options)
     setting = Setting(content, find_pages(pages_from, 1 if options.quick else 4), pages_from, plan)
-    figures = {"config": config.name, "device": options.device or "as configured", **measure(setting)}
-    path = write_of_commit(figures, options.output or (Path(gettempdir()) if options.quick else RESULTS))
+    directory = options.output or (Path(gettempdir()) if options.quick else RESULTS)
+    about = {"config": config.name, "device": options.device or "as configured"}
+    # Written after every trial: a run that is broken off leaves what it has.
+    for measured in measure(setting):
+        figures = about | measured
+        path = write_of_commit(figures, directory)
     print(report.table(figures))
     print(f"\nwritten to {path}, drawn to {draw(figures, path)}")
     return 0

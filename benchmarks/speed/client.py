@@ -25,6 +25,7 @@ async def http_client(url: str, transport: httpx.AsyncBaseTransport | None = Non
                 answer = await client.post("/ocr", content=page.data, headers={"Accept": "application/json"})
             except httpx.HTTPError as error:
                 raise OSError(str(error)) from error
-            return Reply(answer.status_code, "retry-after" in answer.headers)
+            seconds = answer.headers.get("retry-after")
+            return Reply(answer.status_code, float(seconds) if seconds else None)
 
         yield send

@@ -5,7 +5,8 @@
 Nothing but the engines' three steps is timed: pages are decoded and crops are cut beforehand, no
 request waits for another, nothing crosses a process. Each process runs alone on its core, through
 all three stages in turn, so that no core is ever idle. The service has decoding, cutting, HTTP and
-Ray on top of this.
+Ray on top of this. One process with as many threads of torch (``--processes 1 --threads N``) does
+less: the steps in Python, and small matrices, keep one core waiting for the other.
 """
 
 from __future__ import annotations
@@ -132,24 +133,30 @@ def _summary(cost: StageCost, pages: int) -> dict[str, float]:
     }
 
 
-def _worker(content: dict[str, Any], page_set: PageSet, seconds: float, ready: Any, results: Any) -> None:
+def _worker(
+    content: dict[str, Any], page_set: PageSet, threads: int, seconds: float, ready: Any, results: Any
+) -> None:
     import cv2
     import torch
 
-    torch.set_num_threads(1)
-    cv2.setNumThreads(1)
+    torch.set_num_threads(threads)
+    cv2.setNumThreads(threads)
     results.put(measure(read_graph(content), page_set, seconds, ready))
 
 
-def run(content: dict[str, Any], page_set: PageSet, processes: int, seconds: float) -> dict[str, Any]:
+def run(
+    content: dict[str, Any], page_set: PageSet, processes: int, seconds: float, threads: int = 1
+) -> dict[str, Any]:
     """The limit over ``processes`` at once: pages/s of all together, other figures of the first.
+
+    ``threads`` are torch's and OpenCV's in each process.
 
     Raises:
         RuntimeError: a process ended without an answer.
     """
     context = multiprocessing.get_context("spawn")
     ready, results = context.Barrier(processes), context.Queue()
-    arguments = (content, page_set, seconds, ready, results)
+    arguments = (content, page_set, threads, seconds, ready, results)
     workers = [context.Process(target=_worker, args=arguments) for _ in range(processes)]
     for worker in workers:
         worker.start()
@@ -169,9 +176,11 @@ def main() -> int:
     parser.add_argument("config", type=Path)
     parser.add_argument("--pages", type=Path)
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1, help="of torch and OpenCV in each process")
     parser.add_argument("--seconds", type=float, default=20.0)
     options = parser.parse_args()
-    figures = run(read_yaml(options.config), find_pages(options.pages), options.processes, options.seconds)
+    pages = find_pages(options.pages)
+    figures = run(read_yaml(options.config), pages, options.processes, options.seconds, options.threads)
     print(json.dumps(figures, indent=1))
     return 0
 

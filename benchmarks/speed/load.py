@@ -27,14 +27,14 @@ UNSENT = 0
 class Answer:
     """One request: when it was due, and how and when it ended, in seconds of the loop's clock.
 
-    ``status`` is 0 where no HTTP answer came.
+    ``status`` is 0 where no HTTP answer came; ``retry_after_s`` what a refusal asks to wait.
     """
 
     page: int
     due_s: float
     done_s: float
     status: int
-    has_retry_after: bool = False
+    retry_after_s: float | None = None
 
     @property
     def latency_s(self) -> float:
@@ -47,7 +47,7 @@ class Reply:
     """What a client keeps of an HTTP answer."""
 
     status: int
-    has_retry_after: bool = False
+    retry_after_s: float | None = None
 
 
 Send = Callable[[PageFile], Awaitable[Reply]]
@@ -83,14 +83,17 @@ class Load:
         }
         if refused:
             figures["refusal_ms"] = latencies_ms([each.latency_s for each in refused])
-            figures["refused_without_retry_after"] = sum(not each.has_retry_after for each in refused)
+            figures["refused_without_retry_after"] = sum(each.retry_after_s is None for each in refused)
         return figures
 
 
 async def closed_loop(
     send: Send, pages: Sequence[PageFile], clients: int, seconds: float, warm_s: float = 0.0
 ) -> Load:
-    """``clients`` that each wait for their answer; the first ``warm_s`` do not count."""
+    """``clients`` that each wait for their answer; the first ``warm_s`` do not count.
+
+    One that is refused comes again when it was told to.
+    """
     clock = asyncio.get_running_loop().time
     answers: list[Answer] = []
     turns = itertools.cycle(range(len(pages)))
@@ -99,7 +102,9 @@ async def closed_loop(
 
     async def client() -> None:
         while (now_s := clock()) < to_s:
-            answers.append(await _ask(send, pages, next(turns), now_s))
+            answers.append(answer := await _ask(send, pages, next(turns), now_s))
+            if answer.status == BUSY:
+                await asyncio.sleep(answer.retry_after_s or 0.0)
 
     tasks = [asyncio.create_task(client()) for _ in range(clients)]
     # Answers that come after the span do not count: nobody waits for them.
@@ -167,7 +172,7 @@ async def _ask(send: Send, pages: Sequence[PageFile], page: int, due_s: float) -
         reply = await send(pages[page])
     except OSError:
         reply = Reply(UNSENT)
-    return Answer(page, due_s, clock(), reply.status, reply.has_retry_after)
+    return Answer(page, due_s, clock(), reply.status, reply.retry_after_s)
 
 
 async def _withdraw(tasks: Sequence[asyncio.Task[None]]) -> None:

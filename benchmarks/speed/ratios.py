@@ -13,6 +13,7 @@ LEAST = {
     "overload_over_saturation": 0.9,
 }
 MOST = {"added_ms": 15.0, "refusal_p99_ms": 50.0}
+_OTHERS = ("limit", "limit_one_process", "monolith", "tesseract", "serve_batch")
 
 
 def ratios(trial: Mapping[str, Any]) -> dict[str, float]:
@@ -26,10 +27,10 @@ def ratios(trial: Mapping[str, Any]) -> dict[str, float]:
     closed = served["closed"]
     pages_s = closed[max(closed, key=int)]["pages_s"]
     found = {"added_ms": trial["lone"]["added_ms"]}
-    for other in ("limit", "monolith", "tesseract", "serve_batch"):
+    for other in _OTHERS:
         if rate := trial[other].get("pages_s"):
             found[f"served_over_{other}"] = pages_s / rate
-    for other in ("limit", "monolith", "tesseract", "serve_batch"):
+    for other in _OTHERS:
         if cpu_ms := trial[other].get("cpu_ms_per_page"):
             found[f"served_over_{other}_by_processor"] = (
                 cpu_ms / closed[max(closed, key=int)]["cpu_ms_per_page"]

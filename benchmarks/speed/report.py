@@ -20,6 +20,7 @@ BEGIN, END = "<!-- last result -->", "<!-- end of last result -->"
 
 _RATIOS = {
     "served_over_limit": "throughput over the limit of the engines",
+    "served_over_limit_one_process": "throughput over the engines in one process with two threads",
     "served_over_monolith": "throughput over the monolith",
     "served_over_tesseract": "throughput over Tesseract",
     "served_over_serve_batch": "throughput over the graph with `@serve.batch`",

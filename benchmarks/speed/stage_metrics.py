@@ -6,6 +6,7 @@ import contextlib
 import re
 import urllib.request
 from collections.abc import Sequence
+from http.client import HTTPException
 
 import psutil
 
@@ -44,7 +45,7 @@ def read(url: str) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return str(answer.read().decode())
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):  # the last where a port of Ray's speaks something else
         return None
 
 

@@ -24,14 +24,20 @@ OVERLOAD = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How long and how often. ``open_shares`` are rates as shares of the throughput at saturation."""
+    """How long and how often.
+
+    ``saturation_s``: the measured span where throughput is compared, several times that of the other
+    loads, so that pages of every kind come in equal shares. ``open_shares`` are rates as shares of the
+    throughput at saturation.
+    """
 
     trials: int = 3
-    seconds: float = 12.0
-    warm_s: float = 14.0
+    seconds: float = 8.0
+    saturation_s: float = 24.0
+    warm_s: float = 12.0
     clients: tuple[int, ...] = (1, 4, 16, SATURATION_CLIENTS)
-    open_shares: tuple[float, ...] = (0.25, 0.5, 0.75, 0.9)
-    overload_s: float = 20.0
+    open_shares: tuple[float, ...] = (0.5, 0.8)
+    overload_s: float = 15.0
     lone_rounds: int = 1
     processes: int = 2
 
@@ -50,8 +56,8 @@ def run(setting: Setting) -> dict[str, Any]:
     """The figures of one trial, by system."""
     figures: dict[str, Any] = {}
     parts = {
-        "limit": _limit, "served": _served, "monolith": _monolith, "tesseract": _tesseract,
-        "serve_batch": _serve_batch,
+        "limit": _limit, "limit_one_process": _limit_one_process, "served": _served,
+        "monolith": _monolith, "tesseract": _tesseract, "serve_batch": _serve_batch,
     }  # fmt: skip
     for name, part in parts.items():
         print(f"  {name}", file=sys.stderr, flush=True)
@@ -69,8 +75,14 @@ def lone_figures(served_ms: Sequence[float], alone_ms: Sequence[float]) -> dict[
 
 
 def _limit(setting: Setting) -> dict[str, Any]:
+    # Rounds over all pages are never broken off: a short span does.
     plan = setting.plan
     return limit.run(dict(setting.content), setting.pages, plan.processes, plan.seconds)
+
+
+def _limit_one_process(setting: Setting) -> dict[str, Any]:
+    plan = setting.plan
+    return limit.run(dict(setting.content), setting.pages, 1, plan.seconds, threads=plan.processes)
 
 
 def _served(setting: Setting) -> dict[str, Any]:
@@ -101,10 +113,12 @@ async def _measure_served(
         async with http_client(running.url) as send:
             await lone_client(send, pages, 1)
             alone = await lone_client(send, pages, plan.lone_rounds)
+            most = max(plan.clients)
             closed = {
-                str(clients): await _closed(running, send, setting, clients) for clients in plan.clients
+                str(clients): await _closed(running, send, setting, clients, clients == most)
+                for clients in plan.clients
             }
-            saturation_hz = closed[str(max(plan.clients))]["pages_s"]
+            saturation_hz = closed[str(most)]["pages_s"]
             opened = {}
             for share in plan.open_shares:
                 load = await open_loop(
@@ -129,14 +143,17 @@ async def _saturate(
     with system as running:
         async with http_client(running.url) as send:
             await lone_client(send, setting.pages.pages, 1)
-            figures = await _closed(running, send, setting, clients)
+            figures = await _closed(running, send, setting, clients, is_saturated=True)
     return {"cold_start_s": running.cold_start_s, **figures}
 
 
-async def _closed(running: systems.Running, send: Send, setting: Setting, clients: int) -> dict[str, Any]:
+async def _closed(
+    running: systems.Running, send: Send, setting: Setting, clients: int, is_saturated: bool
+) -> dict[str, Any]:
     """A closed loop with what it cost: processor time and memory by process, and the stages' steps."""
     plan = setting.plan
     warm_s = plan.warm_s * min(1.0, clients / SATURATION_CLIENTS + 0.1)
+    seconds = plan.saturation_s if is_saturated else plan.seconds
     page = stage_metrics.find_page(running.processes)
     meter_at_s = asyncio.get_running_loop().time() + warm_s
 
@@ -145,11 +162,11 @@ async def _closed(running: systems.Running, send: Send, setting: Setting, client
         return Meter(running.processes), _samples(page)
 
     metering = asyncio.create_task(metered())
-    load: Load = await closed_loop(send, setting.pages.pages, clients, plan.seconds, warm_s)
+    load: Load = await closed_loop(send, setting.pages.pages, clients, seconds, warm_s)
     meter, before = await metering
     meter.stop()
     figures = load.figures()
-    read = figures["pages_s"] * plan.seconds
+    read = figures["pages_s"] * seconds
     costs = meter.costs()
     return {
         **figures,

@@ -11,7 +11,13 @@ from deployments.errors import Outcome, StageFailed
 from deployments.geometry import quad_from_box, rotate_points
 from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
 from serve_app.config import PipelineOptions
-from serve_app.orientation import lines_to_probe, orientation_deg, reads_better_upside_down, upside_down
+from serve_app.orientation import (
+    is_on_its_head,
+    lines_to_probe,
+    orientation_deg,
+    reads_better_upside_down,
+    upside_down,
+)
 from serve_app.pages import SourcePage
 from serve_app.pipeline import OcrPipeline, Recogniser
 from serve_app.reader import ReadOptions
@@ -47,6 +53,28 @@ def test_it_takes_a_clear_lead_to_turn_a_page() -> None:
     assert not reads_better_upside_down(page, [Reading("a", 0.45), Reading("b", 0.45)])
     assert not reads_better_upside_down(page, [StageFailed("lost"), Reading("b", 0.9)])
     assert not reads_better_upside_down([], [])
+
+
+@pytest.mark.parametrize(
+    ("turned", "calls", "on_its_head"),
+    [
+        ([0.3] * 3, [3], False),  # clearly worse: nothing more is read
+        ([0.45] * 3 + [0.95] * 5, [3, 5], True),  # unclear at first
+        ([0.45] * 8, [3, 5], False),
+        ([0.9] * 8, [3, 5], True),
+    ],
+)
+async def test_a_few_lines_are_probed_before_the_others(
+    turned: list[float], calls: list[int], on_its_head: bool
+) -> None:
+    coming, asked = iter(turned), []
+
+    async def read(quads: list[Points]) -> list[Outcome[Reading]]:
+        asked.append(len(quads))
+        return [Reading("x", next(coming)) for _ in quads]
+
+    assert await is_on_its_head([region(0.5)] * 20, read) is on_its_head
+    assert asked == calls
 
 
 @pytest.mark.parametrize("clockwise_deg", [0, 90, 180, 270])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import urllib.request
+from http.client import BadStatusLine
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +165,7 @@ def trial(setting: Setting) -> dict[str, Any]:
     stage = {"prepare_ms": 40.0, "forward_ms": 60.0, "finish_ms": 10.0}
     return {
         "limit": {"pages_s": 5.0, "cpu_ms_per_page": 380.0, "stages": {"detection": stage}},
+        "limit_one_process": {"pages_s": 4.0, "cpu_ms_per_page": 400.0},
         "served": {
             "cold_start_s": 20.0,
             "closed": {"1": load(2.0), "64": load(4.5)},
@@ -178,12 +181,23 @@ def trial(setting: Setting) -> dict[str, Any]:
 
 @pytest.fixture
 def run() -> dict[str, Any]:
-    return measure(Setting(CONFIG, PAGES, None, Plan(trials=2)), trial)
+    first, both = measure(Setting(CONFIG, PAGES, None, Plan(trials=2)), trial)
+    assert (first["trials"], both["trials"]) == (1, 2)
+    return both
+
+
+def test_a_port_that_speaks_no_http_has_no_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers_in_binary(*_: object, **__: object) -> None:
+        raise BadStatusLine("PRI")
+
+    monkeypatch.setattr(urllib.request, "urlopen", answers_in_binary)
+    assert stage_metrics.read("http://127.0.0.1:1/metrics") is None
 
 
 def test_ratios_are_taken_within_a_trial_and_compared_with_their_bounds(run: dict[str, Any]) -> None:
     medians = run["ratios"]
     assert medians["served_over_limit"] == pytest.approx(0.9)
+    assert medians["served_over_limit_one_process"] == pytest.approx(1.125)
     assert medians["served_over_monolith"] == pytest.approx(3.0)
     assert medians["added_ms"] == 12.0
     assert medians["overload_over_saturation"] == pytest.approx(0.9333)

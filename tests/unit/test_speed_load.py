@@ -58,7 +58,7 @@ def test_overload_shows_in_refusals_and_their_latency() -> None:
         nonlocal busy
         if busy >= 2:
             await asyncio.sleep(0.005)
-            return Reply(503, has_retry_after=True)
+            return Reply(503, retry_after_s=1.0)
         busy += 1
         await asyncio.sleep(1.0)
         busy -= 1
@@ -69,6 +69,15 @@ def test_overload_shows_in_refusals_and_their_latency() -> None:
     assert figures["refused"] > figures["read"] > 0
     assert figures["refusal_ms"]["p99"] == 5.0
     assert (figures["refused_without_retry_after"], figures["failed"]) == (0, 0)
+
+
+def test_a_client_of_a_closed_loop_comes_again_when_it_was_told_to() -> None:
+    async def refuses(page: PageFile) -> Reply:
+        await asyncio.sleep(0.001)
+        return Reply(503, retry_after_s=2.0)
+
+    load = run_virtually(closed_loop(refuses, PAGES, clients=3, seconds=9))
+    assert load.figures()["refused"] == 3 * 5
 
 
 def test_requests_without_an_answer_are_failures() -> None:
