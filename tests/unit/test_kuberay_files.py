@@ -185,6 +185,8 @@ def test_memory_of_replicas_fits_their_pod_and_gpu_memory_their_card() -> None:
     replicas = sum(d["max_replicas_per_node"] * d["ray_actor_options"]["memory"] for d in deployments())
     limits = AppConfig(**of_config()["args"]).limits
     decoders = limits.max_concurrent_documents * limits.max_decode_memory_bytes
+    ingress = next(d for d in deployments() if d["name"] == "OcrIngress")
+    assert limits.max_bodies_bytes < ingress["ray_actor_options"]["memory"]
     assert replicas + decoders + int(workers["rayStartParams"]["object-store-memory"]) < pod_bytes
     args = of_config()["args"]
     shares = {
