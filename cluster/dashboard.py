@@ -9,43 +9,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from cluster import platform_panels as platform
 from cluster.panels import Grid, Panel, Query, stat, timeseries
+from cluster.promql import APPLICATION, mean, quantile, quantiles, rate
 from deployments import instruments
-from deployments.instruments import Instrument
 
 OUR_REFUSALS = 'code=~"overloaded|stage_unavailable"'
 OUR_ERRORS = 'code=~"internal|service_error|stage_failed"'
 ONE_STAGE = 'deployment="$stage"'
-APPLICATION = 'application="scriptorium"'
-QUANTILES = (0.5, 0.95, 0.99)
-
-
-def rate(instrument: Instrument, labels: str = "", by: str = "") -> str:
-    """Growth of a counter each second, summed over replicas."""
-    return _sum(f"rate({instrument.series}{{{labels}}}[$__rate_interval])", by)
-
-
-def quantile(share: float, instrument: Instrument, labels: str = "") -> str:
-    """A quantile of a histogram over all replicas."""
-    buckets = _sum(f"rate({instrument.series}_bucket{{{labels}}}[$__rate_interval])", "le")
-    return f"histogram_quantile({share}, {buckets})"
-
-
-def mean(instrument: Instrument, labels: str = "", by: str = "") -> str:
-    """Mean of a histogram over all replicas."""
-    part = [
-        _sum(f"rate({instrument.series}_{each}{{{labels}}}[$__rate_interval])", by)
-        for each in ("sum", "count")
-    ]
-    return " / ".join(part)
-
-
-def _sum(expression: str, by: str) -> str:
-    return f"sum by ({by}) ({expression})" if by else f"sum({expression})"
-
-
-def _quantiles(instrument: Instrument, labels: str = "") -> list[Query]:
-    return [Query(quantile(share, instrument, labels), f"p{share * 100:g}") for share in QUANTILES]
 
 
 def _share_of_requests(labels: str) -> str:
@@ -75,7 +46,7 @@ def requests() -> list[Panel]:
     regions = Query(rate(instruments.REGIONS, by="kind"), "{{kind}}")
     return [
         timeseries("Requests by result", [read, problems], "reqps", stacked=True),
-        timeseries("Time of a document", _quantiles(instruments.DOCUMENT_SECONDS), "s"),
+        timeseries("Time of a document", quantiles(instruments.DOCUMENT_SECONDS), "s"),
         timeseries(
             "Time of a page by stage, waiting included (mean; classification and recognition overlap)",
             [Query(mean(instruments.PAGE_STAGE_SECONDS, by="stage"), "{{stage}}")],
@@ -99,7 +70,7 @@ def requests() -> list[Panel]:
             "short",
             stacked=True,
         ),
-        timeseries("Wait of a document for its turn", _quantiles(instruments.TURN_WAIT_SECONDS), "s"),
+        timeseries("Wait of a document for its turn", quantiles(instruments.TURN_WAIT_SECONDS), "s"),
         timeseries(
             "Documents refused at once; decoders that ended",
             [
@@ -108,6 +79,7 @@ def requests() -> list[Panel]:
             ],
             "cps",
         ),
+        *platform.edge(),
     ]
 
 
@@ -138,8 +110,8 @@ def one_stage() -> list[Panel]:
     memory = f"{instruments.GPU_MEMORY_BYTES.series}{{{ONE_STAGE}}}"
     return [
         timeseries("Items by result", [items], "cps", stacked=True),
-        timeseries("Wait for the model", _quantiles(instruments.WAIT_SECONDS, ONE_STAGE), "s"),
-        timeseries("Time of a model step", _quantiles(instruments.STEP_SECONDS, ONE_STAGE), "s"),
+        timeseries("Wait for the model", quantiles(instruments.WAIT_SECONDS, ONE_STAGE), "s"),
+        timeseries("Time of a model step", quantiles(instruments.STEP_SECONDS, ONE_STAGE), "s"),
         timeseries(
             "Share of its time that a replica's model works", [Query(busy, "{{replica}}")], "percentunit"
         ),
@@ -168,69 +140,6 @@ def one_stage() -> list[Panel]:
     ]
 
 
-def autoscaling() -> list[Panel]:
-    """What each deployment wants, may have and has."""
-    by = "max by (deployment)"
-    return [
-        timeseries(
-            "Replicas wanted by the policy, before bounds",
-            [Query(f"{by} (ray_serve_autoscaling_desired_replicas{{{APPLICATION}}})", "{{deployment}}")],
-            "short",
-        ),
-        timeseries(
-            "Replicas aimed at",
-            [Query(f"{by} (ray_serve_autoscaling_target_replicas{{{APPLICATION}}})", "{{deployment}}")],
-            "short",
-        ),
-        timeseries(
-            "Healthy replicas",
-            [
-                Query(
-                    f"sum by (deployment) (ray_serve_deployment_replica_healthy{{{APPLICATION}}})",
-                    "{{deployment}}",
-                )
-            ],
-            "short",
-        ),
-        timeseries(
-            "Calls that wait for a replica",
-            [
-                Query(
-                    f"sum by (deployment) (ray_serve_deployment_queued_queries{{{APPLICATION}}})",
-                    "{{deployment}}",
-                )
-            ],
-            "short",
-        ),
-    ]
-
-
-def machines() -> list[Panel]:
-    """The nodes under it all."""
-    node = 'job="scriptorium"'
-    memory = f"ray_node_mem_used{{{node}}} / ray_node_mem_total{{{node}}}"
-    gpu_memory = "ray_node_gram_used / (ray_node_gram_used + ray_node_gram_available)"
-    loop = "rate(ray_serve_event_loop_scheduling_latency_ms_bucket[$__rate_interval])"
-    return [
-        timeseries(
-            "Processors, %", [Query(f"ray_node_cpu_utilization{{{node}}}", "{{instance}}")], "percent"
-        ),
-        timeseries("Memory", [Query(memory, "{{instance}}")], "percentunit"),
-        timeseries(
-            "GPU at work, %", [Query("ray_node_gpus_utilization", "{{instance}} {{GpuIndex}}")], "percent"
-        ),
-        timeseries("GPU memory", [Query(gpu_memory, "{{instance}} {{GpuIndex}}")], "percentunit"),
-        timeseries(
-            "Disk, %", [Query(f"ray_node_disk_utilization_percentage{{{node}}}", "{{instance}}")], "percent"
-        ),
-        timeseries(
-            "Event loops: wait for a turn, p99",
-            [Query(f"histogram_quantile(0.99, sum by (le, deployment) ({loop}))", "{{deployment}}")],
-            "ms",
-        ),
-    ]
-
-
 def build() -> dict[str, Any]:
     """The whole dashboard as Grafana reads it."""
     grid = Grid()
@@ -243,9 +152,9 @@ def build() -> dict[str, Any]:
     grid.row("Jobs")
     grid.add(jobs(), width=8, height=7)
     grid.row("Autoscaling")
-    grid.add(autoscaling(), width=6, height=7)
+    grid.add(platform.autoscaling(), width=6, height=7)
     grid.row("Machines")
-    grid.add(machines(), width=8, height=7)
+    grid.add(platform.machines(), width=8, height=7)
     stages = f"label_values({instruments.ITEMS.series}, deployment)"
     return {
         "uid": "scriptorium",

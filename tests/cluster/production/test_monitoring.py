@@ -106,7 +106,7 @@ def test_prometheus_sees_every_metric_of_the_service(
 
 
 def test_every_series_of_the_dashboard_and_the_alerts_exists(prometheus: httpx.Client) -> None:
-    used = {name for query in expressions() for name in re.findall(r"\bray_\w+", query)}
+    used = {name for query in expressions() for name in re.findall(r"\b(?:ray|haproxy)_\w+", query)}
     absent = NEEDS_GPU | {name for each in NOT_HERE for name in series(each)}
     wait_for(lambda: used - absent - names(prometheus), lambda missing: not missing)
 
