@@ -18,7 +18,8 @@ from safetensors.numpy import save_file
 
 from deployments.recognition.charlm import LOG_STEPS, CharModel, fold_symbol
 from deployments.recognition.charset import normalise
-from deployments.recognition.lexicon import KEY_BITS, WORDS_FILE, extend_word, start_word, word_key
+from deployments.recognition.lexicon import WORDS_FILE
+from deployments.recognition.search_kernel import WORD_KEY_BITS, key_of_word
 from deployments.weights import METADATA, resolve, sha256
 from training.charlm import read_text
 from training.recognition_export import write_metadata
@@ -39,10 +40,7 @@ def count_words(texts: Iterable[tuple[str, float]]) -> Counter[str]:
 
 def key_of(word: str, model: CharModel) -> int:
     """The key of a word, as a beam search arrives at it letter by letter."""
-    state = start_word()
-    for letter in word:
-        state = extend_word(state, model.class_of(letter))
-    return word_key(state)
+    return int(key_of_word(np.array([model.class_of(letter) for letter in word], np.uint8)))
 
 
 def write_words(counts: Counter[str], model: CharModel, target: Path) -> int:
@@ -55,7 +53,7 @@ def write_words(counts: Counter[str], model: CharModel, target: Path) -> int:
     keys = np.array([key_of(word, model) for word in known], np.uint64)
     order = np.argsort(keys)
     keys, logs = keys[order], logs[order]
-    assert KEY_BITS == 48
+    assert WORD_KEY_BITS == 48
     save_file(
         {
             "keys_high": (keys >> np.uint64(16)).astype(np.uint32),

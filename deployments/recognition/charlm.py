@@ -11,13 +11,14 @@ keys. Letters: K classes, M n-grams, V symbols of a recogniser.
 from __future__ import annotations
 
 import unicodedata
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 from safetensors.numpy import load_file
 
 from deployments.recognition.charset import Charset
+from deployments.recognition.search_kernel import SPREAD, char_log_probability, extend_context
+from deployments.recognition.search_tables import CharTables, index_of
 from deployments.weights import Weights, WeightsError
 
 Keys = npt.NDArray[np.uint64]
@@ -27,7 +28,6 @@ LOG_STEPS = 16.0
 """Quantised values are ``round(-16 * ln p)`` in a byte: steps of a sixteenth, down to e^-15.9."""
 _BYTE = 8
 _UNKNOWN = 0
-_CACHED_CONTEXTS = 16_384
 _FOLDED = str.maketrans(
     dict.fromkeys("«»„“”", '"') | dict.fromkeys("‘’", "'") | dict.fromkeys("–—", "-") | {"ё": "е"}
 )
@@ -60,18 +60,7 @@ class CharModel:
     ) -> None:
         self.classes = classes
         self.order = order
-        self._log_probabilities = log_probabilities
-        self._followers = (keys & np.uint64(255)).astype(np.uint8)
-        # Contexts with followers, where those start among the keys, and their backoff weights.
-        self._contexts, starts = np.unique(keys >> np.uint64(_BYTE), return_index=True)
-        self._starts = np.append(starts, len(keys))
-        self._backoffs = backoffs[np.searchsorted(keys, self._contexts).clip(0, len(keys) - 1)]
-        self._context_mask = (1 << _BYTE * (order - 1)) - 1
-        self._unigrams = np.full(len(classes) + 1, -255 / LOG_STEPS, np.float32)
-        first = int(np.searchsorted(keys, np.uint64(1 << _BYTE)))
-        self._unigrams[keys[:first].astype(np.int64)] = log_probabilities[:first]
-        # Threads share it: readings are finished in several at once.
-        self.next_log_probabilities = lru_cache(maxsize=_CACHED_CONTEXTS)(self._interpolate)
+        self.tables = _tables(len(classes), order, keys, log_probabilities, backoffs)
 
     @classmethod
     def of_weights(cls, weights: Weights) -> CharModel:
@@ -95,38 +84,44 @@ class CharModel:
 
     def extend(self, context: int, symbol_class: int) -> int:
         """The context after one more symbol; an unknown one empties it."""
-        if symbol_class == _UNKNOWN:
-            return 0
-        return (context << _BYTE | symbol_class) & self._context_mask
+        return int(extend_context(self.tables, np.uint64(context), symbol_class))
 
-    def _interpolate(self, context: int) -> LogProbabilities:
+    def next_log_probabilities(self, context: int) -> LogProbabilities:
         """``float32 (K + 1,)`` natural logarithms over the next class, 0 being the unknown one."""
-        if context == 0:
-            return self._unigrams
-        # The context without its oldest symbol: what there is to back off to.
-        shorter = context & ((1 << _BYTE * ((context.bit_length() - 1) // _BYTE)) - 1)
-        lower = self.next_log_probabilities(shorter)
-        at = int(self._contexts.searchsorted(np.uint64(context)))
-        if at == len(self._contexts) or int(self._contexts[at]) != context:
-            return lower
-        first, last = self._starts[at], self._starts[at + 1]
-        values: LogProbabilities = lower + self._backoffs[at]
-        values[self._followers[first:last]] = self._log_probabilities[first:last]
-        return values
+        known = range(len(self.classes) + 1)
+        return np.array(
+            [char_log_probability(self.tables, np.uint64(context), each) for each in known], np.float32
+        )
+
+
+def _tables(
+    classes: int, order: int, keys: Keys, log_probabilities: LogProbabilities, backoffs: LogProbabilities
+) -> CharTables:
+    """Contexts with followers, where those start among the keys, and their backoff weights, by hash."""
+    contexts, first = np.unique(keys >> np.uint64(_BYTE), return_index=True)
+    last = np.append(first[1:], len(keys))
+    weights = backoffs[np.searchsorted(keys, contexts).clip(0, len(keys) - 1)]
+    unigrams = np.full(classes + 1, -255 / LOG_STEPS, np.float32)
+    single = int(np.searchsorted(keys, np.uint64(1 << _BYTE)))
+    unigrams[keys[:single].astype(np.int64)] = log_probabilities[:single]
+    hashes = contexts * SPREAD
+    by_hash = np.argsort(hashes)
+    return CharTables(
+        index_of(hashes[by_hash], 64),
+        first[by_hash].astype(np.int32),
+        last[by_hash].astype(np.int32),
+        weights[by_hash],
+        (keys & np.uint64(255)).astype(np.uint8),
+        log_probabilities,
+        unigrams,
+        np.uint64((1 << _BYTE * (order - 1)) - 1),
+    )
 
 
 class CharPrior:
     """A character model as seen by one charset: what a beam search asks."""
 
     def __init__(self, model: CharModel, charset: Charset) -> None:
-        self._model = model
-        self.classes = [_UNKNOWN, *(model.class_of(symbol) for symbol in charset.symbols)]
-        self.start = model.extend(0, model.class_of(" "))
-
-    def log_probability(self, context: int, index: int) -> float:
-        """Natural logarithm of the probability of the charset's symbol ``index`` after a context."""
-        return float(self._model.next_log_probabilities(context)[self.classes[index]])
-
-    def extend(self, context: int, index: int) -> int:
-        """The context after the charset's symbol ``index``."""
-        return self._model.extend(context, self.classes[index])
+        self.tables = model.tables
+        self.classes = np.array([_UNKNOWN, *map(model.class_of, charset.symbols)], np.uint8)
+        self.start = np.uint64(model.extend(0, model.class_of(" ")))

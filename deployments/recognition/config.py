@@ -57,18 +57,21 @@ class RecognitionTuning(StageTuning):
     decoding: Literal["greedy", "beam"] = Field(
         "beam", description="crnn: beam searches with the character model, greedy takes the likeliest symbols"
     )
-    beam_width: int = Field(10, ge=1, le=64, description="crnn: prefixes that beam decoding keeps")
+    beam_width: int = Field(32, ge=1, le=256, description="crnn: prefixes that beam decoding keeps")
     language_weight: float = Field(
-        0.2, ge=0, le=2, description="crnn: weight of the character model's log probability in beam decoding"
+        0.215,
+        ge=0,
+        le=2,
+        description="crnn: weight of the character model's log probability in beam decoding",
     )
     length_bonus: float = Field(
-        0.6, ge=0, le=5, description="crnn: added for every character in beam decoding, in nats"
+        0.95, ge=0, le=5, description="crnn: added for every character in beam decoding, in nats"
     )
     word_weight: float = Field(
         0.125, ge=0, le=2, description="crnn: weight of a whole word's log probability in beam decoding"
     )
     word_bonus: float = Field(
-        0.3, ge=0, le=5, description="crnn: added for every letter of a known word in beam decoding, in nats"
+        0.45, ge=0, le=5, description="crnn: added for every letter of a known word in beam decoding, in nats"
     )
     script_consistency: bool = Field(
         True, description="crnn: write no word with look-alike letters of both scripts"

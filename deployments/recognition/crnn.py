@@ -70,11 +70,15 @@ class CrnnEngine:
         return [self._read(line) for line in raw]
 
     def warm_up(self) -> None:
-        """Run a page's usual batch in each numeric format, keep the faster, then the widest line."""
+        """Run a page's usual batch in each numeric format, keep the faster; the widest line; one search."""
         height = self.line_format.height_px
         usual = _blank_lines(WARM_UP_LINES, height, WARM_UP_WIDTH_PX)
         self._precision.choose(lambda: self.forward(usual))
         self.forward(_blank_lines(1, height, self.line_format.max_width_px))
+        if self._priors is not None:
+            # The search is compiled at its first call.
+            symbols = len(self.charset)
+            search_beams(np.full((1, symbols), 1 / symbols, np.float32), self._priors, self._search)
 
     def configure(self, tuning: RecognitionTuning) -> None:
         """Take new switches."""

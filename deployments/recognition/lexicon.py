@@ -7,8 +7,6 @@ wrong word passes for a known one about once in a thousand million.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
@@ -16,50 +14,28 @@ from safetensors.numpy import load_file
 
 from deployments.recognition.charlm import LOG_STEPS, CharModel, fold_symbol
 from deployments.recognition.charset import Charset
+from deployments.recognition.search_kernel import WORD_KEY_BITS, word_log_probability
+from deployments.recognition.search_tables import Classes, Keys, WordTables, index_of
 from deployments.weights import Weights, WeightsError
 
 WORDS_FILE = "words.safetensors"
-KEY_BITS = 48
-# FNV-1a (Fowler, Noll and Vo), of which the upper bits are kept.
-_OFFSET, _PRIME, _HASH = 0xCBF29CE484222325, 0x100000001B3, 2**64 - 1
-_CACHED_WORDS = 65_536
 # Natural logarithms: the rarest word that is told from others, and any that is not in the lexicon.
-RAREST, UNKNOWN = -16.0, -24.0
-
-Keys = npt.NDArray[np.uint64]
-
-
-def start_word() -> int:
-    """The hash of no letters yet."""
-    return _OFFSET
-
-
-def extend_word(state: int, letter_class: int) -> int:
-    """The hash after one more letter, given by its class in the character model."""
-    return ((state ^ letter_class) * _PRIME) & _HASH
-
-
-def word_key(state: int) -> int:
-    """What the lexicon is sorted by."""
-    return state >> (64 - KEY_BITS)
+RAREST, UNKNOWN = -16.0, -20.5
 
 
 class Lexicon:
     """Log probabilities of words.
 
     Args:
-        keys: ``uint64 (N,)``, sorted; see :func:`word_key`.
+        keys: ``uint64 (N,)``, sorted; see :func:`deployments.recognition.search_kernel.word_key`.
         log_probabilities: ``float32 (N,)``, natural.
     """
 
     def __init__(self, keys: Keys, log_probabilities: npt.NDArray[np.float32]) -> None:
-        self._keys = keys
-        self._log_probabilities = log_probabilities
-        # Threads share it: readings are finished in several at once.
-        self.log_probability = lru_cache(maxsize=_CACHED_WORDS)(self._look_up)
+        self.tables = WordTables(index_of(keys, WORD_KEY_BITS), log_probabilities, RAREST, UNKNOWN)
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self.tables.log_probabilities)
 
     @classmethod
     def of_weights(cls, weights: Weights) -> Lexicon:
@@ -77,28 +53,18 @@ class Lexicon:
         except (KeyError, TypeError, ValueError, SafetensorError) as error:
             raise WeightsError(f"weights {weights.reference!r} hold no lexicon: {error!r}") from error
 
-    def _look_up(self, key: int) -> float:
-        at = int(self._keys.searchsorted(np.uint64(key)))
-        if at == len(self._keys) or int(self._keys[at]) != key:
-            return UNKNOWN
-        return max(float(self._log_probabilities[at]), RAREST)
+    def log_probability(self, key: int) -> float:
+        """Natural logarithm of the probability of the word with a key."""
+        return float(word_log_probability(self.tables, np.uint64(key)))
 
 
 class WordPrior:
     """A lexicon as seen by one charset: what a beam search asks when a word ends."""
 
     def __init__(self, lexicon: Lexicon, model: CharModel, charset: Charset) -> None:
-        self._lexicon = lexicon
-        self.letters = [0] + [
-            model.class_of(symbol) if fold_symbol(symbol).isalpha() else 0 for symbol in charset.symbols
-        ]
+        self.tables = lexicon.tables
+        letters = [model.class_of(each) if fold_symbol(each).isalpha() else 0 for each in charset.symbols]
+        self.letters: Classes = np.array([0, *letters], np.uint8)
 
-    def score(self, state: int, length: int, weight: float, bonus: float) -> float:
-        """What a word of ``length`` letters adds: weighted log probability, and a bonus a letter if known.
 
-        Single letters stand for too much, initials and items of lists, to be judged.
-        """
-        if length < 2:
-            return 0.0
-        said = self._lexicon.log_probability(word_key(state))
-        return weight * said + (bonus * length if said > UNKNOWN else 0.0)
+NO_WORDS = Lexicon(np.zeros(0, np.uint64), np.zeros(0, np.float32)).tables

@@ -50,26 +50,25 @@ def test_every_context_has_a_distribution(shipped: CharModel, text: str) -> None
     assert float(np.exp(values[1:]).sum()) == pytest.approx(1, abs=0.05)
 
 
+def log_probability(model: CharModel, text: str, following: str) -> float:
+    return float(model.next_log_probabilities(context_of(model, text))[model.class_of(following)])
+
+
 def test_latin_twins_do_not_follow_cyrillic(shipped: CharModel) -> None:
-    prior = CharPrior(shipped, CHARSET)
-    context = prior.start
-    for symbol in "дог":
-        context = prior.extend(context, CHARSET.index(symbol))
-    cyrillic = prior.log_probability(context, CHARSET.index("о"))
-    assert cyrillic > prior.log_probability(context, CHARSET.index("o")) + math.log(100)
-    assert cyrillic == prior.log_probability(context, CHARSET.index("О"))
+    cyrillic, latin = (log_probability(shipped, " дог", twin) for twin in ("о", "o"))
+    assert cyrillic > latin + math.log(100)
 
 
-def test_digits_are_all_as_likely(shipped: CharModel) -> None:
-    prior = CharPrior(shipped, CHARSET)
-    assert len({prior.log_probability(prior.start, CHARSET.index(digit)) for digit in "0123456789"}) == 1
+def test_digits_and_cases_are_alike_to_a_charset(shipped: CharModel) -> None:
+    classes = CharPrior(shipped, CHARSET).classes
+    assert len({classes[CHARSET.index(digit)] for digit in "0123456789"}) == 1
+    assert classes[CHARSET.index("о")] == classes[CHARSET.index("О")] != classes[CHARSET.index("O")]
 
 
 def test_an_unknown_symbol_is_unlikely_and_empties_the_context(shipped: CharModel) -> None:
-    prior = CharPrior(shipped, Charset("aя漢"))
-    context = prior.extend(prior.start, 1)
-    assert prior.log_probability(context, 3) < -15
-    assert prior.extend(context, 3) == 0
+    assert CharPrior(shipped, Charset("aя漢")).classes.tolist()[3] == 0
+    assert shipped.next_log_probabilities(context_of(shipped, " a"))[0] < -15
+    assert shipped.extend(context_of(shipped, " a"), 0) == 0
 
 
 def test_a_weight_that_is_no_model_is_named() -> None:
