@@ -82,6 +82,20 @@ def test_compose_publishes_no_private_port() -> None:
     assert compose["networks"]["inside"] == {"internal": True}
 
 
+def test_containers_run_as_nobody_without_rights_on_read_only_files() -> None:
+    """The pods of Kubernetes: test_kuberay_files.py."""
+    dockerfile = (CLUSTER / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
+    compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+    assert compose["services"]
+    for name, service in compose["services"].items():
+        assert service["read_only"], name
+        assert (service["cap_drop"], service["security_opt"]) == (["ALL"], ["no-new-privileges:true"]), name
+    machines = yaml.safe_load((CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8"))
+    options = set(machines["docker"]["run_options"])
+    assert {"--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"} <= options
+
+
 def test_files_that_compose_names_exist() -> None:
     directory = CLUSTER / "docker"
     compose = yaml.safe_load((directory / "compose.yaml").read_text(encoding="utf-8"))
