@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.service import Service, fake_config
+from benchmarks.soak.flood import flood
 from benchmarks.soak.traffic import Sample, Traffic
 from benchmarks.soak.watch import Reading, Watch, slope_a_minute
 
@@ -41,10 +42,10 @@ def main() -> int:
             ends_s = [_wait(options.minutes, started_s)]
             rate_per_s = OVERLOAD_TIMES * sum(traffic.outcomes.values()) / ends_s[0]
             with ThreadPoolExecutor(1) as pool:
-                flood = pool.submit(traffic.flood, rate_per_s, options.overload * 60)
+                flooding = pool.submit(flood, service.url, traffic, rate_per_s, options.overload * 60)
                 ends_s.append(_wait(options.overload, started_s))
                 ends_s.append(_wait(max(1, options.overload / 2), started_s))
-                sent_per_s = flood.result()
+                sent_per_s = flooding.result()
             traffic.clients(0, 0)
     text = "\n\n".join(
         [
@@ -97,14 +98,18 @@ def _quantiles(values: Sequence[float], *percents: int) -> list[str]:
 
 
 def _growth(readings: dict[str, list[Reading]], normal_s: float) -> str:
-    rows = ["| process | start, MiB | end, MiB | growth, MiB a minute | descriptors |", f"|{'---|' * 5}"]
+    rows = [
+        "| process | start, MiB of its own | end | growth, MiB a minute | in the second half | descriptors |",
+        f"|{'---|' * 6}",
+    ]
     for name, all_readings in readings.items():
         normal = [one for one in all_readings if min(SETTLED_AFTER_S, normal_s / 4) <= one.at_s <= normal_s]
         if not normal:
             continue
         slope, last = slope_a_minute(normal), all_readings[-1]
         descriptors = f"{normal[0].descriptors} to {last.descriptors}"
-        memory = f"{normal[0].pss_mib:.0f} | {last.pss_mib:.0f} | {slope:+.2f}"
+        later = slope_a_minute(normal[len(normal) // 2 :])
+        memory = f"{normal[0].own_mib:.0f} | {last.own_mib:.0f} | {slope:+.2f} | {later:+.2f}"
         rows.append(f"| {name} | {memory} | {descriptors} |")
     return "\n".join(rows)
 

@@ -9,8 +9,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -23,8 +22,6 @@ Sample = tuple[float, str, float]
 
 # What is asked, and how often in a hundred times.
 _MIX = {"page": 70, "document": 12, "stream": 8, "damaged": 6, "hasty": 4}
-# More than the service lets wait; what finds no thread was not sent, and is told of.
-_AT_A_TIME = 1500
 
 
 class Traffic:
@@ -51,31 +48,6 @@ class Traffic:
             self._threads.append((thread, stop))
             thread.start()
 
-    def flood(self, rate_per_s: float, seconds: float) -> float:
-        """Requests at a steady rate, whatever becomes of those before; the rate that was kept, per second."""
-        rng = random.Random(1)
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=_AT_A_TIME)
-        sent, began_s = 0, time.monotonic()
-        with (
-            httpx.Client(base_url=self._url, timeout=70, limits=limits) as http,
-            ThreadPoolExecutor(_AT_A_TIME) as pool,
-        ):
-            free = threading.Semaphore(_AT_A_TIME)
-
-            def one(seed: float) -> None:
-                try:
-                    self._count(http, random.Random(seed))
-                finally:
-                    free.release()
-
-            while (passed_s := time.monotonic() - began_s) < seconds:
-                if sent < rate_per_s * passed_s and free.acquire(timeout=0.1):
-                    pool.submit(one, rng.random())
-                    sent += 1
-                else:
-                    time.sleep(0.2 / rate_per_s)
-        return sent / seconds
-
     def _client(self, index: int, pause_s: float, stop: threading.Event) -> None:
         rng = random.Random(f"{index} {time.monotonic()}")
         with httpx.Client(base_url=self._url, timeout=70) as http:
@@ -84,44 +56,74 @@ class Traffic:
                 stop.wait(max(pause_s, 0.3) if refused else pause_s)
 
     def _count(self, http: httpx.Client, rng: random.Random) -> str:
-        (kind,) = rng.choices(list(_MIX), list(_MIX.values()))
+        request = Request.drawn(rng)
         began_s = time.monotonic()
-        outcome = _ask(http, kind, rng)
+        try:
+            answer = http.post(
+                "/ocr", content=request.body, headers=request.headers, timeout=request.timeout_s
+            )
+        except httpx.TransportError as error:
+            return self.told(request, began_s, error)
+        return self.told(request, began_s, answer)
+
+    def told(self, request: Request, began_s: float, answer: httpx.Response | httpx.TransportError) -> str:
+        """Count what a request came to, and answer it: ``read``, ``refused: ...``, ``wrong: ...``, ..."""
         spent_ms = (time.monotonic() - began_s) * 1000
+        outcome = request.outcome(answer)
         with self._lock:
             self.outcomes[outcome] += 1
             if outcome.startswith(("read", "refused")):
-                kind = kind if outcome == "read" else "refused"
+                kind = request.kind if outcome == "read" else "refused"
                 self.samples.append((began_s - self._started_s, kind, spent_ms))
         return outcome
 
 
-def _ask(http: httpx.Client, kind: str, rng: random.Random) -> str:
-    pages = 4 if kind in ("document", "stream") else 1
-    values = [[rng.randrange(2**20) for _ in range(4)] for _ in range(pages)]
-    body = _tiff(values) if len(values) > 1 else _png(values[0])
-    try:
-        if kind == "hasty":
-            with suppress(httpx.TimeoutException):
-                http.post("/ocr", content=body, timeout=0.03)
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, and what its pages say."""
+
+    kind: str
+    body: bytes
+    texts: list[list[str]]
+
+    @classmethod
+    def drawn(cls, rng: random.Random) -> Request:
+        """One of the mix, with numbers of its own."""
+        (kind,) = rng.choices(list(_MIX), list(_MIX.values()))
+        pages = 4 if kind in ("document", "stream") else 1
+        values = [[rng.randrange(2**20) for _ in range(4)] for _ in range(pages)]
+        body = _tiff(values) if pages > 1 else _png(values[0])
+        texts = [[str(value) for value in page] for page in values]
+        return cls(kind, body[:90] if kind == "damaged" else body, texts)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What is sent with it."""
+        return {"Accept": "application/x-ndjson"} if self.kind == "stream" else {}
+
+    @property
+    def timeout_s(self) -> float:
+        """How long its client waits; a hasty one goes as soon as it has come."""
+        return 0.03 if self.kind == "hasty" else 70.0
+
+    def outcome(self, answer: httpx.Response | httpx.TransportError) -> str:
+        """What came of it, by comparing the answer with what was drawn."""
+        if self.kind == "hasty":
             return "hasty"
-        if kind == "damaged":
-            return "damaged" if http.post("/ocr", content=body[:90]).status_code == 422 else "wrong: damaged"
-        headers = {"Accept": "application/x-ndjson"} if kind == "stream" else {}
-        answer = http.post("/ocr", content=body, headers=headers)
-    except httpx.TransportError as error:
-        return f"broken: {type(error).__name__}"
-    if answer.status_code in (503, 504):
-        return f"refused: {_reason(answer)}"
-    if answer.status_code != 200:
-        return f"wrong: {answer.status_code}"
-    expected = [[str(value) for value in page] for page in values]
-    read = _streamed(answer) if kind == "stream" else answer.json()["pages"]
-    texts = [[region["text"] for region in page["regions"]] for page in read]
-    # A stream tells of a refusal in its last line.
-    if kind == "stream" and '"problem":{' in answer.text and texts == expected[: len(texts)]:
-        return "refused: in the stream"
-    return "read" if texts == expected else "wrong: text"
+        if isinstance(answer, httpx.TransportError):
+            return f"broken: {type(answer).__name__}"
+        if answer.status_code in (503, 504):
+            return f"refused: {_reason(answer)}"
+        if self.kind == "damaged":
+            return "damaged" if answer.status_code == 422 else f"wrong: damaged, {answer.status_code}"
+        if answer.status_code != 200:
+            return f"wrong: {answer.status_code}"
+        read = _streamed(answer) if self.kind == "stream" else answer.json()["pages"]
+        texts = [[region["text"] for region in page["regions"]] for page in read]
+        # A stream tells of a refusal in its last line.
+        if self.kind == "stream" and '"problem":{' in answer.text and texts == self.texts[: len(texts)]:
+            return "refused: in the stream"
+        return "read" if texts == self.texts else "wrong: text"
 
 
 def _reason(answer: httpx.Response) -> str:

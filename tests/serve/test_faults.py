@@ -17,6 +17,7 @@ from benchmarks.chaos.load import Load, attempt, page_of
 from benchmarks.hostile.campaign import Campaign
 from benchmarks.hostile.curated import SLOW
 from benchmarks.service import Processes, is_ready
+from benchmarks.soak.flood import flood
 from benchmarks.soak.traffic import Traffic
 from tests.serve.conftest import Cluster, Config, with_fakes
 
@@ -110,7 +111,7 @@ def test_mixed_traffic_and_a_flood_are_answered_rightly_and_leave_nothing_open(t
         assert attempt(http, page_of([7]), ["7"]) == "read"
         before = ingress.num_fds()
         traffic.clients(3, pause_s=0.0)
-        traffic.flood(rate_per_s=30, seconds=6)
+        flood(target.url, traffic, rate_per_s=30, seconds=6)
         traffic.clients(0, 0)
         assert attempt(http, page_of([8]), ["8"]) == "read"
     wrong = {name for name in traffic.outcomes if name.startswith(("wrong", "broken"))}

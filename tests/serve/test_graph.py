@@ -132,3 +132,11 @@ def test_misspelt_argument_fails_before_traffic(graph: Cluster) -> None:
     assert "detection.wieghts" in graph.application()["message"]
     assert graph.deploy(config(graph)) == "RUNNING"
     assert texts(post(graph, 8)) == ["8"]
+
+
+def test_a_missing_weight_fails_before_traffic_and_is_named(graph: Cluster) -> None:
+    broken = config(graph)
+    broken["applications"][0]["args"]["detection"] = {"engine": "yolo", "weights": "no-such-weights"}
+    assert graph.deploy(broken) == "DEPLOY_FAILED"
+    message = graph.application()["deployments"]["Detection"]["message"]
+    assert "no-such-weights" in message and "yolo-lines" in message, "what is shipped is said"

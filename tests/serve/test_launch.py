@@ -81,16 +81,6 @@ def test_an_application_that_cannot_be_deployed_ends_it(tmp_path: Path, config: 
     assert "abacus" in output
 
 
-def test_a_missing_weight_ends_it_and_is_named(tmp_path: Path, config: Config) -> None:
-    (application,) = config["applications"]
-    application["args"]["detection"] = {"engine": "yolo", "weights": "no-such-weights"}
-    process = launch(tmp_path, config, free_port())
-    output, _ = process.communicate()
-    assert process.returncode != 0
-    assert "The application could not be deployed" in output
-    assert "no-such-weights" in output
-
-
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
     """In a namespace of its own, with a file system of its own that is full."""
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
