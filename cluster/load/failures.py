@@ -19,10 +19,11 @@ from cluster.local_nodes import LocalNodes
 NODE = {"num_cpus": 4}
 REPLICAS = {"OcrIngress": 2, "Detection": 2, "Classification": 1, RECOGNITION: 2}
 DOCUMENTS_PER_S = 4.0
+ITEM_MS = 2.0
 _BETWEEN = 40
 
 
-def config(max_lines: int = 400, item_ms: float = 2.0) -> Config:
+def config(max_lines: int = 400, item_ms: float = ITEM_MS) -> Config:
     """Fakes with a fixed number of replicas. ``max_lines`` is of the tuning, ``item_ms`` of the arguments."""
     changed = with_fakes(local_config(), recognition={"item_ms": item_ms}, detection={"item_ms": 20})
     for name, number in REPLICAS.items():
@@ -60,13 +61,16 @@ def kill_a_node(nodes: LocalNodes) -> None:
 
 
 def change_tuning(nodes: LocalNodes, round_number: int) -> None:
-    """Another threshold in ``user_config``, which replicas take over live."""
-    nodes.deploy(config(max_lines=300 + round_number))
+    """Another threshold in ``user_config``, which replicas take over live; ``args`` stay as they were.
+
+    Rounds count from 0.
+    """
+    nodes.deploy(config(max_lines=300 + round_number, item_ms=ITEM_MS + 0.1 * round_number))
 
 
 def change_arguments(nodes: LocalNodes, round_number: int) -> None:
     """Other ``args``, for which every replica is replaced."""
-    nodes.deploy(config(max_lines=300 + round_number, item_ms=1.0 + 0.1 * round_number))
+    nodes.deploy(config(max_lines=300 + round_number, item_ms=ITEM_MS + 0.1 * (round_number + 1)))
     wait_for(lambda: is_whole(nodes), "all replicas, and no old one")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cluster.fake_graph import RECOGNITION, deployment
+from cluster.fake_graph import RECOGNITION, Config, deployment
 from cluster.load import failures, scaling
 from cluster.load.plot import plot
 from cluster.load.runner import Outcome
@@ -32,6 +32,29 @@ def test_a_change_of_tuning_is_no_change_of_arguments() -> None:
     arguments = [config["applications"][0]["args"] for config in (usual, tuned, changed)]
     assert arguments[0] == arguments[1] != arguments[2]
     assert deployment(tuned, "Detection")["user_config"] != deployment(usual, "Detection")["user_config"]
+
+
+def test_a_round_changes_the_tuning_without_the_arguments_that_the_one_before_left() -> None:
+    class Deployed:
+        """Keeps what it is told to deploy; whole at once."""
+
+        def __init__(self) -> None:
+            self.configs = [failures.config()]
+
+        def deploy(self, config: Config) -> None:
+            self.configs.append(config)
+
+        def counts(self) -> dict[str, int]:
+            return failures.REPLICAS
+
+    nodes = Deployed()
+    for number in range(3):
+        failures.change_tuning(nodes, number)  # type: ignore[arg-type]
+        failures.change_arguments(nodes, number)  # type: ignore[arg-type]
+    arguments = [config["applications"][0]["args"] for config in nodes.configs]
+    before, tuned, changed = arguments[0:-1:2], arguments[1::2], arguments[2::2]
+    assert before == tuned
+    assert all(old != new for old, new in zip(tuned, changed, strict=True))
 
 
 @pytest.fixture
