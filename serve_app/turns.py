@@ -57,7 +57,8 @@ class Turns:
         self._observer = observer
         self._clock = clock
         self._in_work = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        # Each is told when its turn came.
+        self._waiting: deque[asyncio.Future[float]] = deque()
         self._document_s = 0.0
 
     @property
@@ -87,10 +88,11 @@ class Turns:
         came_s = self._clock()
         if self._in_work < self._places:
             self._in_work += 1
+            begun_s = came_s
         else:
-            await self._wait()
-        begun_s = self._clock()
-        self._observer.turn_taken(begun_s - came_s)
+            # The place is taken from now on, though a busy event loop may come back here much later.
+            begun_s = await self._wait()
+        self._observer.turn_taken(self._clock() - came_s)
         self._tell()
 
         def leave() -> None:
@@ -110,12 +112,12 @@ class Turns:
         retry_after_s = math.ceil(max(1.0, wait_s - self._max_wait_share * left_s))
         raise Overloaded(f"{len(self._waiting)} documents are waiting already", retry_after_s)
 
-    async def _wait(self) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def _wait(self) -> float:
+        turn: asyncio.Future[float] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         self._tell()
         try:
-            await turn
+            return await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
                 self._pass_on()
@@ -129,7 +131,7 @@ class Turns:
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.cancelled():
-                turn.set_result(None)
+                turn.set_result(self._clock())
                 return
         self._in_work -= 1
 

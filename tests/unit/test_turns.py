@@ -179,6 +179,20 @@ async def test_what_a_document_takes_follows_the_newest(world: World) -> None:
     assert turns.expected_wait_s == pytest.approx(9.0, rel=0.05)
 
 
+async def test_a_place_is_taken_while_a_busy_event_loop_has_not_come_to_its_document(world: World) -> None:
+    turns = world.turns_of(Limits(max_documents_in_work=1))
+    (leave,) = await fill(turns, 1)
+    (waiting,) = await queue(turns, 1)
+    world.now_s = 2.0
+    leave()
+    world.now_s = 4.0
+    await settle()
+    waiting.result()()
+    # Two seconds in work, two until the next was begun, none for that: a document takes two all the same.
+    await fill(turns, 1)
+    assert turns.expected_wait_s == pytest.approx(2.0)
+
+
 async def test_the_observer_is_told_of_turns_waits_and_refusals(world: World) -> None:
     turns = world.turns_of()
     leave, other = await fill(turns, 2)
