@@ -18,6 +18,7 @@ export function spansIn(text, query) {
 
 /** Hits on pages in order: `{entry, region, start, end}`. */
 export function search(pages, query) {
+  if (!query.trim()) return [];
   return pages.flatMap((entry, index) => (entry.result?.regions ?? []).flatMap((region, number) =>
     spansIn(region.text ?? "", query).map((span) => ({ entry: index, region: number, ...span }))));
 }
