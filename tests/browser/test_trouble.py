@@ -113,6 +113,24 @@ def test_progress_goes_by_stages_and_pages(told: Any) -> None:
     expect(told.locator("#progress")).to_be_visible()
 
 
+def test_the_strip_is_drawn_once_and_grows(told: Any) -> None:
+    """Pages of a long document come by the hundred: those that are there are not made anew."""
+    send(told, upload(b"%PDF-", "scan.pdf"))
+    say(told, start_of(3), read_page(1))
+    expect(told.locator("#strip .read")).to_have_text(["1"])
+    told.evaluate("window.first = document.querySelector('#strip button')")
+    say(told, read_page(2))
+    expect(told.locator("#strip .read")).to_have_text(["1", "2"])
+    assert told.evaluate("window.first === document.querySelector('#strip button')")
+    told.click("#strip button:nth-child(2)")
+    expect(told.locator("#rows .words")).to_have_text(["line of 2"])
+    # Another document has a strip of its own.
+    told.click("#again")
+    send(told, upload(b"%PDF-", "other.pdf"))
+    say(told, start_of(2), read_page(1))
+    expect(told.locator("#strip button")).to_have_text(["1"])
+
+
 def test_pages_that_were_read_stay_when_the_rest_is_cancelled(told: Any) -> None:
     send(told, upload(b"%PDF-", "scan.pdf"))
     say(told, start_of(3), read_page(1), {"step": {"file": 1, "page": 2, "stage": "detection"}})
