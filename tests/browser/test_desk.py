@@ -250,6 +250,30 @@ def test_a_question_mark_lists_the_keys(page: Any) -> None:
     expect(dialog).to_be_hidden()
 
 
+@both_sizes
+def test_the_page_itself_does_not_scroll(page: Any) -> None:
+    """Picture and lines do; with many lines too."""
+    open_document(page, upload(encoded(rows(*["black"] * 60))))
+    assert page.evaluate("rows.scrollHeight > 2 * innerHeight")
+    assert page.evaluate("document.scrollingElement.scrollHeight <= innerHeight")
+
+
+def test_pages_turn_from_wherever_the_focus_is(page: Any) -> None:
+    open_document(page, upload(THREE_PAGES, "scan.tiff"))
+    for place, number in (("#tab-lines", "2 / 3"), ("#copy", "3 / 3")):
+        page.focus(place)
+        page.keyboard.press("PageDown")
+        expect(page.locator("#page-number")).to_have_text(number)
+    page.focus("#view")
+    page.keyboard.press("PageUp")
+    expect(page.locator("#page-number")).to_have_text("2 / 3")
+    page.click("#zoom-in", click_count=4)
+    page.focus("#view")
+    page.keyboard.press("PageDown")  # Scrolls the picture, which does not fit any more.
+    page.wait_for_function("view.scrollTop > 0")
+    expect(page.locator("#page-number")).to_have_text("2 / 3")
+
+
 @pytest.mark.parametrize("page", [PHONE], ids=["phone"], indirect=True)
 def test_fingers_are_told_of_colours_and_not_of_keys(page: Any) -> None:
     page.tap("#help")

@@ -16,7 +16,7 @@ SAMPLE_TEXTS = [entry["text"] for entry in SAMPLE]
 
 def rows(*colours: str) -> PIL.Image.Image:
     """A page with a row of ink of each colour; coloured ink is read as handwriting."""
-    page = PIL.Image.new("RGB", (400, 300), "white")
+    page = PIL.Image.new("RGB", (400, max(300, 60 * len(colours) + 40)), "white")
     for number, colour in enumerate(colours):
         page.paste(colour, (40, 40 + 60 * number, 300, 70 + 60 * number))
     return page

@@ -30,13 +30,15 @@ export function listenToKeys(actions) {
     if (typing && event.key !== "Escape") return;
     const moving = ["ArrowDown", "ArrowUp", "PageDown", "PageUp"].includes(event.key);
     // Where these keys scroll or choose by themselves they keep doing so.
-    if (moving && event.target.closest?.("#view, #text, [role=tablist], [role=radiogroup]")) return;
+    if (moving && movesBy(event.target.closest?.("#view, #text, [role=radiogroup]"))) return;
     const act = byKey[event.key] ?? byCode[event.code];
     if (act && act(event) !== false) event.preventDefault();
   });
   $("help").addEventListener("click", openHelp);
   $("help-close").addEventListener("click", () => $("help-dialog").close());
 }
+
+const movesBy = (place) => place && (place.role === "radiogroup" || place.scrollHeight > place.clientHeight);
 
 function openHelp() {
   $("help-keys").replaceChildren(...KEYS.flatMap(([keys, name]) => [
