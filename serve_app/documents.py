@@ -9,11 +9,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol, Self
 
-from deployments.errors import InvalidParameter, MalformedRequest, PayloadTooLarge, UnsupportedFormat
+from deployments.errors import (
+    InputError,
+    InvalidParameter,
+    MalformedRequest,
+    PayloadTooLarge,
+    UnsupportedFormat,
+)
 from serve_app.pages import DocumentOptions, PageLimits, PixelBudget, SourceFile, SourcePage
 from serve_app.pdf import PdfFile
 from serve_app.pictures import PictureFile
@@ -92,7 +99,8 @@ class OpenDocument:
         """
         started_s = time.perf_counter()
         place = self._places[index]
-        page = place.reader.read(place.origin.number, place.origin)
+        with _telling_which(place.origin.file, place.origin.file_name, len(self._readers)):
+            page = place.reader.read(place.origin.number, place.origin)
         self._budget.spend(page.image)
         return replace(page, decode_ms=(time.perf_counter() - started_s) * 1000)
 
@@ -132,8 +140,9 @@ def open_document(
     places: list[_Place] = []
     try:
         for number, file in enumerate(files, 1):
-            readers.append(_open(file, limits, options))
-            wanted = _wanted(readers[-1].page_count, options)
+            with _telling_which(number, file.name, len(files)):
+                readers.append(_open(file, limits, options))
+                wanted = _wanted(readers[-1].page_count, options)
             places += [_Place(readers[-1], PageOrigin(page, number, file.name)) for page in wanted]
             if len(places) > limits.max_pages:
                 raise PayloadTooLarge(f"A document may have {limits.max_pages} pages at most.")
@@ -157,6 +166,18 @@ def sniff(data: bytes) -> Format:
     if data[4:8] == b"ftyp" and data[8:12] in _HEIF_BRANDS:
         raise UnsupportedFormat(f"HEIF and AVIF are not supported: send {SUPPORTED}.")
     raise UnsupportedFormat(f"The bytes are not a document of a supported format: {SUPPORTED}.")
+
+
+@contextmanager
+def _telling_which(number: int, name: str | None, file_count: int) -> Iterator[None]:
+    """Have errors say which file of several they are about."""
+    try:
+        yield
+    except InputError as error:
+        if file_count < 2:
+            raise
+        file = f"File {number} ({name})" if name else f"File {number}"
+        raise type(error)(f"{file}: {error.public}") from error
 
 
 def _open(file: SourceFile, limits: PageLimits, options: DocumentOptions) -> _PageReader:

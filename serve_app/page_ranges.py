@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-_RANGE = re.compile(r"(\d{1,9})(-(\d{1,9})?)?")
+_RANGE = re.compile(r"(\d{1,9})(-(\d{1,9})?)?", re.ASCII)
 _MAX_RANGES = 100
 
 PATTERN = r"^\s*\d{1,9}(-(\d{1,9})?)?(\s*,\s*\d{1,9}(-(\d{1,9})?)?)*\s*$"

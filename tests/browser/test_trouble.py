@@ -184,6 +184,12 @@ def test_a_refusal_is_explained_with_its_request_id(page: Any) -> None:
     expect(page.locator("#welcome")).to_be_visible()
 
 
+def test_of_several_files_the_one_at_fault_is_named(page: Any) -> None:
+    send(page, SCAN, upload(b"Dear Sir", "letter.txt"))
+    expect(page.locator("#trouble-detail")).to_be_visible()
+    expect(page.locator("#trouble-detail")).to_contain_text("File 2 (letter.txt): ")
+
+
 @pytest.mark.parametrize(
     ("status", "code", "title"),
     [

@@ -187,6 +187,23 @@ def test_too_many_pages() -> None:
         decode(tiff_of([(20, 10)] * 4), BOUNDS)
 
 
+def test_of_several_files_the_one_at_fault_is_told() -> None:
+    good = SourceFile(ENCODED[Format.PNG], "good.png")
+    with pytest.raises(UnsupportedFormat, match=r"^File 2 \(song\.mp3\): The bytes are not a document"):
+        open_document([good, SourceFile(b"ID3", "song.mp3")], BOUNDS)
+    with pytest.raises(MalformedRequest, match=r"^File 1: The document is empty"):
+        open_document([SourceFile(b""), good], BOUNDS)
+    cut = SourceFile(ENCODED[Format.PNG][:-30], "cut.png")
+    with (
+        open_document([good, cut], BOUNDS) as document,
+        pytest.raises(UnreadableDocument, match=r"^File 2 \(cut\.png\): "),
+    ):
+        list(document)
+    # Alone it needs no number.
+    with pytest.raises(UnsupportedFormat, match=r"^The bytes are not"):
+        open_document([SourceFile(b"ID3", "song.mp3")], BOUNDS)
+
+
 def test_too_many_pixels_together() -> None:
     with pytest.raises(PayloadTooLarge, match="together"):
         decode(tiff_of([(200, 100)] * 3), replace(BOUNDS, max_document_pixels=59_999))

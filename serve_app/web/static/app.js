@@ -93,7 +93,7 @@ function fail(error) {
     return;
   }
   const { files } = reading;
-  showTrouble(error, () => start(files));
+  showTrouble(error, { retry: () => start(files), open: files.length > 1 });
   enter("trouble");
   ($("retry").hidden ? $("dismiss") : $("retry")).focus();
 }

@@ -21,11 +21,14 @@ export const sentenceOf = (error) => {
   return problemTitle(refusal.code, refusal.title);
 };
 
-/** Explain a refusal; where the service says when to come back, `retry` is called then, a few times. */
-export function showTrouble(error, retry) {
+/**
+ * Explain a refusal; where the service says when to come back, `retry` is called then, a few times.
+ * `open` shows the service's own words at once: of several files they say which is at fault.
+ */
+export function showTrouble(error, { retry, open }) {
   const refusal = (shown = refusalOf(error));
   tellTrouble();
-  $("trouble-more").open = false;
+  $("trouble-more").open = open;
   $("retry").hidden = !refusal.mayPass;
   $("dismiss").className = refusal.mayPass ? "plain" : "main";
   $("trouble-count").hidden = true;
