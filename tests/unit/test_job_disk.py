@@ -15,6 +15,7 @@ import pytest
 
 from serve_app.jobs import files as job_files
 from serve_app.jobs.config import JobsConfig
+from serve_app.jobs.connection import connect
 from serve_app.jobs.errors import JobStorageFull, JobsUnavailable
 from serve_app.jobs.sqlite_store import SqliteJobStore, default_directory
 from serve_app.jobs.store import open_store
@@ -42,6 +43,26 @@ async def test_a_full_disk_refuses_the_document_and_leaves_nothing(
     monkeypatch.undo()
     assert disk.files() == ["1"]
     assert (await submitted(store)).page_count == 3
+
+
+def test_a_new_file_is_opened_by_several_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite refuses all but one that switch a file to write-ahead, without its busy timeout."""
+    refusals = iter([sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY, None, sqlite3.SQLITE_IOERR])
+
+    class Contended(sqlite3.Connection):
+        def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
+            code = next(refusals) if "journal_mode" in sql else None
+            if code is None:
+                return super().execute(sql, *values)
+            error = sqlite3.OperationalError("refused")
+            error.sqlite_errorcode = code
+            raise error
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **o: real(*a, factory=Contended, **o))
+    connect(tmp_path / "jobs.sqlite3").close()
+    with pytest.raises(sqlite3.OperationalError, match="refused"):
+        connect(tmp_path / "jobs.sqlite3")
 
 
 async def test_a_database_without_space_says_so(disk: Disk) -> None:
