@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import sqlite3
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 SCHEMA_VERSION = 1
 _BUSY_TIMEOUT_S = 10.0
-_SWITCH_RETRY_S = 0.005
 
 _SCHEMA = """
 CREATE TABLE jobs (
@@ -54,7 +54,10 @@ def connect(path: Path) -> sqlite3.Connection:
     sql = sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False)
     try:
         sql.row_factory = sqlite3.Row
-        _write_ahead(sql)
+        # The first connection to a new file switches it; others that open it at the same moment would be
+        # refused at once, since SQLite has no busy timeout for this.
+        with _alone_in(path.parent):
+            sql.execute("PRAGMA journal_mode = WAL")
         # What was accepted outlives a loss of power, not only of the process.
         sql.execute("PRAGMA synchronous = FULL")
         sql.execute("PRAGMA foreign_keys = ON")
@@ -66,22 +69,15 @@ def connect(path: Path) -> sqlite3.Connection:
     return sql
 
 
-def _write_ahead(sql: sqlite3.Connection) -> None:
-    """Readers and the writer shall not wait for each other.
-
-    The first connection to a new file switches it, and the others that open it at the same moment are
-    refused at once: for this lock SQLite has no busy timeout, so it is waited for here.
-    """
-    give_up_s = time.monotonic() + _BUSY_TIMEOUT_S
-    while True:
-        try:
-            sql.execute("PRAGMA journal_mode = WAL")
-            return
-        except sqlite3.OperationalError as error:
-            is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-            if not is_busy or time.monotonic() > give_up_s:
-                raise
-            time.sleep(_SWITCH_RETRY_S)
+@contextmanager
+def _alone_in(directory: Path) -> Iterator[None]:
+    """Wait until no other process or thread is in here, of those that open files in the directory."""
+    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

@@ -45,24 +45,36 @@ async def test_a_full_disk_refuses_the_document_and_leaves_nothing(
     assert (await submitted(store)).page_count == 3
 
 
-def test_a_new_file_is_opened_by_several_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_new_file_is_switched_by_one_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SQLite refuses all but one that switch a file to write-ahead, without its busy timeout."""
-    refusals = iter([sqlite3.SQLITE_BUSY, sqlite3.SQLITE_BUSY_RECOVERY, None, sqlite3.SQLITE_IOERR])
+    inside: list[str] = []
+    most: list[int] = []
 
-    class Contended(sqlite3.Connection):
+    class Watched(sqlite3.Connection):
         def execute(self, sql: str, *values: Any) -> sqlite3.Cursor:
-            code = next(refusals) if "journal_mode" in sql else None
-            if code is None:
+            if "journal_mode" not in sql:
                 return super().execute(sql, *values)
-            error = sqlite3.OperationalError("refused")
-            error.sqlite_errorcode = code
-            raise error
+            inside.append(sql)
+            try:
+                return super().execute(sql, *values)
+            finally:
+                most.append(len(inside))
+                inside.pop()
 
     real = sqlite3.connect
-    monkeypatch.setattr(sqlite3, "connect", lambda *a, **o: real(*a, factory=Contended, **o))
-    connect(tmp_path / "jobs.sqlite3").close()
-    with pytest.raises(sqlite3.OperationalError, match="refused"):
-        connect(tmp_path / "jobs.sqlite3")
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **o: real(*a, factory=Watched, **o))
+    start = threading.Barrier(8)
+
+    def open_it() -> None:
+        start.wait()
+        connect(tmp_path / "jobs.sqlite3").close()
+
+    threads = [threading.Thread(target=open_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == [1] * 8
 
 
 async def test_a_database_without_space_says_so(disk: Disk) -> None:
