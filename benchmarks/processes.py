@@ -41,7 +41,8 @@ def name(process: psutil.Process) -> str:
     if not words:
         return "?"
     if words[0].startswith("ray"):
-        return words[0].split(" (")[0]
+        # An actor's title ends in the method that it is in at the moment.
+        return words[0].split(" (")[0].partition(".")[0]
     names = [Path(word).name for word in words[:4] if not word.startswith("-")]
     return " ".join(names)[:48]
 

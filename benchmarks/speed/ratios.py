@@ -12,7 +12,7 @@ LEAST = {
     "served_over_tesseract": 3.0,
     "overload_over_saturation": 0.9,
 }
-MOST = {"added_ms": 15.0, "refusal_p99_ms": 50.0}
+MOST = {"added_ms": 15.0, "refusal_p99_ms": 50.0, "failed_share": 0.0}
 _OTHERS = ("limit", "limit_one_process", "monolith", "tesseract", "serve_batch")
 
 
@@ -55,7 +55,7 @@ def shortfalls(medians: Mapping[str, float]) -> list[str]:
         if medians.get(name, least) < least
     ]
     return missed + [
-        f"{name} is {medians[name]:.0f}, to be at most {most:g}"
+        f"{name} is {medians[name]:.3g}, to be at most {most:g}"
         for name, most in MOST.items()
         if medians.get(name, most) > most
     ]

@@ -6,6 +6,7 @@ python -m benchmarks.speed.report [RESULT.json]      puts the table into docs/be
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -59,7 +60,19 @@ def section(path: Path) -> str:
         f"{machine['cores']} cores, {figures['trials']} trials, {figures['pages']['number']} pages "
         f"({figures['pages']['source']}). Medians, with the least and the greatest of the trials."
     )
-    return f"{BEGIN}\n\n{about}\n\n{table(figures)}\n\n{END}"
+    missed = "; ".join(_missed(figures)) or "none"
+    picture = f"![Throughput, latency and cost](../benchmarks/results/{path.with_suffix('.png').name})"
+    parts = (BEGIN, about, f"Goals missed: {missed}.", table(figures), picture, END)
+    return "\n\n".join(parts)
+
+
+def _missed(figures: Mapping[str, Any]) -> Iterator[str]:
+    medians = figures["ratios"]
+    for name, words in _RATIOS.items():
+        if medians.get(name, LEAST.get(name, 0.0)) < LEAST.get(name, -math.inf):
+            yield f"{words} {_short(medians[name])} (at least {LEAST[name]:g})"
+        if medians.get(name, 0.0) > MOST.get(name, math.inf):
+            yield f"{words} {_short(medians[name])} (at most {MOST[name]:g})"
 
 
 def _ratios(figures: Mapping[str, Any]) -> Iterator[str]:
