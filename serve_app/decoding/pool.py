@@ -226,7 +226,7 @@ class RemoteDocument:
             "document": self._name,
             "bounds": asdict(PageBounds.of(self._limits)),
             "options": wire.options_message(self._options),
-            "file_bytes": [len(file.data) for file in self._files],
+            "files": [[len(file.data), file.name] for file in self._files],
         }
         answer = process.call(message, [file.data for file in self._files])
         wire.raise_error(answer)

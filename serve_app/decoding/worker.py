@@ -80,7 +80,8 @@ class Decoder:
     def _outcome(self, message: wire.Message, document: int, buffer: int | None) -> wire.Message:
         # The files are taken off the channel before anything can fail.
         files = [
-            SourceFile(wire.receive_exactly(self._channel, size)) for size in message.get("file_bytes", ())
+            SourceFile(wire.receive_exactly(self._channel, size), name)
+            for size, name in message.get("files", ())
         ]
         try:
             if message["do"] == "open":

@@ -40,6 +40,8 @@ CHROMIUM_FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+# What a loaded machine may take; nothing waits so long where it succeeds.
+PATIENCE_MS = 30_000
 
 
 @dataclass(slots=True)
@@ -109,6 +111,7 @@ def browser() -> Iterator[Any]:
     if chromium is None:
         pytest.skip("no Chromium on this machine")
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    playwright.expect.set_options(timeout=PATIENCE_MS)
     with playwright.sync_playwright() as driver:
         launched = driver.chromium.launch(executable_path=chromium, args=CHROMIUM_FLAGS)
         yield launched
@@ -145,7 +148,7 @@ def page(
         **getattr(request, "param", DESKTOP), permissions=["clipboard-read", "clipboard-write"]
     )
     opened = context.new_page()
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(PATIENCE_MS)
     faults: list[str] = []
     opened.on("pageerror", lambda error: faults.append(str(error)))
     opened.on("console", lambda message: faults.extend(_fault(message)))

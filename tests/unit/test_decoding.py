@@ -107,6 +107,11 @@ def test_errors_are_those_of_this_process(pool: DecoderPool, data: bytes) -> Non
     assert (raised.type, raised.value.public) == (expected.type, expected.value.public)
 
 
+def test_errors_name_the_file_at_fault(pool: DecoderPool) -> None:
+    with pytest.raises(InputError, match=r"^File 2 \(2\.bin\): "):
+        read(pool, PNG, b"Dear Sir")
+
+
 def test_all_pages_of_a_request_count_together(pool: DecoderPool) -> None:
     limits = replace(BOUNDS, max_document_pixels=30_000)
     document = pool.open([SourceFile(THREE_PAGES)], limits, DocumentOptions())
