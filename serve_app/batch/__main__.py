@@ -114,11 +114,14 @@ def _read(todo: Sequence[Task], manifest: Manifest, settings: Settings, chosen: 
     from serve_app.batch.job import Pool, read_all
 
     options = WorkerOptions(chosen.source, chosen.target, settings, chosen.at_a_time, chosen.document_timeout)
+    # A Ray of our own inherits the environment. It must have no runtime environment: those workers are
+    # started through a shell that does not quote Python's path, and never come where it has a space.
+    elsewhere = {"env_vars": {name: os.environ[name] for name in WITHOUT_NETWORK}}
     ray.init(
         address=chosen.address,
         log_to_driver=False,
         logging_level=logging.ERROR,
-        runtime_env={"env_vars": {name: os.environ[name] for name in WITHOUT_NETWORK}},
+        runtime_env=None if chosen.address == "local" else elsewhere,
     )
     pool = Pool(chosen.workers, chosen.cpus, chosen.gpus)
     try:

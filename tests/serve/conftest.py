@@ -93,7 +93,6 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         dashboard_port=free_port(),
         object_store_memory=200 * 2**20,
         log_to_driver=False,
-        runtime_env={"env_vars": {"PYTHONPATH": str(ROOT)}},
     )
     cluster = Cluster(f"http://{context.dashboard_url}", tmp_path_factory.mktemp("jobs"))
     yield cluster
