@@ -22,6 +22,7 @@ one value or one of these per item. ``public`` is what a client may read: no pat
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import ClassVar, TypeAlias, TypeVar
 
 
@@ -103,6 +104,17 @@ class StageUnavailable(RetryLater):
 
 class DeadlineExceeded(ServiceError):
     status, code, title = 504, "deadline_exceeded", "The request did not finish in time"
+
+
+def kinds(base: type[OcrError] = OcrError) -> Iterator[type[OcrError]]:
+    """``base`` and the kinds of error below it, which each state a ``code`` of their own.
+
+    That leaves out what others derive at run time: Ray makes a class of whatever a remote task raised.
+    """
+    if "code" in vars(base):
+        yield base
+    for derived in base.__subclasses__():
+        yield from kinds(derived)
 
 
 T = TypeVar("T")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 
-from deployments.errors import OcrError, RetryLater
+from deployments.errors import OcrError, RetryLater, kinds
 from serve_app.schemas import Problem, ProblemKind
 
 MEDIA_TYPE = "application/problem+json"
@@ -35,7 +35,7 @@ _OF_HTTP = {
 
 def catalogue() -> dict[str, ProblemKind]:
     """Every kind of problem the service answers with, by code."""
-    answered = (kind_of(error) for error in _leaves(OcrError))
+    answered = (kind_of(error) for error in kinds() if _is_leaf(error))
     own = (HEAD_TOO_LARGE, INTERNAL, NOT_READY, RATE_LIMITED, STOPPING, UNAUTHORIZED, *_OF_HTTP.values())
     return {kind.code: kind for kind in sorted((*answered, *own), key=lambda kind: (kind.status, kind.code))}
 
@@ -76,9 +76,5 @@ def retry_headers(error: OcrError) -> Mapping[str, str]:
     return {} if seconds is None else {"Retry-After": str(seconds)}
 
 
-def _leaves(base: type[OcrError]) -> Iterator[type[OcrError]]:
-    derived = base.__subclasses__()
-    if not derived:
-        yield base
-    for error in derived:
-        yield from _leaves(error)
+def _is_leaf(kind: type[OcrError]) -> bool:
+    return [*kinds(kind)] == [kind]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,7 @@ class Runner:
     http: httpx.AsyncClient
     seed: int
     patience_s: float = 60.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def run(self, traffic: Iterable[Arrival]) -> list[Outcome]:
         """Send everything at its time; answers once every document has its outcome."""
@@ -54,7 +55,7 @@ class Runner:
         sent: list[asyncio.Task[Outcome]] = []
         for arrival in traffic:
             document = await asyncio.to_thread(draw, arrival, self.seed)
-            await asyncio.sleep(max(0.0, begun_s + arrival.at_s - time.monotonic()))
+            await self.sleep(max(0.0, begun_s + arrival.at_s - time.monotonic()))
             sent.append(asyncio.create_task(self._send(arrival, document, begun_s + arrival.at_s)))
         return list(await asyncio.gather(*sent))
 
@@ -78,7 +79,7 @@ class Runner:
             if time.monotonic() + wait_s > due_s + self.patience_s:
                 outcome.problem = reason
                 return outcome
-            await asyncio.sleep(wait_s)
+            await self.sleep(wait_s)
 
 
 def _reason(answer: httpx.Response) -> str:

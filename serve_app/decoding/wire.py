@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import socket
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from deployments.errors import InputError, OcrError
+from deployments.errors import InputError, kinds
 from deployments.types import Kind
 from serve_app.page_ranges import PageRanges
 from serve_app.pages import DocumentOptions, PageBounds, TextLayer
@@ -94,9 +94,9 @@ def raise_error(message: Mapping[str, Any]) -> None:
     code = message.get("error")
     if code is None:
         return
-    kinds = {kind.code: kind for kind in _derived(InputError)}
-    if code in kinds:
-        raise kinds[code](str(message.get("public", "")))
+    for kind in kinds(InputError):
+        if kind.code == code:
+            raise kind(str(message.get("public", "")))
     raise RuntimeError("a decoder failed; its log has the reason")
 
 
@@ -149,9 +149,3 @@ def regions_of(messages: Sequence[Message] | None) -> tuple[Region, ...] | None:
         )
         for message in messages
     )
-
-
-def _derived(base: type[OcrError]) -> Iterator[type[OcrError]]:
-    for kind in base.__subclasses__():
-        yield kind
-        yield from _derived(kind)

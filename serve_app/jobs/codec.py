@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from deployments.errors import OcrError, StageFailed
+from deployments.errors import OcrError, StageFailed, kinds
 from deployments.types import Kind
 from serve_app.results import PageOrigin, PageResult, Region
 
@@ -86,11 +86,4 @@ def _error(fields: tuple[str, str] | None) -> OcrError | None:
     if fields is None:
         return None
     code, public = fields
-    kinds = {kind.code: kind for kind in _kinds(OcrError)}
-    return kinds.get(code, StageFailed)(public)
-
-
-def _kinds(base: type[OcrError]) -> Iterator[type[OcrError]]:
-    yield base
-    for derived in base.__subclasses__():
-        yield from _kinds(derived)
+    return {kind.code: kind for kind in kinds()}.get(code, StageFailed)(public)

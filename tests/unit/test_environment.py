@@ -58,3 +58,12 @@ def test_opencv_is_the_build_for_machines_without_a_display() -> None:
     program = "import cv2; print([m for m in open('/proc/self/maps') if 'libGL' in m or 'libX11' in m])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr
+
+
+def test_every_tier_is_run_and_this_one_first() -> None:
+    options = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["pytest"]
+    named = options["ini_options"]["testpaths"]
+    tests = {path.relative_to(ROOT).parts[1] for path in ROOT.glob("tests/*/**/test_*.py")}
+    assert sorted(named) == sorted(f"tests/{tier}" for tier in tests)
+    # Once Ray has run in the process, its threads sleep and look at the clock behind a test's back.
+    assert named[0] == "tests/unit"

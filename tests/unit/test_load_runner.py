@@ -28,9 +28,7 @@ def reading(document: Document, **changes: Any) -> dict[str, Any]:
     return {"pages": [{"error": None, "regions": regions, **changes}]}
 
 
-def run(
-    answer: Answer, monkeypatch: pytest.MonkeyPatch, count: int = 1, patience_s: float = 60
-) -> tuple[list[Outcome], list[float]]:
+def run(answer: Answer, count: int = 1, patience_s: float = 60) -> tuple[list[Outcome], list[float]]:
     waited_s: list[float] = []
 
     async def no_wait(seconds: float) -> None:
@@ -39,30 +37,29 @@ def run(
     async def main() -> list[Outcome]:
         transport = httpx.MockTransport(answer)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as http:
-            runner = Runner(http, SEED, patience_s)
+            runner = Runner(http, SEED, patience_s, no_wait)
             return await runner.run(arrival(number) for number in range(count))
 
-    monkeypatch.setattr("cluster.load.runner.asyncio.sleep", no_wait)
     return asyncio.run(main()), waited_s
 
 
-def test_right_answers_are_right(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_right_answers_are_right() -> None:
     documents = {draw(arrival(n), SEED).body: draw(arrival(n), SEED) for n in range(3)}
 
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(200, json=reading(documents[request.content]))
 
-    outcomes, _ = run(answer, monkeypatch, 3)
+    outcomes, _ = run(answer, 3)
     assert [(o.right, o.lost, o.refusals) for o in outcomes] == [(True, False, [])] * 3
 
 
-def test_an_answer_to_another_document_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_to_another_document_is_wrong() -> None:
     other = draw(arrival(99), SEED)
-    (outcome,), _ = run(lambda request: httpx.Response(200, json=reading(other)), monkeypatch)
+    (outcome,), _ = run(lambda request: httpx.Response(200, json=reading(other)))
     assert not outcome.right and not outcome.lost and "written" in outcome.problem
 
 
-def test_refusals_are_obeyed_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refusals_are_obeyed_and_counted() -> None:
     problem = {"type": "/problems/overloaded"}
     answers: list[httpx.Response | Exception] = [
         httpx.Response(503, headers={"Retry-After": "2"}, json=problem),
@@ -77,21 +74,21 @@ def test_refusals_are_obeyed_and_counted(monkeypatch: pytest.MonkeyPatch) -> Non
             raise coming
         return coming
 
-    (outcome,), waited_s = run(answer, monkeypatch)
+    (outcome,), waited_s = run(answer)
     assert outcome.right and outcome.refusals == ["503 overloaded", "ConnectError", "500"]
     assert waited_s[1:] == [2.0, 4.0, 5.0]
 
 
-def test_what_is_never_answered_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_never_answered_is_lost() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         return httpx.Response(503, headers={"Retry-After": "9"})
 
-    (outcome,), _ = run(answer, monkeypatch, patience_s=5)
+    (outcome,), _ = run(answer, patience_s=5)
     assert outcome.lost and outcome.problem == "503"
 
 
-def test_a_client_error_is_no_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
-    (outcome,), _ = run(lambda request: httpx.Response(413, text="too large"), monkeypatch)
+def test_a_client_error_is_no_refusal() -> None:
+    (outcome,), _ = run(lambda request: httpx.Response(413, text="too large"))
     assert not outcome.right and not outcome.lost and outcome.problem.startswith("status 413")
 
 

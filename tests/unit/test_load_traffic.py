@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_a_document_says_what_it_is_expected_to(kind: str) -> None:
 
 def test_a_fake_engine_costs_what_it_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     slept_s: list[float] = []
-    monkeypatch.setattr("deployments.fakes.time.sleep", slept_s.append)
+    monkeypatch.setattr("deployments.fakes.time", SimpleNamespace(sleep=slept_s.append))
     behaviour = FakeBehaviour(step_ms=5, item_ms=1, megapixel_ms=1000)
     for engine in (FakeDetector(behaviour), FakeRecogniser(behaviour)):
         engine.configure(StageTuning())
