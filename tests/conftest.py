@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 
 from hypothesis import HealthCheck, settings
@@ -16,8 +17,9 @@ for name, value in {
     "YOLO_OFFLINE": "1",
     "YOLO_AUTOINSTALL": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
-    # The throw-away Ray of the serve tests listens on this machine only; its REST is used bare.
-    "RAY_AUTH_MODE": "disabled",
+    # Ray reads these when it is imported, by whichever test comes first.
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }.items():
     os.environ.setdefault(name, value)
 # Ray's own processes import the autoscaling policy that a configuration names, and inherit this.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import secrets
 import socket
 import time
 from collections.abc import Iterator
@@ -13,16 +12,11 @@ from typing import Any
 
 import httpx
 import pytest
+import ray
 import yaml
+from ray import serve
 
-# Ray asks for a token; this Ray gets one of its own, set before Ray is imported.
-TOKEN = secrets.token_hex(32)
-os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
-
-import ray  # noqa: E402
-from ray import serve  # noqa: E402
-
-from cluster.fake_graph import with_fakes  # noqa: E402
+from cluster.fake_graph import with_fakes
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "scriptorium"
@@ -38,9 +32,8 @@ class Cluster:
 
     def __init__(self, dashboard_url: str, jobs: Path) -> None:
         self._jobs = jobs
-        self._dashboard = httpx.Client(
-            base_url=dashboard_url, timeout=60, headers={"Authorization": f"Bearer {TOKEN}"}
-        )
+        token = {"Authorization": f"Bearer {os.environ['RAY_AUTH_TOKEN']}"}
+        self._dashboard = httpx.Client(base_url=dashboard_url, timeout=60, headers=token)
         self.port = free_port()
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
 
