@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -84,10 +85,10 @@ def test_an_application_that_cannot_be_deployed_ends_it(tmp_path: Path, config: 
 def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
     """In a namespace of its own, with a file system of its own that is full."""
     alone = ["unshare", "--user", "--map-root-user", "--mount"]
-    mount = f"mount -t tmpfs -o size=64k none {tmp_path}"
+    mount = shlex.join(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)])
     if subprocess.run([*alone, "sh", "-c", mount], capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
-    serve = f"{sys.executable} -m serve_app.launch --port {free_port()}"
+    serve = shlex.join([sys.executable, "-m", "serve_app.launch", "--port", str(free_port())])
     done = subprocess.run(
         [*alone, "sh", "-c", f"{mount} && exec {serve}"],
         cwd=ROOT,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -73,7 +74,9 @@ def jailed() -> list[str]:
     drop = f"setpriv --reuid {USER} --regid {USER} --clear-groups --inh-caps=-all --bounding-set=-all"
     setup, drop = " && ".join(steps), f"{drop} --no-new-privs"
     prefix = ["unshare", "--mount", "sh", "-c"]
-    probe = f"{drop} sh -c '{sys.executable} -c pass && ! touch {ROOT}/written 2>/dev/null'"
+    python_runs = shlex.join([sys.executable, "-c", "pass"])
+    is_read_only = f"! {shlex.join(['touch', str(ROOT / 'written')])} 2>/dev/null"
+    probe = f"{drop} sh -c {shlex.quote(f'{python_runs} && {is_read_only}')}"
     if subprocess.run([*prefix, f"{setup} && {probe}"], capture_output=True).returncode:
         return []
     return [*prefix, f'{setup} && exec {drop} -- "$@"', "sh"]
