@@ -21,6 +21,7 @@ from deployments.batching import Batcher, BatchLimits, Step
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
 from deployments.soundness import checked
+from deployments.threads import give_way
 from deployments.tracing import span
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S, WorkMeter
 
@@ -95,8 +96,8 @@ class Stage(Generic[ItemT, ResultT]):
         self._engine = engine
         self._tuning_model = tuning_model
         self._tuning = tuning_model()
-        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model")
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare")
+        self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model", initializer=give_way)
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare", initializer=give_way)
         self._observer = observer or Unobserved()
         self._steps = self._items = 0
         self._work = WorkMeter()

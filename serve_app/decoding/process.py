@@ -60,7 +60,9 @@ class DecoderProcess:
                 stdin=subprocess.DEVNULL,
                 cwd=ROOT,
                 env=_environment(),
-                start_new_session=True,
+                # A group of its own, so that Ctrl-C does not reach it; the same session, within which the
+                # kernel shares cores between processes by their niceness.
+                process_group=0,
             )
 
     @property
