@@ -12,17 +12,7 @@ import numpy as np
 
 from benchmarks.scoring import Line
 from deployments.types import Kind, Points
-
-# The last rows that never train nor tune, by the README of each set; None: all rows.
-EVALUATION_ROWS: dict[str, int | None] = {
-    "pages_ru_printed": None,
-    "words_ru_handwritten": None,
-    "receipts_en": 20,
-    "typewritten_en": 8,
-    "letters_en_mixed": 8,
-    "letters_en_cursive": 10,
-    "lines_ru_historic": 120,
-}
+from training.labelled_lines import EVALUATION_ROWS
 
 _NOWHERE: Points = np.zeros((4, 2), np.float32)
 
