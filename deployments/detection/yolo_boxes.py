@@ -16,7 +16,7 @@ MAX_CANDIDATES = 3000
 SAME_ROW = 0.6
 SAME_LINE = 0.1
 # Share of a box within a weaker one from which the weaker one must not read it again.
-SWALLOWED = 0.8
+SWALLOWED = 0.6
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,3 +226,12 @@ def test_a_weak_box_over_a_label_and_its_answer_is_left_with_the_answer() -> Non
     # The last one has nothing of its own beside the label and the answer that were found.
     assert kept.tolist() == [[0, 4, 60, 14], [0, 40, 60, 50], [70, 40, 200, 50], [60, 0, 200, 20]]
     np.testing.assert_allclose(kept_scores, [0.9, 0.8, 0.7, 0.4])
+
+
+def test_a_weak_box_that_begins_within_a_label_is_left_with_the_answer() -> None:
+    boxes, scores = (
+        np.array([[270, 42, 327, 69], [281, 23, 442, 73]], np.float32),
+        np.array([0.6, 0.4], np.float32),
+    )
+    kept, _ = select_lines(boxes, scores, Selection(0.5, 0.8, 10))
+    assert kept.tolist() == [[270, 42, 327, 69], [327, 23, 442, 73]]
