@@ -54,6 +54,13 @@ class RecognitionTuning(StageTuning):
         default_factory=lambda: BatchLimits(max_items=32, max_pixels=1_000_000, max_padding=0.25),
         description="bounds of one model step; lines are batched by width",
     )
+    second_look: float = Field(
+        0.95,
+        ge=0,
+        le=1,
+        description="crnn: a line whose steps are less sure than this on average is looked at twice more, "
+        "with more paper below and above; 0: never",
+    )
     decoding: Literal["greedy", "beam"] = Field(
         "beam", description="crnn: beam searches with the character model, greedy takes the likeliest symbols"
     )

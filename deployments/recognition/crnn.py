@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -16,9 +17,10 @@ from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
-from deployments.recognition.decode import LinePosteriors, read_characters, read_greedily
+from deployments.recognition.decode import LinePosteriors, Posteriors, read_characters, read_greedily
 from deployments.recognition.lexicon import Lexicon, WordPrior
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
+from deployments.recognition.second_look import PAPER_ABOVE, certainty, mean_posteriors, with_paper
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
 
@@ -49,9 +51,25 @@ class CrnnEngine:
         """Ink images of the network's height, widths a multiple of the bucket."""
         return prepare_lines(items, self.line_format)
 
-    @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[Ink]]) -> list[LinePosteriors]:
-        """Probabilities of each line's own time steps."""
+        """Probabilities of each line's own time steps; what is not sure enough is looked at again."""
+        lines = self._look(batch)
+        doubtful = [i for i, line in enumerate(lines) if certainty(line.steps) < self._tuning.second_look]
+        if doubtful:
+            for i, steps in zip(doubtful, self._look_again([batch[i] for i in doubtful]), strict=True):
+                lines[i] = replace(lines[i], steps=mean_posteriors([lines[i].steps, *steps]))
+        return lines
+
+    def _look_again(self, batch: Sequence[Prepared[Ink]]) -> Iterator[tuple[Posteriors, ...]]:
+        """What further looks give of each line; each is one step of the model, no larger than the first."""
+        cuts = [
+            [replace(line, payload=with_paper(line.payload, above)) for line in batch]
+            for above in PAPER_ABOVE
+        ]
+        return zip(*([line.steps for line in self._look(cut)] for cut in cuts), strict=True)
+
+    @torch.inference_mode()
+    def _look(self, batch: Sequence[Prepared[Ink]]) -> list[LinePosteriors]:
         device = self._precision.device
         widths = [item.width for item in batch]
         images = torch.from_numpy(stack([item.payload for item in batch], max(widths)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from deployments.recognition.crnn import CrnnEngine
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import LinePosteriors
 from deployments.recognition.engines import build_engine
+from deployments.recognition.second_look import PAPER_ABOVE, certainty, mean_posteriors, with_paper
 from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, sha256
 from training.recognition_export import export_crnn
@@ -132,6 +134,26 @@ def test_the_engine_answers_in_order_whatever_the_batch(weights: Path) -> None:
     alone = [read(engine, [image])[0] for image in images]
     assert [r.text for r in together] == [r.text for r in alone]
     assert [r.confidence for r in together] == pytest.approx([r.confidence for r in alone], abs=1e-4)
+
+
+def test_only_lines_below_the_bound_are_looked_at_again(weights: Path) -> None:
+    engine = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu"))
+    lines = [item for item in engine.prepare(crops(100, 700, 300)) if isinstance(item, Prepared)]
+    engine.configure(RecognitionTuning(second_look=0))
+    once = [line.steps for line in engine.forward(lines)]
+    looks = [
+        [
+            line.steps
+            for line in engine.forward([replace(i, payload=with_paper(i.payload, share)) for i in lines])
+        ]
+        for share in PAPER_ABOVE
+    ]
+    sure = sorted(certainty(steps) for steps in once)
+    engine.configure(RecognitionTuning(second_look=(sure[1] + sure[2]) / 2))
+    for line, first, below, above in zip(engine.forward(lines), once, *looks, strict=True):
+        expected = first if certainty(first) == sure[2] else mean_posteriors([first, below, above])
+        np.testing.assert_allclose(line.steps, expected, atol=1e-5)
+        assert line.steps.shape == first.shape
 
 
 def test_the_language_model_decides_live_and_only_where_it_is_asked(weights: Path) -> None:

@@ -1,0 +1,41 @@
+"""Looking again at lines that a CTC network was unsure of, as if they had been cut with more paper.
+
+Where a letter stands in the height of its line is left to chance by whoever cut it, and an unsure
+network changes its mind with it. The mean over a few such cuts is surer than any of them: test-time
+augmentation, for the lines that need it only (docs/decisions/0012-second-look.md). Letters: T time
+steps, V symbols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from deployments.recognition.decode import Posteriors
+from deployments.recognition.preprocess import Ink
+
+# Paper added to a line, as a share of its height: all of it below, or all of it above.
+_MARGIN = 0.08
+PAPER_ABOVE = (0.0, _MARGIN)
+_FLOOR = 1e-7
+
+
+def certainty(posteriors: Posteriors) -> float:
+    """Mean probability, 0 to 1, of the likeliest symbol of each step of ``(T, V)``; 1 without steps."""
+    return float(posteriors.max(axis=1).mean()) if len(posteriors) else 1.0
+
+
+def mean_posteriors(seen: Sequence[Posteriors]) -> Posteriors:
+    """Geometric mean of what several looks at a line gave, ``(T, V)`` each, as probabilities again."""
+    logs = np.mean([np.log(np.maximum(posteriors, _FLOOR)) for posteriors in seen], axis=0)
+    mean = np.exp(logs)
+    return np.asarray(mean / mean.sum(axis=1, keepdims=True), np.float32)
+
+
+def with_paper(ink: Ink, above: float) -> Ink:
+    """The line squeezed by the margin and moved down by ``above`` of its height; its own shape ``(H, W)``."""
+    height, width = ink.shape
+    matrix = np.array([[1.0, 0.0, 0.0], [0.0, 1.0 - _MARGIN, above * (height - 1)]], np.float32)
+    return np.asarray(cv2.warpAffine(ink, matrix, (width, height), borderValue=0.0), np.float32)

@@ -1,0 +1,39 @@
+"""Second looks: which lines get one, what is looked at, and what several looks amount to."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from deployments.recognition.second_look import PAPER_ABOVE, certainty, mean_posteriors, with_paper
+
+
+def test_certainty_is_the_mean_of_what_each_step_finds_likeliest() -> None:
+    assert certainty(np.array([[0.7, 0.3], [0.1, 0.9]], np.float32)) == pytest.approx(0.8)
+    assert certainty(np.zeros((0, 2), np.float32)) == 1.0
+
+
+def test_the_mean_is_geometric_and_sums_to_one() -> None:
+    one, other = np.array([[0.8, 0.2]], np.float32), np.array([[0.2, 0.8]], np.float32)
+    np.testing.assert_allclose(mean_posteriors([one, other]), [[0.5, 0.5]], atol=1e-6)
+    # Square roots of 0.9 * 0.5 and 0.1 * 0.5: three to one.
+    mean = mean_posteriors([np.array([[0.9, 0.1]], np.float32), np.array([[0.5, 0.5]], np.float32)])
+    np.testing.assert_allclose(mean, [[0.75, 0.25]], atol=1e-6)
+    assert mean.dtype == np.float32
+
+
+def test_a_symbol_that_one_look_rules_out_is_no_error() -> None:
+    mean = mean_posteriors([np.array([[1.0, 0.0]], np.float32), np.array([[0.0, 1.0]], np.float32)])
+    np.testing.assert_allclose(mean, [[0.5, 0.5]], atol=1e-6)
+
+
+def test_looks_add_paper_below_or_above_and_lose_no_ink() -> None:
+    line = np.zeros((32, 64), np.float32)
+    line[:, 10:50] = 1.0
+    below, above = (with_paper(line, share) for share in PAPER_ABOVE)
+    for look in (below, above):
+        assert look.shape == line.shape and look.dtype == np.float32
+        assert not look[:, :10].any() and not look[:, 50:].any()
+    # 8 % of 32 rows are two and a half.
+    assert (np.flatnonzero(below[:, 20] == 0) == [30, 31]).all() and below[0, 20] == 1
+    assert (np.flatnonzero(above[:, 20] == 0) == [0, 1]).all() and above[31, 20] == pytest.approx(1, abs=0.05)
