@@ -19,9 +19,11 @@ import torch
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.engines import build_engine
 from deployments.detection.preprocess import InputSpec
+from deployments.detection.yolo_network import fill
+from deployments.weights import resolve
 from training.detection_data import PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
-from training.detection_export import export_run
+from training.detection_export import MODEL_FILE, export_run
 from training.detection_training import Plan, Run
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """The command line; see the module's docstring."""
     parser = argparse.ArgumentParser(prog="python -m training.detection", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
-    _add_train(verbs.add_parser("train", help="train a line detector from scratch"))
+    _add_train(verbs.add_parser("train", help="train a line detector, from scratch or a weight"))
     _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
     _add_evaluate(verbs.add_parser("evaluate", help="precision, recall and F1 on labelled pages"))
     options = parser.parse_args(arguments)
@@ -52,7 +54,10 @@ def train(options: argparse.Namespace) -> None:
         seed=options.seed,
         device=options.device,
     )
-    run = Run(plan, _task(options))
+    task = _task(options)
+    if options.start_from:
+        fill(task.network, Path(resolve(options.start_from, options.engine).file(MODEL_FILE)))
+    run = Run(plan, task)
     run.resume()
     run.train()
 
@@ -104,6 +109,13 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     _add_pages(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoints and the curve")
+    parser.add_argument(
+        "--start-from",
+        default="",
+        metavar="WEIGHTS",
+        help="a weight of the same engine and size to train further, by shipped name or path; without it "
+        "training begins with random ones",
+    )
     parser.add_argument("--minutes", type=float, help="training time, minutes")
     parser.add_argument("--steps", type=int, help="optimiser steps; the first limit reached ends the run")
     parser.add_argument("--batch", type=int, default=4)

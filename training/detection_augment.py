@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -12,7 +12,8 @@ import numpy.typing as npt
 from deployments import geometry
 from deployments.detection.preprocess import PAD_LEVEL, InputSpec, pad_to, resize
 from deployments.detection.skew import estimate_skew
-from deployments.types import Image
+from deployments.types import Image, Kind
+from training import paper_augment
 from training.detection_data import LabelledPage, load_image
 
 MIN_VISIBLE = 0.5
@@ -90,7 +91,7 @@ class View:
 
 
 def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> View:
-    """Draw one window of a page: scale, squeeze, slight turn, position, then light and noise."""
+    """Draw one window of a page: scale, squeeze, slight turn, position, then paper, light and noise."""
     page_height, page_width = page.pixels.shape[:2]
     scale = spec.scale(page_height, page_width) * _draw_factor(vary.scale, rng)
     scale = min(vary.enlarge_up_to, scale)
@@ -108,6 +109,10 @@ def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.rand
     else:
         turn = np.column_stack([np.eye(2), -shift])
         pixels = _cut(small, shift, vary)
+    sides = (
+        np.linalg.norm(page.quads[:, 3] - page.quads[:, 0], axis=1) if len(page.quads) else [page_height / 40]
+    )
+    pixels = vary_paper(pixels, float(np.median(sides)) * scale, squeeze, rng)
     return View(vary_light(pixels, rng), np.column_stack([turn[:, :2] * shrink, turn[:, 2]]))
 
 
@@ -137,6 +142,24 @@ def windows(
             if not len(window.boxes) and rng.random() < 0.8:
                 window = cut_window(straight, spec, vary, rng)
             yield window
+
+
+def vary_paper(pixels: Image, line_px: float, squeeze: float, rng: np.random.Generator) -> Image:
+    """Now and then squares, rules or a weave under lines of this height, in a colour of their own."""
+    sheet = paper_augment.sample(rng, Kind.HANDWRITTEN if rng.random() < 0.5 else Kind.PRINTED)
+    if sheet is None:
+        return pixels
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    share = line_px / grey.shape[0]
+    sheet = replace(
+        sheet,
+        row_pitch=sheet.row_pitch * share,
+        column_pitch=sheet.column_pitch * share * squeeze,
+        thickness=sheet.thickness * share,
+    )
+    change = paper_augment.apply(grey, sheet).astype(np.float32) - grey
+    tint = rng.uniform(0.5, 1.2, 3) if sheet.row_pitch else np.ones(3)
+    return np.asarray(np.clip(pixels + change[..., None] * tint, 0, 255), np.uint8)
 
 
 def vary_light(pixels: Image, rng: np.random.Generator) -> Image:

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from deployments.recognition.charset import Charset, normalise
-from deployments.recognition.preprocess import Grey, Ink, LineFormat, prepare_line, stack
-from training import line_augment
+from deployments.recognition.preprocess import Ink, LineFormat, prepare_line, stack
+from training import line_augment, paper_augment
+from training.synth.lines import LineSample
 from training.synth.shards import LineShards
 
 # Opening shards reads every row, so it is done now and then, not for every pool.
@@ -105,10 +106,9 @@ class _Open:
             self._lines = LineShards(*folders)
             self._shards = shards
 
-    def draw(self, rng: np.random.Generator) -> tuple[Grey, str]:
+    def draw(self, rng: np.random.Generator) -> LineSample:
         assert self._lines is not None
-        line = self._lines[int(rng.integers(len(self._lines)))]
-        return line.image, line.text
+        return self._lines[int(rng.integers(len(self._lines)))]
 
 
 class LineStream(IterableDataset[LineBatch]):
@@ -172,19 +172,21 @@ class LineStream(IterableDataset[LineBatch]):
         choices = rng.choice(len(filled), size=self._plan.pool, p=weights / weights.sum())
         pool = []
         for choice in choices:
-            image, text = filled[choice].draw(rng)
+            drawn = filled[choice].draw(rng)
             for _ in range(20 if short else 0):
-                if len(text) <= self._plan.short_characters:
+                if len(drawn.text) <= self._plan.short_characters:
                     break
-                image, text = filled[choice].draw(rng)
-            if (line := self._prepared(image, text, rng)) is not None:
+                drawn = filled[choice].draw(rng)
+            if (line := self._prepared(drawn, rng)) is not None:
                 pool.append(line)
         return pool
 
-    def _prepared(self, image: Grey, text: str, rng: np.random.Generator) -> tuple[Ink, str] | None:
-        text = normalise(text)
+    def _prepared(self, drawn: LineSample, rng: np.random.Generator) -> tuple[Ink, str] | None:
+        text = normalise(drawn.text)
         if not text or not self._charset.covers(text):
             return None
+        sheet = paper_augment.sample(rng, drawn.kind)
+        image = drawn.image if sheet is None else paper_augment.apply(drawn.image, sheet)
         ink = prepare_line(line_augment.apply(image, line_augment.sample(rng)), self._format)
         if self._steps_per_px and steps_needed(text) > ink.shape[1] * self._steps_per_px:
             return None

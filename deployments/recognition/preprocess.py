@@ -155,19 +155,24 @@ def _row_profile(grey: Grey) -> npt.NDArray[np.float32]:
 
 
 def normalise_ink(grey: Grey) -> Ink:
-    """Map paper to 0 and ink to about 1, also for light text on dark ground.
+    """Map paper to 0 and ink to about 1, also for light text on dark ground."""
+    paper, ink_level = paper_and_ink(grey)
+    sign = 1.0 if ink_level <= paper else -1.0
+    contrast = max(abs(paper - ink_level), _MIN_CONTRAST)
+    ink = (np.float32(paper) - grey.astype(np.float32)) * np.float32(sign / contrast)
+    # Specks darker than the line's own ink must not outshine it.
+    return np.clip(ink, -1.0, 1.5, out=ink)
+
+
+def paper_and_ink(grey: Grey) -> tuple[int, int]:
+    """Levels, 0 to 255, of the ground of a line and of its text.
 
     Paper is the median level, since text covers less than half of its line; ink is the far end
     of the histogram (first or last percentile), on whichever side of the paper reaches further.
     """
-    histogram = np.bincount(grey.ravel(), minlength=256)
-    below = np.cumsum(histogram) / grey.size
+    below = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size
     dark, paper, light = (int(np.searchsorted(below, share)) for share in (0.01, 0.5, 0.99))
-    sign = 1.0 if paper - dark >= light - paper else -1.0
-    contrast = max(paper - dark, light - paper, _MIN_CONTRAST)
-    ink = (np.float32(paper) - grey.astype(np.float32)) * np.float32(sign / contrast)
-    # Specks darker than the line's own ink must not outshine it.
-    return np.clip(ink, -1.0, 1.5, out=ink)
+    return paper, dark if paper - dark >= light - paper else light
 
 
 def padded_width(width_px: int, bucket_px: int) -> int:

@@ -19,7 +19,7 @@ from deployments.detection.yolo_network import build_network, for_inference, pre
 from deployments.errors import StageFailed
 from deployments.types import Image
 from deployments.weights import WeightsError
-from training import checkpoints
+from training import checkpoints, detection
 from training.detection_augment import Variation
 from training.detection_data import PageSource
 from training.detection_evaluation import detect, evaluate
@@ -178,6 +178,24 @@ def test_a_set_in_yolo_format_trains(tmp_path: Path) -> None:
     np.testing.assert_allclose(found.boxes, np.array(boxes), atol=0.01)
     make_run(tmp_path / "set.yaml", tmp_path / "run", steps=1).train()
     assert checkpoints.load(tmp_path / "run" / checkpoints.LAST)["step"] == 1  # type: ignore[index]
+
+
+def test_training_goes_on_from_a_weight(pages: Path, tmp_path: Path) -> None:
+    first = tmp_path / "first"
+    sources = ["--pages", str(pages), "--width", "0.125", "--batch", "1", "--threads", "1"]
+    detection.main(["train", *sources, "--out", str(first), "--steps", "1", "--rate", "0"])
+    weight = export_run("yolo", first, tmp_path / "weight", {})
+    again = tmp_path / "again"
+    further = [*sources, "--out", str(again), "--steps", "1", "--rate", "0", "--seed", "9"]
+    detection.main(["train", *further, "--start-from", str(weight)])
+    before, after = (checkpoints.load(run / checkpoints.LAST) for run in (first, again))
+    assert before is not None and after is not None
+    name = "model.0.conv.weight"
+    torch.testing.assert_close(after["network"][name], before["network"][name], atol=1e-3, rtol=1e-3)
+    with pytest.raises(WeightsError, match="not a weight of this architecture"):
+        detection.main(
+            ["train", "--pages", str(pages), "--out", str(tmp_path / "wide"), "--start-from", str(weight)]
+        )
 
 
 def test_training_is_repeatable(pages: Path, tmp_path: Path) -> None:
