@@ -15,11 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from deployments.batching import Batcher, BatchLimits, Step
+from deployments.batching import Batcher, Step
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
+from deployments.settings import StageTuning
 from deployments.soundness import checked
 from deployments.threads import give_way
 from deployments.tracing import span
@@ -31,17 +30,6 @@ ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
 InT = TypeVar("InT")
 OutT = TypeVar("OutT")
-
-
-class StageTuning(BaseModel):
-    """The part of a stage's ``user_config`` that is the same for all: it changes without restart."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    batch: BatchLimits = Field(default_factory=BatchLimits, description="bounds of one model step")
-    max_step_s: float = Field(
-        30.0, gt=0, description="a model step that runs longer makes the replica unhealthy, seconds"
-    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.deployment import Detection
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.deployment import Recognition
-from deployments.stage import StageTuning
+from deployments.settings import StageTuning
 from serve_app.config import AppConfig
 from serve_app.ingress import OcrIngress
 

@@ -21,7 +21,7 @@ from ray.serve.schema import ServeDeploySchema
 
 from deployments.autoscaling import QueuedWork
 from deployments.detection.config import DetectionTuning
-from deployments.stage import StageTuning
+from deployments.settings import StageTuning
 from serve_app.app import deployment_names, stage_args
 from serve_app.config import AppConfig
 from serve_app.config_keys import Problem, did_you_mean, invalid, join, unknown_keys

@@ -15,7 +15,7 @@ from deployments.detection.config import DetectionTuning
 from deployments.detection.engines import build_engine as build_detector
 from deployments.recognition.config import RecognitionTuning
 from deployments.recognition.engines import build_engine as build_recogniser
-from deployments.stage import StageTuning
+from deployments.settings import StageTuning
 from serve_app.config import AppConfig
 
 STAGES = ("detection", "classification", "recognition")

@@ -26,7 +26,8 @@ from deployments.engine import Prepared
 from deployments.metrics import StageMetrics
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.engines import build_engine as build_recogniser
-from deployments.stage import Stage, StageTuning
+from deployments.settings import StageTuning
+from deployments.stage import Stage
 from serve_app.app import recognition_name
 from serve_app.config import AppConfig
 from serve_app.ingress import OcrIngress

@@ -7,9 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from deployments.batching import BatchLimits
-from deployments.fakes import FakeBehaviour
-from deployments.gpu_memory import GpuMemoryFraction
-from deployments.stage import StageTuning
+from deployments.settings import StageArgs, StageTuning
 from deployments.types import Kind
 
 EngineName = Literal["clip", "cnn", "fake"]
@@ -17,10 +15,10 @@ EngineName = Literal["clip", "cnn", "fake"]
 SHIPPED_WEIGHTS: dict[EngineName, str] = {"clip": "clip-kind", "cnn": "cnn-kind", "fake": ""}
 
 
-class ClassificationArgs(BaseModel):
+class ClassificationArgs(StageArgs):
     """What is fixed when a replica starts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    shipped = SHIPPED_WEIGHTS
 
     engine: EngineName = Field(
         "clip", description="clip: open_clip with prompts; cnn: small grey network; fake: tests"
@@ -33,17 +31,6 @@ class ClassificationArgs(BaseModel):
     pretrained: str | None = Field(
         None, description="clip only: open_clip tag or checkpoint file; makes weights an open_clip model name"
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
-    gpu_memory_fraction: GpuMemoryFraction = None
-
-    fake: FakeBehaviour = Field(
-        default_factory=FakeBehaviour, description="fake only: its cost and its faults"
-    )
-
-    @property
-    def reference(self) -> str:
-        """The weights to load, with the engine's shipped ones where none are named."""
-        return self.weights or SHIPPED_WEIGHTS[self.engine]
 
     @model_validator(mode="after")
     def _pretrained_needs_a_model(self) -> Self:

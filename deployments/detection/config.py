@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from deployments.batching import BatchLimits
-from deployments.fakes import FakeBehaviour
-from deployments.gpu_memory import GpuMemoryFraction
-from deployments.stage import StageTuning
+from deployments.settings import StageArgs, StageTuning
 
 EngineName = Literal["yolo", "craft", "fake"]
 
 SHIPPED_WEIGHTS: dict[EngineName, str] = {"yolo": "yolo-lines", "craft": "craft-lines", "fake": ""}
 
 
-class DetectionArgs(BaseModel):
+class DetectionArgs(StageArgs):
     """What is fixed when a replica starts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    shipped = SHIPPED_WEIGHTS
 
     engine: EngineName = Field(
         "yolo", description="yolo: ultralytics (AGPL-3.0); craft: SegFormer with CRAFT's boxes; fake: tests"
@@ -29,16 +27,6 @@ class DetectionArgs(BaseModel):
         description="shipped name, path, hub id owner/name, or for yolo also the name of an ultralytics "
         "release such as yolov8n.pt; empty takes the shipped weight of the engine",
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
-    gpu_memory_fraction: GpuMemoryFraction = None
-    fake: FakeBehaviour = Field(
-        default_factory=FakeBehaviour, description="fake only: its cost and its faults"
-    )
-
-    @property
-    def reference(self) -> str:
-        """The weights to load, with the engine's shipped ones where none are named."""
-        return self.weights or SHIPPED_WEIGHTS[self.engine]
 
 
 class DetectionTuning(StageTuning):

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from deployments.batching import BatchLimits
-from deployments.fakes import FakeBehaviour
-from deployments.gpu_memory import GpuMemoryFraction
-from deployments.stage import StageTuning
+from deployments.settings import StageArgs, StageTuning
 
 EngineName = Literal["crnn", "trocr", "fake"]
 
 SHIPPED_WEIGHTS: dict[EngineName, str] = {"crnn": "crnn-ru-en", "trocr": "trocr-ru-en", "fake": ""}
 
 
-class RecognitionArgs(BaseModel):
+class RecognitionArgs(StageArgs):
     """What is fixed when a replica starts."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    shipped = SHIPPED_WEIGHTS
 
     engine: EngineName = Field(
         "crnn",
@@ -35,16 +33,6 @@ class RecognitionArgs(BaseModel):
         description="crnn: shipped name or path of the models of text for beam decoding; empty: none, "
         "which leaves greedy decoding",
     )
-    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description="auto, cpu, cuda or cuda:N")
-    gpu_memory_fraction: GpuMemoryFraction = None
-    fake: FakeBehaviour = Field(
-        default_factory=FakeBehaviour, description="fake only: its cost and its faults"
-    )
-
-    @property
-    def reference(self) -> str:
-        """The weights to load, with the engine's shipped ones where none are named."""
-        return self.weights or SHIPPED_WEIGHTS[self.engine]
 
 
 class RecognitionTuning(StageTuning):

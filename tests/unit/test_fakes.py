@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, decode_code, draw_page
 from deployments.geometry import cut_crop
-from deployments.stage import StageTuning
+from deployments.settings import StageTuning
 from deployments.types import Kind
 
 

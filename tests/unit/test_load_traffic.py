@@ -13,7 +13,7 @@ from cluster.load.documents import draw
 from cluster.load.traffic import KINDS, Arrival, Phase, arrivals, duration_s
 from deployments.engine import Prepared
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser
-from deployments.stage import StageTuning
+from deployments.settings import StageTuning
 from deployments.types import Kind
 
 

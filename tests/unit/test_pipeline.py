@@ -15,7 +15,8 @@ from deployments.errors import (
 )
 from deployments.fakes import FakeClassifier, FakeDetector, FakeRecogniser, draw_page
 from deployments.geometry import quad_from_box
-from deployments.stage import Stage, StageTuning
+from deployments.settings import StageTuning
+from deployments.stage import Stage
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
 from serve_app.config import PipelineOptions
 from serve_app.pages import SourcePage

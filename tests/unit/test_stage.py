@@ -13,7 +13,8 @@ from deployments.batching import Step
 from deployments.engine import Prepared
 from deployments.errors import DeadlineExceeded, OcrError, StageFailed, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, Fault, draw_page
-from deployments.stage import Stage, StageStatus, StageTuning, Unobserved
+from deployments.settings import StageTuning
+from deployments.stage import Stage, StageStatus, Unobserved
 from deployments.types import Image, PageLines, Reading
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S
 
