@@ -35,6 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m training.detection", description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
     _add_train(verbs.add_parser("train", help="train a line detector, from scratch or a weight"))
+    _add_characters(
+        verbs.add_parser("characters", help="cut labelled lines into characters, to train craft on")
+    )
     _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
     _add_evaluate(verbs.add_parser("evaluate", help="precision, recall and F1 on labelled pages"))
     options = parser.parse_args(arguments)
@@ -72,6 +75,19 @@ def _task(options: argparse.Namespace) -> Task:
     return YoloTask(options.pages, InputSpec(), width=options.width, seed=options.seed)
 
 
+def characters(options: argparse.Namespace) -> None:
+    """Write the characters of labelled lines as a CRAFT network finds them."""
+    from deployments.detection.craft import CraftEngine
+    from training.detection_weak import write_characters
+
+    torch.set_num_threads(options.threads)
+    engine = CraftEngine(DetectionArgs(engine="craft", weights=options.weights))
+    engine.warm_up()
+    pages = [page for source in options.pages for page in source.pages()]
+    lines, cut = write_characters(engine, pages, options.out)
+    print(f"{len(pages)} pages, {lines} lines, {cut} of them cut at peaks, in {options.out}")
+
+
 def export(options: argparse.Namespace) -> None:
     """Write a run as a shipped weight."""
     about = json.loads(options.about.read_text(encoding="utf-8")) if options.about else {}
@@ -101,7 +117,7 @@ def _add_pages(parser: argparse.ArgumentParser) -> None:
         metavar="PATH[:ROWS][*WEIGHT]",
         help="a folder with labels.jsonl, or the yaml of a set in YOLO format; ROWS pages from its "
         "start (from its end if negative), drawn WEIGHT times as often; repeatable. Training craft "
-        "needs folders of synthetic pages written with their characters",
+        "needs folders with characters: of synthetic pages, or written by the verb characters",
     )
 
 
@@ -125,6 +141,16 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, default=2, help="threads of torch")
     parser.add_argument("--device", default="cpu")
     parser.set_defaults(run_verb=train)
+
+
+def _add_characters(parser: argparse.ArgumentParser) -> None:
+    _add_pages(parser)
+    parser.add_argument("--weights", default="", help="craft: name, path or hub id; empty: the shipped ones")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for chars.jsonl; images stay in place"
+    )
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch")
+    parser.set_defaults(run_verb=characters)
 
 
 def _add_export(parser: argparse.ArgumentParser) -> None:

@@ -68,15 +68,16 @@ class CraftTask:
         return HeatmapStream(self._sources, self._spec, self._vary, [seed, epoch])
 
     def collate(self, examples: list[Example]) -> tuple[Tensor, ...]:
-        """Images, and maps ``float32 (N, 2, H / 4, W / 4)``."""
+        """Images, and maps with their confidence, ``float32 (N, 3, H / 4, W / 4)``."""
         maps = np.stack([maps for _, maps in examples])
         return stack_images([pixels for pixels, _ in examples]), torch.from_numpy(maps)
 
     def loss(self, images: Tensor, truth: tuple[Tensor, ...]) -> tuple[Tensor, Mapping[str, float]]:
-        (maps,) = truth
+        (drawn,) = truth
+        maps, confidence = drawn[:, :2], drawn[:, 2:]
         normal = (images - self._mean.to(images.device)) / self._std.to(images.device)
         logits = self.network(pixel_values=normal).logits.float()
-        focal, dice = focal_loss(logits, maps), dice_loss(logits, maps)
+        focal, dice = focal_loss(logits, maps, confidence), dice_loss(logits, maps, confidence)
         return focal + dice, {"focal": focal.item(), "dice": dice.item()}
 
 
@@ -88,14 +89,18 @@ class HeatmapStream(IterableDataset[Example]):
     ) -> None:
         self._spec, self._vary, self._seeds = spec, vary, seeds
         self._pages: list[CharacterPage] = []
+        weights: list[float] = []
         for source in sources:
-            self._pages += [page for page in read_characters(source.path) if page.lines][: source.rows]
+            found = [page for page in read_characters(source.path) if page.lines][: source.rows]
+            self._pages += found
+            weights += [source.weight] * len(found)
+        self._chances = np.array(weights) / max(sum(weights), 1e-9)
 
     def __iter__(self) -> Iterator[Example]:
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([*self._seeds, worker.id if worker else 0])
         while True:
-            page = self._pages[int(rng.integers(len(self._pages)))]
+            page = self._pages[int(rng.choice(len(self._pages), p=self._chances))]
             straight = straightened(page)
             for _ in range(2):
                 yield self._example(page, straight, rng)
@@ -117,8 +122,8 @@ def straightened(page: CharacterPage) -> Straightened:
     return Straightened(load_image(page.image), np.stack(ends), quads_skew(ends_low))
 
 
-def focal_loss(logits: Tensor, maps: Tensor) -> Tensor:
-    """Focal loss for soft targets: cross entropy weighted by how far off a pixel is.
+def focal_loss(logits: Tensor, maps: Tensor, confidence: Tensor) -> Tensor:
+    """Focal loss for soft targets: cross entropy weighted by how far off a pixel is, and how sure the truth.
 
     Summed and divided by the maps' total, so that empty margins do not drown the characters.
     Lin et al., "Focal Loss for Dense Object Detection" (2017); Li et al., "Generalized Focal
@@ -126,12 +131,12 @@ def focal_loss(logits: Tensor, maps: Tensor) -> Tensor:
     """
     cost = functional.binary_cross_entropy_with_logits(logits, maps, reduction="none")
     away = (logits.sigmoid() - maps).abs().pow(FOCUS)
-    return (cost * away).sum() / maps.sum().clamp(min=100.0)
+    return (cost * away * confidence).sum() / maps.sum().clamp(min=100.0)
 
 
-def dice_loss(logits: Tensor, maps: Tensor) -> Tensor:
+def dice_loss(logits: Tensor, maps: Tensor, confidence: Tensor) -> Tensor:
     """One minus the Dice coefficient of the two maps over the batch, with squared sizes."""
-    chances = logits.sigmoid()
+    chances, maps = logits.sigmoid() * confidence, maps * confidence
     shared = 2 * (chances * maps).sum(dim=(0, 2, 3))
     sizes = chances.square().sum(dim=(0, 2, 3)) + maps.square().sum(dim=(0, 2, 3))
     return (1 - (shared + 1) / (sizes + 1)).mean()

@@ -30,12 +30,13 @@ class LabelledPage:
     """A page on disk and its lines.
 
     ``quads`` is ``float32 (N, 4, 2)`` in page pixels; ``is_exact`` says whether they follow the
-    text or are merely boxes around it.
+    text or are merely boxes around it. ``texts`` are theirs, or none at all.
     """
 
     image: Path
     quads: Quads
     is_exact: bool
+    texts: tuple[str, ...] = ()
 
     @property
     def boxes(self) -> npt.NDArray[np.float32]:
@@ -87,7 +88,8 @@ def read_labels(folder: Path) -> Iterator[LabelledPage]:
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{labels}:{number}: not a labelled page: {error!r}") from error
             is_exact = bool(page["lines"]) and all("polygon" in line for line in page["lines"])
-            yield LabelledPage(image, _stack(quads), is_exact)
+            texts = tuple(str(line.get("text", "")) for line in page["lines"])
+            yield LabelledPage(image, _stack(quads), is_exact, texts)
 
 
 def read_yolo(description: Path, split: str = "train") -> Iterator[LabelledPage]:

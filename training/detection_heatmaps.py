@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +29,14 @@ AFFINITY_HEIGHT = 2 / 3
 
 @dataclass(frozen=True, slots=True)
 class CharacterLine:
-    """Characters of a line in order: quads ``(N, 4, 2)`` and their places in the text ``(N,)``."""
+    """Characters of a line in order: quads ``(N, 4, 2)`` and their places in the text ``(N,)``.
+
+    ``confidence``, 0 to 1, is how far they are believed: 1 where they were drawn.
+    """
 
     quads: Quads
     places: npt.NDArray[np.int64]
+    confidence: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ class CharacterPage:
 
 
 def read_characters(folder: Path) -> Iterator[CharacterPage]:
-    """Pages of a synthetic set that was written with its characters.
+    """Pages of a set that was written with its characters: synthetic, or by ``training.detection_weak``.
 
     A line where some glyph stands for other than one character (a ligature) has no place for
     each, and is left out.
@@ -65,16 +70,21 @@ def read_characters(folder: Path) -> Iterator[CharacterPage]:
 def draw_heatmaps(
     lines: tuple[CharacterLine, ...], to_map: Affine, size_px: tuple[int, int]
 ) -> npt.NDArray[np.float32]:
-    """Maps ``float32 (2, h, w)``: characters, affinities; ``size_px`` is (width, height).
+    """Maps ``float32 (3, h, w)``: characters, affinities, confidence; ``size_px`` is (width, height).
 
-    ``to_map`` takes page pixels to map pixels; lines are taken to be upright there.
+    ``to_map`` takes page pixels to map pixels; lines are taken to be upright there. Confidence is that
+    of the line whose box a pixel is in, and 1 outside of lines.
     """
     width, height = size_px
-    maps = np.zeros((2, height, width), np.float32)
+    maps = np.zeros((3, height, width), np.float32)
+    maps[2] = 1.0
     for line in lines:
         quads = transform_points(line.quads, to_map)
         middles = quads.mean(axis=1)
         sides = quads.max(axis=1) - quads.min(axis=1)
+        if line.confidence < 1:
+            left, top, right, bottom = np.rint([*quads.min(axis=(0, 1)), *quads.max(axis=(0, 1))]).astype(int)
+            maps[2, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = line.confidence
         for middle, side in zip(middles, sides, strict=True):
             _add_gaussian(maps[0], middle, side)
         follows = np.flatnonzero(np.diff(line.places) == 1)
@@ -85,9 +95,19 @@ def draw_heatmaps(
     return maps
 
 
-def _line(line: dict[str, list[object]]) -> CharacterLine:
+def _line(line: dict[str, Any]) -> CharacterLine:
     quads = np.array(line["quads"], np.float32).reshape(-1, 4, 2)
-    return CharacterLine(quads, np.array(line["index"], np.int64))
+    return CharacterLine(quads, np.array(line["index"], np.int64), float(line.get("confidence", 1.0)))
+
+
+def as_row(line: CharacterLine) -> dict[str, Any]:
+    """A line as :func:`read_characters` reads it."""
+    quads = np.round(line.quads.reshape(-1, 8).astype(np.float64), 1)
+    return {
+        "quads": quads.tolist(),
+        "index": line.places.tolist(),
+        "confidence": round(line.confidence, 3),
+    }
 
 
 def _add_gaussian(target: Map, middle: npt.NDArray[np.float32], side: npt.NDArray[np.float32]) -> None:

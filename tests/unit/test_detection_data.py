@@ -130,10 +130,19 @@ def test_heatmaps_by_hand() -> None:
     quads = np.stack([geometry.quad_from_box((left, 8, 8, 16)) for left in (8, 16, 40)])
     line = CharacterLine(quads.astype(np.float32), np.array([0, 1, 3]))
     maps = draw_heatmaps((line,), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 16))
-    assert maps.shape == (2, 16, 32) and maps.max() <= 1
+    assert maps.shape == (3, 16, 32) and maps.max() <= 1
     # Middles on the map: (6, 8), (10, 8), (22, 8); sides 4 x 8, so sigma is 1 x 2.
     assert maps[0, 8, 6] == pytest.approx(np.exp(-(0.5**2) / 2 - (0.25**2) / 2), rel=1e-4)
     assert maps[0, 8, 8] < maps[0, 8, 6]
     # One pair of neighbours: the third character follows a space.
     assert maps[1].sum() > 0 and maps[1, :, 14:].max() < 0.05
     assert int(maps[1].max(axis=0).argmax()) in (7, 8)
+    assert (maps[2] == 1).all()
+
+
+def test_doubted_characters_lower_the_confidence_where_they_stand() -> None:
+    quads = np.stack([geometry.quad_from_box((left, 8, 8, 16)) for left in (8, 16)]).astype(np.float32)
+    line = CharacterLine(quads, np.array([0, 1]), confidence=0.75)
+    confidence = draw_heatmaps((line,), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 16))[2]
+    assert (confidence[4:12, 4:12] == 0.75).all()
+    assert (confidence < 1).sum() == 64
