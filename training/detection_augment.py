@@ -149,17 +149,15 @@ def vary_paper(pixels: Image, line_px: float, squeeze: float, rng: np.random.Gen
     sheet = paper_augment.sample(rng, Kind.HANDWRITTEN if rng.random() < 0.5 else Kind.PRINTED)
     if sheet is None:
         return pixels
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    share = line_px / grey.shape[0]
+    share = line_px / pixels.shape[0]
     sheet = replace(
         sheet,
         row_pitch=sheet.row_pitch * share,
         column_pitch=sheet.column_pitch * share * squeeze,
         thickness=sheet.thickness * share,
     )
-    change = paper_augment.apply(grey, sheet).astype(np.float32) - grey
     tint = rng.uniform(0.5, 1.2, 3) if sheet.row_pitch else np.ones(3)
-    return np.asarray(np.clip(pixels + change[..., None] * tint, 0, 255), np.uint8)
+    return paper_augment.apply_in_colour(pixels, sheet, tint.tolist())
 
 
 def vary_light(pixels: Image, rng: np.random.Generator) -> Image:

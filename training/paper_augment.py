@@ -7,6 +7,7 @@ draws, ``apply`` is deterministic given what was drawn.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.recognition.preprocess import paper_and_ink
-from deployments.types import Kind
+from deployments.types import Image, Kind
 
 Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
@@ -75,6 +76,28 @@ def apply(grey: Grey, sheet: Sheet) -> Grey:
         ruled = paper + np.float32((ink - paper) * sheet.darkness) * _rules(line.shape, sheet)
         line = np.minimum(line, ruled) if ink <= paper else np.maximum(line, ruled)
     return np.asarray(np.clip(line, 0, 255), np.uint8)
+
+
+def apply_in_colour(pixels: Image, sheet: Sheet, tint: Sequence[float] = (1.0, 1.0, 1.0)) -> Image:
+    """:func:`apply` for ``uint8 (H, W, 3)``; ``tint`` is how far each channel follows."""
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    change = apply(grey, sheet).astype(np.float32) - grey
+    return np.asarray(np.clip(pixels + change[..., None] * np.array(tint, np.float32), 0, 255), np.uint8)
+
+
+def exercise_book(number: int) -> Sheet:
+    """Squares of a little under half a line's height, two fifths as dark as ink; ``number`` places them."""
+    rng = np.random.default_rng(number)
+    return Sheet(
+        row_pitch=0.45,
+        column_pitch=0.45,
+        row_phase=float(rng.random()),
+        column_phase=float(rng.random()),
+        thickness=0.025,
+        darkness=0.4,
+        tilt_deg=float(rng.uniform(-1, 1)),
+        seed=number,
+    )
 
 
 def _rules(shape: tuple[int, ...], sheet: Sheet) -> Plane:

@@ -60,7 +60,13 @@ def train(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     from deployments.recognition.config import RecognitionArgs, RecognitionTuning
     from deployments.recognition.engines import build_engine
-    from training.recognition_evaluation import as_table, evaluate_real, evaluate_rendered, write_results
+    from training.recognition_evaluation import (
+        as_table,
+        evaluate_real,
+        evaluate_rendered,
+        evaluate_squared,
+        write_results,
+    )
 
     args = RecognitionArgs(engine=options.engine, weights=options.weights, device=options.device)
     engine = build_engine(args)
@@ -70,6 +76,8 @@ def evaluate(options: argparse.Namespace) -> None:
     results = evaluate_rendered(engine, options.valid) if options.valid else []
     if options.data is not None:
         results += evaluate_real(engine, options.data)
+        if options.squared:
+            results += evaluate_squared(engine, options.data)
     print(as_table(results))
     if options.out is not None:
         write_results(results, options.out)
@@ -168,6 +176,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--decoding", choices=("greedy", "beam"), help="crnn; else as it is served by default"
     )
     parser.add_argument("--data", type=Path, help="folder of labelled sets; their evaluation rows are read")
+    parser.add_argument(
+        "--squared",
+        action="store_true",
+        help="score the handwriting of --data also as if it stood on the squares of an exercise book",
+    )
     parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
     parser.add_argument("--out", type=Path, help="JSON of scores; readings go beside it as .tsv")
     parser.add_argument(

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,11 @@ import numpy as np
 from deployments.engine import Prepared
 from deployments.errors import OcrError
 from deployments.recognition.engines import RecognitionEngine
-from deployments.types import Image, Reading
+from deployments.types import Image, Kind, Reading
 from training.labelled_lines import EVALUATION_ROWS, LabelledLine, read_lines
 from training.lines_data import Source
 from training.metrics import ReadingScore, score_readings
+from training.paper_augment import apply_in_colour, exercise_book
 from training.synth.shards import LineShards
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,21 @@ def evaluate_real(engine: RecognitionEngine, data: Path) -> list[SetResult]:
             lines = sorted(read_lines(data / name, "evaluate"), key=lambda line: line.kind)
             for kind, part in groupby(lines, key=lambda line: line.kind):
                 results.append(_evaluate(engine, f"{name}, {kind}", list(part)))
+    return results
+
+
+def evaluate_squared(engine: RecognitionEngine, data: Path) -> list[SetResult]:
+    """Scores on the handwritten evaluation rows under ``data``, laid on the squares of an exercise book."""
+    results = []
+    for name in EVALUATION_ROWS:
+        if (data / name / "labels.jsonl").is_file():
+            written = [line for line in read_lines(data / name, "evaluate") if line.kind == Kind.HANDWRITTEN]
+            squared = [
+                replace(line, image=apply_in_colour(line.image, exercise_book(number)))
+                for number, line in enumerate(written)
+            ]
+            if squared:
+                results.append(_evaluate(engine, f"{name} on squares", squared))
     return results
 
 

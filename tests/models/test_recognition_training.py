@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import numpy as np
@@ -156,6 +157,20 @@ def test_the_command_line_trains_exports_and_evaluates(
     assert row in card
     assert "| trained on | digits |" in card
     assert resolve(str(weight), "crnn").metadata["results"][f"{digits.name}, printed"]["n"] == 64
+
+
+def test_handwriting_is_also_scored_on_squares(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "words_ru_handwritten"
+    folder.mkdir()
+    rows = []
+    for number, kind in enumerate(("handwritten", "printed", "handwritten")):
+        PilImage.fromarray(render("1986").image).save(folder / f"{number}.png")
+        rows.append(json.dumps({"image": f"{number}.png", "text": "1986", "kind": kind}))
+    (folder / "labels.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
+    assert recognition.main(["evaluate", "--data", str(tmp_path), "--squared", "--device", "cpu"]) == 0
+    printed = capsys.readouterr().out
+    assert "| words_ru_handwritten, handwritten | 2 |" in printed
+    assert "| words_ru_handwritten on squares | 2 |" in printed
 
 
 def test_a_curve_is_drawn_and_goes_with_the_weight(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deployments.types import Kind
-from training.paper_augment import Sheet, apply, sample
+from training.paper_augment import Sheet, apply, apply_in_colour, exercise_book, sample
 
 PAPER, INK = 240, 20
 
@@ -76,3 +76,20 @@ def test_handwriting_stands_on_ruled_paper_more_often_than_print() -> None:
     )
     assert ruled[Kind.HANDWRITTEN] == pytest.approx(700, abs=90)
     assert ruled[Kind.PRINTED] == pytest.approx(120, abs=45)
+
+
+def test_colour_is_kept_and_rules_take_their_tint() -> None:
+    page = np.dstack([written(), written() // 2, np.full((40, 200), 99, np.uint8)])
+    ruled = apply_in_colour(
+        page, Sheet(row_pitch=0.5, row_phase=0.5, thickness=0.05, darkness=0.5), (1, 0.5, 0)
+    )
+    change = page.astype(int) - ruled
+    assert change[0, 0, 0] > 30
+    assert change[0, 0, 1] == pytest.approx(change[0, 0, 0] / 2, abs=1)
+    assert not change[..., 2].any() and not change[5].any()
+
+
+def test_the_exercise_book_is_the_same_at_every_reading_of_a_line_and_differs_between_lines() -> None:
+    books = [exercise_book(number) for number in range(5)]
+    assert books == [exercise_book(number) for number in range(5)]
+    assert len({apply(written(), book).tobytes() for book in books}) == 5
