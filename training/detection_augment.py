@@ -50,6 +50,13 @@ class Straightened:
     quads: npt.NDArray[np.float32]
     skew_deg: float
 
+    @property
+    def line_px(self) -> float:
+        """Median height of the lines; a fortieth of a page without any."""
+        if not len(self.quads):
+            return self.pixels.shape[0] / 40
+        return float(np.median(np.linalg.norm(self.quads[:, 3] - self.quads[:, 0], axis=1)))
+
     @classmethod
     def of(cls, page: LabelledPage) -> Straightened:
         """Read a page and find its skew: from its labels where they follow the text."""
@@ -109,10 +116,7 @@ def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.rand
     else:
         turn = np.column_stack([np.eye(2), -shift])
         pixels = _cut(small, shift, vary)
-    sides = (
-        np.linalg.norm(page.quads[:, 3] - page.quads[:, 0], axis=1) if len(page.quads) else [page_height / 40]
-    )
-    pixels = vary_paper(pixels, float(np.median(sides)) * scale, squeeze, rng)
+    pixels = vary_paper(pixels, page.line_px * scale, squeeze, rng)
     return View(vary_light(pixels, rng), np.column_stack([turn[:, :2] * shrink, turn[:, 2]]))
 
 

@@ -21,7 +21,7 @@ from deployments.detection.craft import CHARACTER, CraftEngine, Heatmaps
 from deployments.engine import Prepared
 from deployments.geometry import invert_affine, transform_points
 from training.detection_augment import Straightened
-from training.detection_data import LabelledPage
+from training.detection_data import DataError, LabelledPage
 from training.detection_heatmaps import CharacterLine, as_row
 
 Profile = npt.NDArray[np.float32]
@@ -49,7 +49,9 @@ def write_characters(engine: CraftEngine, pages: Iterable[LabelledPage], out: Pa
 
 
 def page_characters(engine: CraftEngine, page: LabelledPage) -> list[CharacterLine]:
-    """Characters of the lines of a page, in page pixels."""
+    """Characters of the lines of a page, in page pixels; raises DataError where the lines have no texts."""
+    if len(page.texts) != len(page.quads):
+        raise DataError(f"{page.image}: its lines have no texts, which tell how many characters to look for")
     straight = Straightened.of(page)
     (prepared,) = engine.prepare([straight.pixels])
     if not isinstance(prepared, Prepared):

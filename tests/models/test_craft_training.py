@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -143,6 +144,12 @@ def test_labelled_lines_become_characters_that_craft_learns_from(folder: Path, t
 def test_pages_without_characters_cannot_train_craft(folder: Path) -> None:
     with pytest.raises(DataError, match="write the pages with their characters"):
         next(iter(CraftTask([PageSource(folder)], TINY).stream(0, 0)))
+
+
+def test_lines_without_texts_cannot_be_cut(folder: Path) -> None:
+    engine = CraftEngine(DetectionArgs(engine="craft", weights=str(folder / "hub"), device="cpu"))
+    with pytest.raises(DataError, match="have no texts"):
+        page_characters(engine, replace(PageSource(folder).pages()[0], texts=()))
 
 
 def test_the_shipped_network_cuts_most_letters_of_print_apart(folder: Path) -> None:
