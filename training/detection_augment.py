@@ -54,7 +54,7 @@ class Straightened:
     def line_px(self) -> float:
         """Median height of the lines; a fortieth of a page without any."""
         if not len(self.quads):
-            return self.pixels.shape[0] / 40
+            return float(self.pixels.shape[0] / 40)
         return float(np.median(np.linalg.norm(self.quads[:, 3] - self.quads[:, 0], axis=1)))
 
     @classmethod
