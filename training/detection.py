@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.engines import build_engine
 from deployments.detection.preprocess import InputSpec
-from deployments.detection.yolo_network import fill
-from deployments.weights import resolve
+from deployments.weights import WeightsError, resolve
 from training.detection_data import PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
-from training.detection_export import MODEL_FILE, export_run
+from training.detection_export import export_run
 from training.detection_training import Plan, Run
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def train(options: argparse.Namespace) -> None:
     )
     task = _task(options)
     if options.start_from:
-        fill(task.network, Path(resolve(options.start_from, options.engine).file(MODEL_FILE)))
+        _begin_with(task.network, options.engine, options.start_from)
     run = Run(plan, task)
     run.resume()
     run.train()
@@ -73,6 +73,23 @@ def _task(options: argparse.Namespace) -> Task:
     from training.detection_yolo import YoloTask
 
     return YoloTask(options.pages, InputSpec(), width=options.width, seed=options.seed)
+
+
+def _begin_with(network: nn.Module, engine: str, reference: str) -> None:
+    """Give a network the values of a weight; raises WeightsError where that is built otherwise."""
+    weight: nn.Module
+    if engine == "craft":
+        from deployments.detection.craft import load
+
+        weight = load(resolve(reference, engine)).float()
+    else:
+        from deployments.detection import yolo
+
+        weight, _ = yolo.load(reference)
+    try:
+        network.load_state_dict(weight.state_dict())
+    except RuntimeError as error:
+        raise WeightsError(f"weights {reference!r}: not of the network that is trained: {error}") from error
 
 
 def characters(options: argparse.Namespace) -> None:

@@ -61,7 +61,7 @@ class CraftEngine(PageEngine):
         self._device = select_device(args.device, args.gpu_memory_fraction)
         self._precision = Precision(self._device)
         super().__init__(_input_spec(weights))
-        self._network = _load(weights).eval().requires_grad_(False)
+        self._network = load(weights).eval().requires_grad_(False)
         # A checkpoint comes in the precision it was saved in; autocast starts from single.
         self._network.to(device=self._device, dtype=torch.float32, memory_format=torch.channels_last)
         self._mean = torch.tensor(IMAGENET_MEAN, device=self._device).view(1, 3, 1, 1) * 255
@@ -120,7 +120,8 @@ def _input_spec(weights: Weights) -> InputSpec:
         raise WeightsError(f"weights {weights.reference!r}: {error}") from error
 
 
-def _load(weights: Weights) -> SegformerForSemanticSegmentation:
+def load(weights: Weights) -> SegformerForSemanticSegmentation:
+    """A checkpoint with two maps, in the precision that it was saved in."""
     try:
         network = SegformerForSemanticSegmentation.from_pretrained(weights.path, local_files_only=True)
     except UnpicklingError as error:

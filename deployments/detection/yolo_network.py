@@ -41,20 +41,14 @@ def build_network(architecture: Mapping[str, Any]) -> DetectionModel:
 
 
 def load_safetensors(path: Path, architecture: Mapping[str, Any]) -> DetectionModel:
-    """Build a network and fill it; errors as of :func:`fill`."""
-    network = build_network(architecture)
-    fill(network, path)
-    return network
-
-
-def fill(network: nn.Module, path: Path) -> None:
-    """Load a safetensors file into a network, in float32.
+    """Build a network and fill it from a safetensors file, in float32.
 
     Raises:
         WeightsError: the file does not fit the architecture.
     """
     from safetensors.torch import load_file
 
+    network = build_network(architecture)
     state = {
         name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()
     }
@@ -62,6 +56,7 @@ def fill(network: nn.Module, path: Path) -> None:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise WeightsError(f"{path}: not a weight of this architecture: {error}") from error
+    return network
 
 
 def load_pt(path: str) -> DetectionModel:

@@ -13,15 +13,22 @@ import torch
 from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from deployments.detection.config import DetectionArgs
-from deployments.detection.craft import CraftEngine, Heatmaps
+from deployments.detection.craft import CraftEngine, Heatmaps, load
 from deployments.detection.preprocess import fit_page
+from deployments.weights import WeightsError, resolve
 from training import checkpoints, detection
 from training.detection_augment import Variation
 from training.detection_craft import CraftTask, dice_loss, focal_loss
 from training.detection_data import DataError, PageSource
 from training.detection_heatmaps import read_characters
 from training.detection_training import Plan, Run
-from training.detection_weak import agreement, cut_at_peaks, line_characters, page_characters
+from training.detection_weak import (
+    agreement,
+    cut_at_peaks,
+    line_characters,
+    page_characters,
+    write_characters,
+)
 
 TINY = {
     "depths": [1, 1, 1, 1],
@@ -139,6 +146,21 @@ def test_labelled_lines_become_characters_that_craft_learns_from(folder: Path, t
     run.train()
     assert np.mean([row["loss"] for row in losses[-5:]]) < 0.9 * np.mean([row["loss"] for row in losses[:5]])
     assert checkpoints.load(plan.out / checkpoints.LAST) is not None
+
+
+def test_training_goes_on_from_a_checkpoint_of_the_same_build(folder: Path, tmp_path: Path) -> None:
+    weak, out = tmp_path / "weak", tmp_path / "run"
+    engine = CraftEngine(DetectionArgs(engine="craft", device="cpu"))
+    write_characters(engine, PageSource(folder).pages(), weak)
+    verb = ["train", "--engine", "craft", "--pages", str(weak), "--batch", "1", "--threads", "1"]
+    detection.main([*verb, "--start-from", "craft-lines", "--steps", "1", "--rate", "0", "--out", str(out)])
+    state = checkpoints.load(out / checkpoints.LAST)
+    assert state is not None
+    name = "decode_head.classifier.weight"
+    shipped = dict(load(resolve("craft-lines", "craft")).named_parameters())[name]
+    torch.testing.assert_close(state["average"]["values"][name], shipped.float())
+    with pytest.raises(WeightsError, match="not of the network that is trained"):
+        detection.main([*verb, "--start-from", str(folder / "hub"), "--out", str(tmp_path / "other")])
 
 
 def test_pages_without_characters_cannot_train_craft(folder: Path) -> None:

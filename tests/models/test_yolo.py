@@ -192,7 +192,7 @@ def test_training_goes_on_from_a_weight(pages: Path, tmp_path: Path) -> None:
     assert before is not None and after is not None
     name = "model.0.conv.weight"
     torch.testing.assert_close(after["network"][name], before["network"][name], atol=1e-3, rtol=1e-3)
-    with pytest.raises(WeightsError, match="not a weight of this architecture"):
+    with pytest.raises(WeightsError, match="not of the network that is trained"):
         detection.main(
             ["train", "--pages", str(pages), "--out", str(tmp_path / "wide"), "--start-from", str(weight)]
         )
