@@ -15,6 +15,7 @@ from deployments.weights import WeightsError, resolve
 from training.lines_data import BatchPlan, Source
 from training.own_sets import OwnSet
 from training.real import LabelError
+from training.recognition_export import Mix
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -94,7 +95,7 @@ def export(options: argparse.Namespace) -> None:
     from training.recognition_export import Provenance, export_run
 
     provenance = Provenance(tuple(options.data), tuple(options.licence))
-    metadata = export_run(options.run, options.out, provenance)
+    metadata = export_run(options.run, options.out, provenance, options.mix)
     print(f"{options.out}: {metadata['engine']} of {metadata['training']['samples']} lines")
 
 
@@ -203,6 +204,10 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--set", type=OwnSet.parse, help="with --weights: a set whose lines check what was exported"
     )
+    parser.add_argument(
+        "--mix", type=Mix.parse, metavar="WEIGHTS=SHARE",
+        help="with --run of a CRNN: a weight, such as the one it began with, and its share in their mean",
+    )  # fmt: skip
     parser.add_argument("--data", action="append", default=[], help="a source of the lines; repeatable")
     parser.add_argument("--licence", action="append", default=[], help="licence of a source; repeatable")
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from deployments.weights import FORMAT, METADATA, sha256
+from deployments.weights import FORMAT, METADATA, WeightsError, resolve, sha256
 from training.checkpoints import LAST, load
 from training.recognition_curve import CURVE, PICTURE, draw_curve
 
@@ -29,20 +29,56 @@ class Provenance:
     licences: tuple[str, ...] = ()
 
 
-def export_run(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Mix:
+    """A CRNN weight of the same build, and its share, 0 to 1, in the values that are exported.
+
+    Training on lines of a new kind costs some of what was known of others; the mean of the values
+    before and after keeps most of both. Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
+    """
+
+    weights: str
+    share: float
+
+    @classmethod
+    def parse(cls, text: str) -> Mix:
+        """Read ``WEIGHTS=SHARE``; raises ValueError."""
+        weights, _, share = text.rpartition("=")
+        if not weights or not 0 < float(share) < 1:
+            raise ValueError(f"{text!r} is not WEIGHTS=SHARE with a share between 0 and 1")
+        return cls(weights, float(share))
+
+    def into(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """The weighted means; raises WeightsError where the weight is built otherwise."""
+        other = load_file(resolve(self.weights, "crnn").file(TENSORS))
+        if {name: value.shape for name, value in other.items()} != {n: v.shape for n, v in values.items()}:
+            raise WeightsError(f"weights {self.weights!r}: not of the network that was trained")
+        return {
+            name: torch.lerp(value.float(), other[name].float(), self.share)
+            if value.is_floating_point()
+            else value
+            for name, value in values.items()
+        }
+
+
+def export_run(
+    run_dir: Path, target: Path, provenance: Provenance | None = None, mix: Mix | None = None
+) -> dict[str, Any]:
     """Export a run of either engine, with a picture of its curve; see :func:`export_crnn`."""
     if load_run(run_dir)["engine"] == "trocr":
         from training.trocr_model import export_trocr
 
         metadata = export_trocr(run_dir, target, provenance)
     else:
-        metadata = export_crnn(run_dir, target, provenance)
+        metadata = export_crnn(run_dir, target, provenance, mix)
     if (run_dir / CURVE).is_file():
         draw_curve(run_dir, target / PICTURE)
     return metadata
 
 
-def export_crnn(run_dir: Path, target: Path, provenance: Provenance | None = None) -> dict[str, Any]:
+def export_crnn(
+    run_dir: Path, target: Path, provenance: Provenance | None = None, mix: Mix | None = None
+) -> dict[str, Any]:
     """Write the averaged weights of a CRNN run as a folder that ``deployments.weights`` resolves.
 
     Matrices and kernels are stored in bf16, in which they were multiplied while training; biases
@@ -53,10 +89,12 @@ def export_crnn(run_dir: Path, target: Path, provenance: Provenance | None = Non
 
     Raises:
         FileNotFoundError: the run has no checkpoint.
+        WeightsError: ``mix`` names a weight that is not there, or is built otherwise.
     """
     state = load_run(run_dir)
+    values = state["average"]["values"] if mix is None else mix.into(state["average"]["values"])
     target.mkdir(parents=True, exist_ok=True)
-    tensors = {name: _compact(value) for name, value in state["average"]["values"].items()}
+    tensors = {name: _compact(value) for name, value in values.items()}
     save_file(tensors, target / TENSORS)
     # safetensors writes for the owner alone; a weight is shared like any file of a repository.
     (target / TENSORS).chmod(0o644)
@@ -66,7 +104,8 @@ def export_crnn(run_dir: Path, target: Path, provenance: Provenance | None = Non
         "format": FORMAT,
         "sha256": {TENSORS: sha256(target / TENSORS)},
         **state["description"],
-        "training": training_facts(state, provenance or Provenance()),
+        "training": training_facts(state, provenance or Provenance())
+        | ({"mixed_with": Path(mix.weights).name, "share": mix.share} if mix else {}),
         "results": {},
     }
     write_metadata(target, metadata)

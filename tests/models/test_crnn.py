@@ -22,7 +22,7 @@ from deployments.recognition.engines import build_engine
 from deployments.recognition.second_look import PAPER_ABOVE, certainty, mean_posteriors, with_paper
 from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, sha256
-from training.recognition_export import export_crnn
+from training.recognition_export import Mix, export_crnn
 from training.recognition_models import TrainableCrnn
 from training.recognition_training import Recipe, Training
 
@@ -180,6 +180,35 @@ def posteriors_of(sure: str, open_between: str) -> np.ndarray:
     rows[-2, charset.index(open_between[0])], rows[-2, charset.index(open_between[1])] = 0.45, 0.55
     rows[-1, 0] = 1
     return rows
+
+
+def test_a_weight_is_exported_as_a_mean_of_what_it_was_and_what_it_learned(
+    weights: Path, tmp_path: Path
+) -> None:
+    run = weights.parent / "run"
+    metadata = export_crnn(run, tmp_path / "mixed", mix=Mix.parse(f"{weights}=0.25"))
+    assert (metadata["training"]["mixed_with"], metadata["training"]["share"]) == ("weight", 0.25)
+    other = {name: value + 1 for name, value in load_file(weights / "model.safetensors").items()}
+    folder = damaged(weights, tmp_path / "other")
+    save_file(other, folder / "model.safetensors")
+    metadata = json.loads((folder / METADATA).read_text(encoding="utf-8"))
+    metadata["sha256"] = {"model.safetensors": sha256(folder / "model.safetensors")}
+    (folder / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+    export_crnn(run, tmp_path / "moved", mix=Mix(str(folder), 0.25))
+    before, after = (load_file(tmp_path / name / "model.safetensors") for name in ("mixed", "moved"))
+    name = "head.weight"
+    torch.testing.assert_close(after[name].float(), before[name].float() + 0.25, atol=0.01, rtol=0.01)
+
+
+def test_a_weight_of_another_build_is_not_mixed_in(weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="not of the network that was trained"):
+        export_crnn(weights.parent / "run", tmp_path / "mixed", mix=Mix("crnn-ru-en", 0.5))
+
+
+@pytest.mark.parametrize("text", ["crnn-ru-en", "crnn-ru-en=0", "crnn-ru-en=1.5", "crnn-ru-en=half", "=0.5"])
+def test_a_mix_names_a_weight_and_its_share(text: str) -> None:
+    with pytest.raises(ValueError):
+        Mix.parse(text)
 
 
 def test_an_unreadable_crop_fails_alone(weights: Path) -> None:
