@@ -45,6 +45,6 @@ class DetectionTuning(StageTuning):
     containment: float = Field(
         0.8, gt=0, le=1, description="yolo: share of a box within a surer one at which it is a fragment"
     )
-    text_threshold: float = Field(0.38, gt=0, lt=1, description="craft: least peak of a word's character map")
-    link_threshold: float = Field(0.18, gt=0, lt=1, description="craft: affinity that joins characters")
-    low_text: float = Field(0.28, gt=0, lt=1, description="craft: least character score within a word")
+    text_threshold: float = Field(0.47, gt=0, lt=1, description="craft: least peak of a word's character map")
+    link_threshold: float = Field(0.28, gt=0, lt=1, description="craft: affinity that joins characters")
+    low_text: float = Field(0.33, gt=0, lt=1, description="craft: least character score within a word")
