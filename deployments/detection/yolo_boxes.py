@@ -15,8 +15,10 @@ MAX_CANDIDATES = 3000
 # Shares: of the height of two boxes that they have in common, and of the narrower one's width.
 SAME_ROW = 0.6
 SAME_LINE = 0.1
-# Share of a box within a weaker one from which the weaker one must not read it again.
+# Share of a box within a weaker one from which the weaker one must not read it again; where the
+# weaker one spans its whole height, letters of it and not a neighbour's, a smaller share of its width.
 SWALLOWED = 0.6
+SPANNED, BEGUN = 0.8, 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +104,10 @@ def _cut_overlaps(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
 
 
 def _cut_beside(box: Floats, surer: Floats) -> None:
-    """Cut ``box`` in place to the wider side of ``surer``, if that lies mostly within it."""
-    shared = np.clip(np.minimum(box[2:], surer[2:]) - np.maximum(box[:2], surer[:2]), 0, None).prod()
-    if shared < SWALLOWED * np.clip(surer[2:] - surer[:2], 1e-6, None).prod():
+    """Cut ``box`` in place to the wider side of ``surer``, if it reads letters of that too."""
+    shared = np.clip(np.minimum(box[2:], surer[2:]) - np.maximum(box[:2], surer[:2]), 0, None)
+    across, down = shared / np.clip(surer[2:] - surer[:2], 1e-6, None)
+    if across * down < SWALLOWED and (down < SPANNED or across < BEGUN):
         return
     if surer[0] - box[0] > box[2] - surer[2]:
         box[2] = surer[0]

@@ -253,3 +253,15 @@ def test_a_weak_box_that_begins_within_a_label_is_left_with_the_answer() -> None
     )
     kept, _ = select_lines(boxes, scores, Selection(0.5, 0.8, 10))
     assert kept.tolist() == [[270, 42, 327, 69], [327, 23, 442, 73]]
+
+
+def test_a_taller_box_that_begins_in_the_middle_of_a_label_does_not_read_its_end() -> None:
+    boxes = np.array([[558, 1178, 673, 1206], [614, 1157, 905, 1211]], np.float32)
+    kept, _ = select_lines(boxes, np.array([0.6, 0.4], np.float32), Selection(0.5, 0.8, 10))
+    assert kept.tolist() == [[558, 1178, 673, 1206], [673, 1157, 905, 1211]]
+
+
+def test_crowded_lines_that_share_some_of_their_height_stay_whole() -> None:
+    boxes = np.array([[0, 0, 300, 30], [100, 18, 420, 48]], np.float32)
+    kept, _ = select_lines(boxes, np.array([0.6, 0.4], np.float32), Selection(0.5, 0.8, 10))
+    assert kept.tolist() == boxes.tolist()
