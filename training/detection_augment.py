@@ -21,7 +21,11 @@ MIN_VISIBLE = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Variation:
-    """Ranges from which a window is drawn; the defaults surround what serving produces."""
+    """Ranges from which a window is drawn; the defaults surround what serving produces.
+
+    ``near_share`` of the windows show a page from near, as photographs of a note or of one field do:
+    its lines are ``near_line_px`` high there.
+    """
 
     height_px: int = 640
     width_px: int = 448
@@ -29,6 +33,9 @@ class Variation:
     squeeze: tuple[float, float] = (0.85, 1.2)
     turn_deg: float = 0.6
     enlarge_up_to: float = 1.5
+    near_share: float = 0.2
+    near_line_px: tuple[float, float] = (40.0, 170.0)
+    enlarge_near_up_to: float = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +107,7 @@ class View:
 def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> View:
     """Draw one window of a page: scale, squeeze, slight turn, position, then paper, light and noise."""
     page_height, page_width = page.pixels.shape[:2]
-    scale = spec.scale(page_height, page_width) * _draw_factor(vary.scale, rng)
-    scale = min(vary.enlarge_up_to, scale)
+    scale = _draw_scale(page, spec, vary, rng)
     squeeze = spec.squeeze * _draw_factor(vary.squeeze, rng)
     height, width = max(1, round(page_height * scale)), max(1, round(page_width * scale * squeeze))
     jitter_deg = rng.uniform(-vary.turn_deg, vary.turn_deg) if rng.random() < 0.5 else 0.0
@@ -181,6 +187,15 @@ def vary_light(pixels: Image, rng: np.random.Generator) -> Image:
     if rng.random() < 0.02:
         pixels = 255 - pixels
     return np.ascontiguousarray(pixels, dtype=np.uint8)
+
+
+def _draw_scale(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> float:
+    """What a page's height is multiplied by: what serving would, or more where it is seen from near."""
+    usual = spec.scale(*page.pixels.shape[:2]) * _draw_factor(vary.scale, rng)
+    if rng.random() < vary.near_share:
+        near = _draw_factor(vary.near_line_px, rng) / page.line_px
+        return max(usual, min(vary.enlarge_near_up_to, near))
+    return min(vary.enlarge_up_to, usual)
 
 
 def _draw_factor(limits: tuple[float, float], rng: np.random.Generator) -> float:

@@ -1,6 +1,8 @@
-"""Truth for CRAFT: a Gaussian in every character's box, and one between neighbours of a word.
+"""Truth for CRAFT: a Gaussian in every character's box, and one between neighbours of a line.
 
-Baek et al., "Character Region Awareness for Text Detection", CVPR 2019, section 3.2.
+Baek et al., "Character Region Awareness for Text Detection", CVPR 2019, section 3.2. There affinity
+ends with the word; here it bridges the spaces too, because lines are what is read: what belongs to one
+answer of a form, and what begins the next, is seen by the network rather than told by distances.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +28,18 @@ SPREAD = 0.25
 MIN_SIGMA_PX = 0.5
 # The affinity box joins the centroids of the upper and lower triangles of two neighbours.
 AFFINITY_HEIGHT = 2 / 3
+# Over a space it is wide enough not to fall off before it reaches them.
+SPACE_SPREAD = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class CharacterLine:
-    """Characters of a line in order: quads ``(N, 4, 2)`` and their places in the text ``(N,)``.
+    """Characters of a line in order, spaces left out: quads ``(N, 4, 2)``.
 
     ``confidence``, 0 to 1, is how far they are believed: 1 where they were drawn.
     """
 
     quads: Quads
-    places: npt.NDArray[np.int64]
     confidence: float = 1.0
 
 
@@ -48,11 +52,7 @@ class CharacterPage:
 
 
 def read_characters(folder: Path) -> Iterator[CharacterPage]:
-    """Pages of a set that was written with its characters: synthetic, or by ``training.detection_weak``.
-
-    A line where some glyph stands for other than one character (a ligature) has no place for
-    each, and is left out.
-    """
+    """Pages of a set that was written with its characters: synthetic, or by ``training.detection_weak``."""
     path = folder / "chars.jsonl"
     if not path.is_file():
         raise DataError(f"{path}: no such file; write the pages with their characters")
@@ -61,8 +61,7 @@ def read_characters(folder: Path) -> Iterator[CharacterPage]:
             try:
                 page = json.loads(row)
                 lines = tuple(_line(line) for line in page["lines"] if line["quads"])
-                whole = tuple(line for line in lines if len(line.quads) == len(line.places))
-                yield CharacterPage(folder / page["image"], whole)
+                yield CharacterPage(folder / page["image"], lines)
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{path}:{number}: not a page of characters: {error!r}") from error
 
@@ -86,34 +85,37 @@ def draw_heatmaps(
             left, top, right, bottom = np.rint([*quads.min(axis=(0, 1)), *quads.max(axis=(0, 1))]).astype(int)
             maps[2, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = line.confidence
         for middle, side in zip(middles, sides, strict=True):
-            _add_gaussian(maps[0], middle, side)
-        follows = np.flatnonzero(np.diff(line.places) == 1)
-        for index in follows:
-            one, other = middles[index], middles[index + 1]
-            low = AFFINITY_HEIGHT * float(sides[index, 1] + sides[index + 1, 1]) / 2
-            _add_gaussian(maps[1], (one + other) / 2, np.array([abs(other[0] - one[0]), low]))
+            _add_gaussian(maps[0], middle, SPREAD * side)
+        for left, right in pairwise(range(len(quads))):
+            _add_affinity(maps[1], quads[[left, right]])
     return maps
 
 
 def _line(line: dict[str, Any]) -> CharacterLine:
     quads = np.array(line["quads"], np.float32).reshape(-1, 4, 2)
-    return CharacterLine(quads, np.array(line["index"], np.int64), float(line.get("confidence", 1.0)))
+    return CharacterLine(quads, float(line.get("confidence", 1.0)))
 
 
 def as_row(line: CharacterLine) -> dict[str, Any]:
     """A line as :func:`read_characters` reads it."""
     quads = np.round(line.quads.reshape(-1, 8).astype(np.float64), 1)
-    return {
-        "quads": quads.tolist(),
-        "index": line.places.tolist(),
-        "confidence": round(line.confidence, 3),
-    }
+    return {"quads": quads.tolist(), "confidence": round(line.confidence, 3)}
 
 
-def _add_gaussian(target: Map, middle: npt.NDArray[np.float32], side: npt.NDArray[np.float32]) -> None:
-    """Raise a map to an upright Gaussian that falls to a seventh at the box's sides."""
+def _add_affinity(target: Map, pair: Quads) -> None:
+    """Join two neighbours ``(2, 4, 2)`` of a line, left and right."""
+    low, high = pair.min(axis=1), pair.max(axis=1)
+    left, right = (low + high) / 2
+    gap = low[1, 0] - high[0, 0]
+    across = max(SPREAD * abs(right[0] - left[0]), SPACE_SPREAD * gap)
+    down = SPREAD * AFFINITY_HEIGHT * float((high - low)[:, 1].mean())
+    _add_gaussian(target, (left + right) / 2, np.array([across, down]))
+
+
+def _add_gaussian(target: Map, middle: npt.NDArray[np.float32], sigma: npt.NDArray[np.floating]) -> None:
+    """Raise a map to an upright Gaussian of these deviations, x and y."""
     height, width = target.shape
-    sigma = np.maximum(SPREAD * side, MIN_SIGMA_PX)
+    sigma = np.maximum(sigma, MIN_SIGMA_PX)
     reach = 3 * sigma
     left, top = np.maximum(np.floor(middle - reach), 0).astype(int)
     right, bottom = np.minimum(np.ceil(middle + reach), (width, height)).astype(int)

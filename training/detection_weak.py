@@ -3,7 +3,7 @@
 Baek et al., "Character Region Awareness for Text Detection", CVPR 2019, section 3.2: within a labelled
 text the character map so far is cut between its peaks. The nearer the number of pieces comes to the
 number of letters, the more they are believed; where less than half agree, the letters are taken to be
-equally wide. Labels here are lines rather than words, so pieces of one word are told by their distance.
+equally wide.
 """
 
 from __future__ import annotations
@@ -30,8 +30,6 @@ Profile = npt.NDArray[np.float32]
 LEAST_CONFIDENCE = 0.5
 # A peak of the profile, the fall beside it, and what is blank, as shares of the line's highest score.
 _PEAK, _FALL, _BLANK = 0.25, 0.08, 0.12
-# A wider step from one letter to the next, in usual steps, is a space.
-_SPACE = 1.6
 
 
 def write_characters(engine: CraftEngine, pages: Iterable[LabelledPage], out: Path) -> tuple[int, int]:
@@ -76,10 +74,10 @@ def line_characters(quad: npt.NDArray[np.float32], text: str, found: Heatmaps) -
     confidence = agreement(letters, len(edges))
     if confidence >= LEAST_CONFIDENCE:
         spans = (edges + columns.start - left) / max(right - left, 1e-3)
-        return CharacterLine(_parts(quad, spans), _places(spans, text), confidence)
+        return CharacterLine(_parts(quad, spans), confidence)
     inked = np.array([place for place, letter in enumerate(text) if letter != " "])
     spans = np.stack([inked, inked + 1], axis=1) / len(text)
-    return CharacterLine(_parts(quad, spans), inked.astype(np.int64), LEAST_CONFIDENCE)
+    return CharacterLine(_parts(quad, spans), LEAST_CONFIDENCE)
 
 
 def agreement(letters: int, pieces: int) -> float:
@@ -112,16 +110,6 @@ def _watersheds(scores: list[float], highest: float) -> list[int]:
         elif score >= valley + _FALL * highest:
             rises, peak = True, score
     return [*bounds, len(scores)] if bounds else []
-
-
-def _places(spans: npt.NDArray[np.floating], text: str) -> npt.NDArray[np.int64]:
-    """Places in the text; those of pieces that cannot be told by count skip one where a space seems to be."""
-    inked = [place for place, letter in enumerate(text) if letter != " "]
-    if len(spans) == len(inked):
-        return np.array(inked, np.int64)
-    steps = np.diff(spans.mean(axis=1))
-    usual = float(np.median(steps)) if len(steps) else 1.0
-    return np.concatenate([[0], np.cumsum(np.where(steps > _SPACE * usual, 2, 1))]).astype(np.int64)
 
 
 def _parts(quad: npt.NDArray[np.float32], spans: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:

@@ -44,6 +44,7 @@ def _craft_space(trial: optuna.Trial) -> dict[str, float]:
         "low_text": low_text,
         "text_threshold": trial.suggest_float("text_threshold", low_text, 0.8),
         "link_threshold": trial.suggest_float("link_threshold", 0.1, 0.8),
+        "join_gap": trial.suggest_float("join_gap", 0.0, 1.6),
     }
 
 

@@ -48,3 +48,10 @@ class DetectionTuning(StageTuning):
     text_threshold: float = Field(0.47, gt=0, lt=1, description="craft: least peak of a word's character map")
     link_threshold: float = Field(0.28, gt=0, lt=1, description="craft: affinity that joins characters")
     low_text: float = Field(0.33, gt=0, lt=1, description="craft: least character score within a word")
+    join_gap: float = Field(
+        0.4,
+        ge=0,
+        le=4,
+        description="craft: widest gap between words that are joined without affinity, in heights of a word; "
+        "weights whose affinity ends with the word need about 1.6",
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pickle import UnpicklingError
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -86,10 +87,15 @@ class CraftEngine(PageEngine):
 
     def _finish(self, found: Heatmaps) -> PageLines:
         tuning = self.tuning
-        thresholds = CraftThresholds(tuning.text_threshold, tuning.link_threshold, tuning.low_text)
-        words = find_words(found.maps[CHARACTER], found.maps[AFFINITY], thresholds)
-        regions = sorted(join_lines(words), key=lambda region: -region.score)[: tuning.max_lines]
-        lines = (_page_line(region, found) for region in regions)
+        thresholds = CraftThresholds(
+            tuning.text_threshold, tuning.link_threshold, tuning.low_text, tuning.join_gap
+        )
+        maps, input_px = _unsqueezed(found)
+        words = find_words(maps[CHARACTER], maps[AFFINITY], thresholds)
+        regions = sorted(join_lines(words, thresholds.gap), key=lambda region: -region.score)[
+            : tuning.max_lines
+        ]
+        lines = (_page_line(region, input_px, found.page) for region in regions)
         return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
 
     def warm_up(self) -> None:
@@ -98,13 +104,19 @@ class CraftEngine(PageEngine):
         self._precision.choose(lambda: self.forward([largest]))
 
 
-def _page_line(region: Region, found: Heatmaps) -> TextLine | None:
+def _unsqueezed(found: Heatmaps) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
+    """Maps with pixels as wide as high on the page, and the input's pixels per pixel of theirs, x and y."""
+    across, down = np.linalg.norm(found.page.to_page[:, :2], axis=0)
+    height, width = found.maps.shape[1:]
+    wide = max(1, round(width * across / down))
+    maps = np.stack([cv2.resize(one, (wide, height), interpolation=cv2.INTER_LINEAR) for one in found.maps])
+    return maps, found.stride * np.array([width / wide, 1.0])
+
+
+def _page_line(region: Region, input_px: npt.NDArray[np.float64], page: PageInput) -> TextLine | None:
     """A line on the page; None for one that lies in the padding or is clipped to nothing."""
-    # Maps are smaller than the input by the network's stride (4), the same on both axes up to padding.
-    stride = found.page.pixels.shape[0] / found.maps.shape[1]
-    stride = 2.0 ** round(np.log2(max(stride, 1.0)))
-    quad = geometry.transform_points(region.quad * stride, found.page.to_page)
-    quad = geometry.clip_quad(quad, *found.page.page_size_px)
+    quad = geometry.transform_points((region.quad * input_px).astype(np.float32), page.to_page)
+    quad = geometry.clip_quad(quad, *page.page_size_px)
     try:
         geometry.check_quad(quad)
     except geometry.DegenerateQuad:

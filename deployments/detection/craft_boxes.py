@@ -17,24 +17,28 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deployments.geometry import quad_bounds, quad_from_box, quad_size
+from deployments.geometry import quad_from_box, quad_size
 from deployments.types import Points
 
 Map = npt.NDArray[np.float32]
 
 MIN_AREA_PX = 6
-MAX_GAP = 1.6
+CORE_GAP_PX = 3
 MIN_SHARED_HEIGHT = 0.5
 MAX_HEIGHT_RATIO = 2.2
 
 
 @dataclass(frozen=True, slots=True)
 class CraftThresholds:
-    """The paper's three: least peak of a word, affinity that joins, least character score."""
+    """The paper's three: least peak of a word, affinity that joins, least character score.
+
+    ``gap`` is the widest between words of a line that no affinity joins, in heights of the lower word.
+    """
 
     text: float
     link: float
     low_text: float
+    gap: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +50,16 @@ class Region:
 
 
 def find_words(characters: Map, affinities: Map, thresholds: CraftThresholds) -> list[Region]:
-    """Connected components of characters and the affinity between them, as least rectangles."""
+    """Connected characters and the affinity between them, as least rectangles, each about one core.
+
+    A core is where the score reaches ``text``. What hangs together at ``low_text`` over several
+    cores, as close lines do, is shared out: every pixel goes with the core nearest to it.
+    """
     text = characters >= thresholds.low_text
-    link = affinities >= thresholds.link
-    count, labels, stats, _ = cv2.connectedComponentsWithStats((text | link).astype(np.uint8), connectivity=4)
+    joined = text | (affinities >= thresholds.link)
+    core = (characters >= thresholds.text) | (affinities >= thresholds.link)
+    nearest = _nearest_core(core)
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined.astype(np.uint8), connectivity=4)
     words = []
     for label in range(1, count):
         left, top, width, height, area = (int(value) for value in stats[label])
@@ -57,25 +67,48 @@ def find_words(characters: Map, affinities: Map, thresholds: CraftThresholds) ->
             continue
         window = slice(top, top + height), slice(left, left + width)
         component = labels[window] == label
-        peak = float(characters[window][component].max())
-        if peak < thresholds.text:
-            continue
-        ink = component & text[window]
-        words.append(Region(_word_quad(ink, area, (left, top)), min(peak, 1.0)))
+        score = np.where(component, characters[window], 0.0)
+        owners = np.where(component, nearest[window], 0)
+        for owner in np.unique(owners[component & core[window]]):
+            own = owners == owner
+            peak = float(score[own].max())
+            if peak < thresholds.text or np.count_nonzero(own) < MIN_AREA_PX:
+                continue
+            words.append(
+                Region(_word_quad(own & text[window], thresholds.low_text, (left, top)), min(peak, 1.0))
+            )
     return words
 
 
-def _word_quad(ink: npt.NDArray[np.bool_], area: int, offset: tuple[int, int]) -> Points:
+def _nearest_core(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
+    """Number of the core nearest to every pixel, ``(H, W)``, from 1; small gaps along a line end no core."""
+    if not core.any():
+        return np.zeros(core.shape, np.int32)
+    closed = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, CORE_GAP_PX), np.uint8))
+    _, labels = cv2.distanceTransformWithLabels(1 - closed, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP)
+    return np.asarray(labels, dtype=np.int32)
+
+
+def _word_quad(ink: npt.NDArray[np.bool_], low_text: float, offset: tuple[int, int]) -> Points:
     """Least rectangle around a word's characters, grown by what the map's Gaussians fall short."""
-    height, width = ink.shape
-    grow = math.ceil(math.sqrt(area * min(width, height) / (width * height)))
-    padded = cv2.copyMakeBorder(ink.astype(np.uint8), grow, grow, grow, grow, cv2.BORDER_CONSTANT, value=0)
-    thick = cv2.dilate(padded, np.ones((1 + grow, 1 + grow), np.uint8))
-    rows, columns = np.nonzero(thick)
-    shift = np.array(offset, np.float32) - grow
+    rows, columns = np.nonzero(ink)
     points = np.stack([columns, rows], axis=1).astype(np.float32)
-    quad = _least_rectangle(points, margin=0.5) + 0.5 + shift
-    return np.asarray(quad, dtype=np.float32)
+    quad = _least_rectangle(points, margin=0.5) + 0.5 + np.array(offset, np.float32)
+    return _grown(quad, low_text)
+
+
+def _grown(quad: Points, low_text: float) -> Points:
+    """A Gaussian ends two deviations from its middle; at ``low_text`` it is cut earlier.
+
+    Characters are taken to be half as wide as high.
+    """
+    _, height = quad_size(quad)
+    beyond = height * (2 / math.sqrt(2 * math.log(1 / low_text)) - 1) / 2
+    along = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-6)
+    down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-6)
+    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
+    grown = quad + beyond * (signs[:, :1] * along * 0.5 + signs[:, 1:] * down)
+    return np.asarray(grown, dtype=np.float32)
 
 
 def _least_rectangle(points: npt.NDArray[np.float32], margin: float = 0.0) -> Points:
@@ -101,37 +134,30 @@ def _upright_order(corners: Points) -> Points:
     return np.ascontiguousarray(np.roll(corners, -int(directions[:, 0].argmax()), axis=0))
 
 
-def join_lines(words: Sequence[Region]) -> list[Region]:
+def join_lines(words: Sequence[Region], gap: float) -> list[Region]:
     """Join words that follow each other at one height into lines; scores are means by width."""
-    order = sorted(range(len(words)), key=lambda index: float(words[index].quad[:, 0].min()))
-    boxes = np.array([quad_bounds(words[index].quad) for index in order], np.float64).reshape(-1, 4)
-    heights = np.array([quad_size(words[index].quad)[1] for index in order])
-    owner = list(range(len(order)))
-    for later in range(1, len(order)):
-        earlier = _predecessor(later, boxes, heights, words, order)
+    ordered = sorted(words, key=lambda word: float(word.quad[:, 0].min()))
+    quads = np.array([word.quad for word in ordered], np.float64).reshape(-1, 4, 2)
+    heights = np.array([quad_size(word.quad)[1] for word in ordered])
+    owner = list(range(len(ordered)))
+    for later in range(1, len(ordered)):
+        earlier = _predecessor(quads[: later + 1], heights[: later + 1], gap)
         if earlier is not None:
             owner[later] = owner[earlier]
     groups: dict[int, list[Region]] = {}
-    for position, index in enumerate(order):
-        groups.setdefault(owner[position], []).append(words[index])
+    for index, word in zip(owner, ordered, strict=True):
+        groups.setdefault(index, []).append(word)
     return [_joined(group) for group in groups.values()]
 
 
-def _predecessor(
-    later: int,
-    boxes: npt.NDArray[np.float64],
-    heights: npt.NDArray[np.float64],
-    words: Sequence[Region],
-    order: Sequence[int],
-) -> int | None:
-    """The nearest word to the left that this one continues."""
-    lower, higher = np.minimum(heights[:later], heights[later]), np.maximum(heights[:later], heights[later])
-    gaps = boxes[later, 0] - boxes[:later, 0] - boxes[:later, 2]
-    starts = words[order[later]].quad[[0, 3]]
-    top, bottom = float(starts[0, 1]), float(starts[1, 1])
-    ends = np.array([words[order[index]].quad[[1, 2], 1] for index in range(later)])
+def _predecessor(quads: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], gap: float) -> int | None:
+    """The nearest word to the left that the last one continues."""
+    lower, higher = np.minimum(heights[:-1], heights[-1]), np.maximum(heights[:-1], heights[-1])
+    gaps = quads[-1, :, 0].min() - quads[:-1, :, 0].max(axis=1)
+    top, bottom = quads[-1, [0, 3], 1]
+    ends = quads[:-1, [1, 2], 1]
     shared = np.minimum(ends[:, 1], bottom) - np.maximum(ends[:, 0], top)
-    fits = (gaps < MAX_GAP * lower) & (gaps > -1.5 * lower)
+    fits = (gaps < gap * lower) & (gaps > -1.5 * lower)
     fits &= (shared > MIN_SHARED_HEIGHT * lower) & (higher < MAX_HEIGHT_RATIO * lower)
     if not fits.any():
         return None

@@ -14,7 +14,7 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from deployments.detection.config import DetectionArgs
 from deployments.detection.craft import CraftEngine, Heatmaps, load
-from deployments.detection.preprocess import fit_page
+from deployments.detection.preprocess import InputSpec, fit_page
 from deployments.weights import WeightsError, resolve
 from training import checkpoints, detection
 from training.detection_augment import Variation
@@ -71,29 +71,26 @@ def found(*middles: float) -> Heatmaps:
     return Heatmaps(page, maps, 4)
 
 
-SPEC = CraftTask((), TINY)._spec
+SPEC = InputSpec(squeeze=1.0)
 LINE = np.array([[8, 20], [232, 20], [232, 60], [8, 60]], np.float32)
 
 
-def test_as_many_pieces_as_letters_take_their_places_in_the_text() -> None:
+def test_as_many_pieces_as_letters_are_believed() -> None:
     line = line_characters(LINE, "abc de", found(6, 14, 22, 40, 48))
     assert line.confidence == 1.0
-    assert line.places.tolist() == [0, 1, 2, 4, 5]
     assert line.quads[:, 0, 0] == pytest.approx([8, 36, 72, 144, 172])
     assert (line.quads[:, 0, 1] == 20).all() and (line.quads[:, 2, 1] == 60).all()
 
 
-def test_a_piece_too_few_lowers_the_confidence_and_a_wide_step_is_a_space() -> None:
+def test_a_piece_too_few_lowers_the_confidence() -> None:
     line = line_characters(LINE, "abcd ef", found(6, 14, 22, 40, 48))
-    assert line.confidence == pytest.approx(5 / 6)
-    assert line.places.tolist() == [0, 1, 2, 4, 5]
+    assert line.confidence == pytest.approx(5 / 6) and len(line.quads) == 5
 
 
 def test_where_too_little_agrees_letters_are_equally_wide() -> None:
     line = line_characters(LINE, "one two", found(20))
     assert line.confidence == 0.5
-    assert line.places.tolist() == [0, 1, 2, 4, 5, 6]
-    assert line.quads[:, 0, 0] == pytest.approx(8 + 224 / 7 * line.places)
+    assert line.quads[:, 0, 0] == pytest.approx(8 + 224 / 7 * np.array([0, 1, 2, 4, 5, 6]))
 
 
 def test_losses_heed_the_confidence() -> None:

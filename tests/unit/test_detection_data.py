@@ -13,7 +13,7 @@ from training.detection_augment import Straightened, Variation, cut_window, lean
 from training.detection_data import DataError, LabelledPage, PageSource, load_image
 from training.detection_heatmaps import CharacterLine, draw_heatmaps, read_characters
 
-FIXED = Variation(64, 64, scale=(1.0, 1.0001), squeeze=(1.0, 1.0001), turn_deg=0.0)
+FIXED = Variation(64, 64, scale=(1.0, 1.0001), squeeze=(1.0, 1.0001), turn_deg=0.0, near_share=0.0)
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_boxes_of_a_window_lie_on_the_ink(skew_deg: float) -> None:
     page = geometry.warp(straight, affine, size, fill=255)
     quad = geometry.transform_points(geometry.quad_from_box((90, 140, 80, 12)), affine)
     rng = np.random.default_rng(3)
-    vary = Variation(300, 160, scale=(0.9, 1.1), squeeze=(0.9, 1.1), turn_deg=0.0)
+    vary = Variation(300, 160, scale=(0.9, 1.1), squeeze=(0.9, 1.1), turn_deg=0.0, near_share=0.0)
     for _ in range(5):
         window = cut_window(Straightened(page, quad[None], skew_deg), InputSpec(), vary, rng)
         for x, y, width, height in window.boxes * np.array([160, 300, 160, 300]):
@@ -114,6 +114,17 @@ def test_boxes_of_a_window_lie_on_the_ink(skew_deg: float) -> None:
             columns = window.pixels[:, left : round(x)]
             assert columns[top:bottom].mean() + 60 < columns[max(0, top - 8) : top - 2].mean()
             assert height == pytest.approx(12, abs=4)
+
+
+def test_pages_are_also_seen_from_near() -> None:
+    page = Straightened(
+        np.full((400, 300, 3), 255, np.uint8), geometry.quad_from_box((20, 100, 200, 20))[None], 0.0
+    )
+    vary = Variation(640, 448, turn_deg=0.0, near_share=1.0, near_line_px=(30.0, 80.0))
+    rng = np.random.default_rng(2)
+    drawn = [cut_window(page, InputSpec(), vary, rng).boxes * 640 for _ in range(40)]
+    heights = [float(boxes[0, 3]) for boxes in drawn if len(boxes)]
+    assert min(heights) < 35 and 50 < max(heights) < 61  # 20 px, enlarged by no more than three
 
 
 def test_windows_repeat_from_a_seed_and_drop_what_they_cut_off(tmp_path: Path) -> None:
@@ -128,21 +139,22 @@ def test_windows_repeat_from_a_seed_and_drop_what_they_cut_off(tmp_path: Path) -
 
 def test_heatmaps_by_hand() -> None:
     quads = np.stack([geometry.quad_from_box((left, 8, 8, 16)) for left in (8, 16, 40)])
-    line = CharacterLine(quads.astype(np.float32), np.array([0, 1, 3]))
+    line = CharacterLine(quads.astype(np.float32))
     maps = draw_heatmaps((line,), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 16))
     assert maps.shape == (3, 16, 32) and maps.max() <= 1
     # Middles on the map: (6, 8), (10, 8), (22, 8); sides 4 x 8, so sigma is 1 x 2.
     assert maps[0, 8, 6] == pytest.approx(np.exp(-(0.5**2) / 2 - (0.25**2) / 2), rel=1e-4)
     assert maps[0, 8, 8] < maps[0, 8, 6]
-    # One pair of neighbours: the third character follows a space.
-    assert maps[1].sum() > 0 and maps[1, :, 14:].max() < 0.05
-    assert int(maps[1].max(axis=0).argmax()) in (7, 8)
+    # Affinity lies between neighbours, (8, 8) and (16, 8), and over the space of 8 px without a break.
+    assert int(maps[1, 8, :12].argmax()) in (7, 8)
+    assert maps[1, 8, 12:20].min() > 0.6 and maps[1, 8, 26:].max() < 0.15
+    assert maps[1, 3, 12:20].max() < 0.2  # lower than the characters: lines stay apart
     assert (maps[2] == 1).all()
 
 
 def test_doubted_characters_lower_the_confidence_where_they_stand() -> None:
     quads = np.stack([geometry.quad_from_box((left, 8, 8, 16)) for left in (8, 16)]).astype(np.float32)
-    line = CharacterLine(quads, np.array([0, 1]), confidence=0.75)
+    line = CharacterLine(quads, confidence=0.75)
     confidence = draw_heatmaps((line,), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 16))[2]
     assert (confidence[4:12, 4:12] == 0.75).all()
     assert (confidence < 1).sum() == 64
