@@ -103,22 +103,30 @@ def thin_ink(page: Image) -> Profile:
     grey = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
     grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
-    threshold = max(18.0, 0.35 * float(np.percentile(hat, 98)))
+    threshold = max(18.0, 0.35 * _level(hat, 0.98))
     # Soft edges: with hard ones every line jumps from row to row, and 0 degrees always wins.
     return np.asarray(np.clip(hat / threshold - 0.5, 0, 1, dtype=np.float32), dtype=np.float32)
 
 
+def _level(grey: npt.NDArray[np.uint8], share: float) -> int:
+    """The level that this share of the pixels does not exceed; counting is faster than sorting."""
+    counts = np.bincount(grey.reshape(-1), minlength=256)
+    return int(np.searchsorted(counts.cumsum(), share * grey.size))
+
+
+# Sums of slices: numpy adds up short axes element by element, which takes several times as long.
 def _strips(ink: Profile) -> Profile:
     """Ink summed over strips of columns: ``float32 (H', strips)``."""
-    height, used = ink.shape[0], ink.shape[1] // STRIP_PX * STRIP_PX
-    return np.asarray(ink[:, :used].reshape(height, -1, STRIP_PX).sum(axis=2), dtype=np.float32)
+    used = ink.shape[1] // STRIP_PX * STRIP_PX
+    first, *others = (ink[:, start:used:STRIP_PX] for start in range(STRIP_PX))
+    return np.asarray(sum(others, start=first), dtype=np.float32)
 
 
 def _halved(strips: Profile) -> Profile:
     """Half the rows and half the strips: the same angles, at a quarter of the cost."""
     height, count = strips.shape[0] // 2 * 2, strips.shape[1] // 2 * 2
-    blocks = strips[:height, :count].reshape(height // 2, 2, count // 2, 2)
-    return np.asarray(blocks.sum(axis=(1, 3)), dtype=np.float32)
+    rows = strips[0:height:2, :count] + strips[1:height:2, :count]
+    return np.asarray(rows[:, ::2] + rows[:, 1::2], dtype=np.float32)
 
 
 def _sharpness(strips: Profile, angles_deg: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
