@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 SECONDS_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
-ITEMS_BUCKETS = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+# Ray reports the sum of a histogram as if every value stood in the middle of its bucket. These middles are
+# 1, 2, 4, 8 ... items, so that steps of one and of two have their true mean.
+ITEMS_BUCKETS = (0.5, 1.5, 2.5, 5.5, 10.5, 21.5, 42.5, 85.5, 170.5)
 PIXELS_BUCKETS = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7)
 RATIO_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from deployments.batching import Step
 from deployments.errors import StageFailed
-from deployments.instruments import INSTRUMENTS, ITEMS, STEP_SECONDS, Kind
+from deployments.instruments import INSTRUMENTS, ITEMS, ITEMS_BUCKETS, STEP_SECONDS, Kind
 from deployments.metrics import StageMetrics, result_of
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.jobs.records import JobState, StoreUsage
@@ -15,6 +16,11 @@ def test_names_are_unique_and_plain() -> None:
     names = [instrument.name for instrument in INSTRUMENTS]
     assert len(set(names)) == len(names)
     assert all(re.fullmatch(r"scriptorium_[a-z_]+", name) for name in names)
+
+
+def test_steps_of_one_and_two_items_are_the_middles_of_their_buckets() -> None:
+    bounds = ITEMS_BUCKETS
+    assert [(low + high) / 2 for low, high in pairwise(bounds)] == [1, 2, 4, 8, 16, 32, 64, 128]
 
 
 def test_only_histograms_have_buckets_and_theirs_rise() -> None:
