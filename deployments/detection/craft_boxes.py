@@ -52,31 +52,26 @@ class Region:
 def find_words(characters: Map, affinities: Map, thresholds: CraftThresholds) -> list[Region]:
     """Connected characters and the affinity between them, as least rectangles, each about one core.
 
-    A core is where the score reaches ``text``. What hangs together at ``low_text`` over several
-    cores, as close lines do, is shared out: every pixel goes with the core nearest to it.
+    A core is where the score reaches ``text`` or the affinity ``link``. What hangs together at
+    ``low_text`` over several cores, as close lines do, is shared out: a pixel goes with the core
+    nearest to it.
     """
-    text = characters >= thresholds.low_text
-    joined = text | (affinities >= thresholds.link)
-    core = (characters >= thresholds.text) | (affinities >= thresholds.link)
-    nearest = _nearest_core(core)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(joined.astype(np.uint8), connectivity=4)
+    inked, linked = characters >= thresholds.low_text, affinities >= thresholds.link
+    core = (characters >= thresholds.text) | linked
+    count, components = cv2.connectedComponents((inked | linked).astype(np.uint8), connectivity=4)
+    with_core = np.zeros(count, bool)
+    with_core[components[core]] = True
+    rows, columns = np.nonzero(inked & with_core[components])
+    owners = _nearest_core(core)[rows, columns]
+    order = np.argsort(owners, kind="stable")
+    scores = characters[rows, columns]
+    points = np.stack([columns, rows], axis=1).astype(np.float32)
     words = []
-    for label in range(1, count):
-        left, top, width, height, area = (int(value) for value in stats[label])
-        if area < MIN_AREA_PX:
-            continue
-        window = slice(top, top + height), slice(left, left + width)
-        component = labels[window] == label
-        score = np.where(component, characters[window], 0.0)
-        owners = np.where(component, nearest[window], 0)
-        for owner in np.unique(owners[component & core[window]]):
-            own = owners == owner
-            peak = float(score[own].max())
-            if peak < thresholds.text or np.count_nonzero(own) < MIN_AREA_PX:
-                continue
-            words.append(
-                Region(_word_quad(own & text[window], thresholds.low_text, (left, top)), min(peak, 1.0))
-            )
+    for own in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1):
+        peak = float(scores[own].max(initial=0.0))
+        if len(own) >= MIN_AREA_PX and peak >= thresholds.text:
+            quad = _least_rectangle(points[own], margin=0.5) + np.float32(0.5)
+            words.append(Region(_grown(quad, thresholds.low_text), min(peak, 1.0)))
     return words
 
 
@@ -87,14 +82,6 @@ def _nearest_core(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     closed = cv2.morphologyEx(core.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((1, CORE_GAP_PX), np.uint8))
     _, labels = cv2.distanceTransformWithLabels(1 - closed, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_CCOMP)
     return np.asarray(labels, dtype=np.int32)
-
-
-def _word_quad(ink: npt.NDArray[np.bool_], low_text: float, offset: tuple[int, int]) -> Points:
-    """Least rectangle around a word's characters, grown by what the map's Gaussians fall short."""
-    rows, columns = np.nonzero(ink)
-    points = np.stack([columns, rows], axis=1).astype(np.float32)
-    quad = _least_rectangle(points, margin=0.5) + 0.5 + np.array(offset, np.float32)
-    return _grown(quad, low_text)
 
 
 def _grown(quad: Points, low_text: float) -> Points:
