@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -26,6 +27,8 @@ Quads = npt.NDArray[np.float32]
 # Standard deviation of a character's Gaussian, as a share of its box's side.
 SPREAD = 0.25
 MIN_SIGMA_PX = 0.5
+# Characters over which the height of one is taken.
+NEIGHBOURS = 9
 # The affinity box joins the centroids of the upper and lower triangles of two neighbours.
 AFFINITY_HEIGHT = 2 / 3
 # Over a space it is wide enough not to fall off before it reaches them.
@@ -78,16 +81,14 @@ def draw_heatmaps(
     maps = np.zeros((3, height, width), np.float32)
     maps[2] = 1.0
     for line in lines:
-        quads = transform_points(line.quads, to_map)
-        middles = quads.mean(axis=1)
-        sides = quads.max(axis=1) - quads.min(axis=1)
+        low, high = _bounds(transform_points(line.quads, to_map))
         if line.confidence < 1:
-            left, top, right, bottom = np.rint([*quads.min(axis=(0, 1)), *quads.max(axis=(0, 1))]).astype(int)
+            left, top, right, bottom = np.rint([*low.min(axis=0), *high.max(axis=0)]).astype(int)
             maps[2, max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)] = line.confidence
-        for middle, side in zip(middles, sides, strict=True):
+        for middle, side in zip((low + high) / 2, high - low, strict=True):
             _add_gaussian(maps[0], middle, SPREAD * side)
-        for left, right in pairwise(range(len(quads))):
-            _add_affinity(maps[1], quads[[left, right]])
+        for left, right in pairwise(range(len(low))):
+            _add_affinity(maps[1], low[[left, right]], high[[left, right]])
     return maps
 
 
@@ -102,12 +103,22 @@ def as_row(line: CharacterLine) -> dict[str, Any]:
     return {"quads": quads.tolist(), "confidence": round(line.confidence, 3)}
 
 
-def _add_affinity(target: Map, pair: Quads) -> None:
-    """Join two neighbours ``(2, 4, 2)`` of a line, left and right."""
-    low, high = pair.min(axis=1), pair.max(axis=1)
+def _bounds(quads: Quads) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Left upper and right lower corners ``(N, 2)``, each character as high as those around it.
+
+    With heights of their own a row of low letters or a dash would draw the edge of the line inwards,
+    while the next pulls it out again.
+    """
+    low, high = quads.min(axis=1), quads.max(axis=1)
+    low[:, 1] = cv2.erode(low[:, 1:], np.ones((NEIGHBOURS, 1), np.uint8))[:, 0]
+    high[:, 1] = cv2.dilate(high[:, 1:], np.ones((NEIGHBOURS, 1), np.uint8))[:, 0]
+    return low, high
+
+
+def _add_affinity(target: Map, low: npt.NDArray[np.float32], high: npt.NDArray[np.float32]) -> None:
+    """Join two neighbours of a line, left and right, given by their corners ``(2, 2)``."""
     left, right = (low + high) / 2
-    gap = low[1, 0] - high[0, 0]
-    across = max(SPREAD * abs(right[0] - left[0]), SPACE_SPREAD * gap)
+    across = max(SPREAD * abs(right[0] - left[0]), SPACE_SPREAD * (low[1, 0] - high[0, 0]))
     down = SPREAD * AFFINITY_HEIGHT * float((high - low)[:, 1].mean())
     _add_gaussian(target, (left + right) / 2, np.array([across, down]))
 

@@ -55,3 +55,6 @@ class DetectionTuning(StageTuning):
         description="craft: widest gap between words that are joined without affinity, in heights of a word; "
         "weights whose affinity ends with the word need about 1.6",
     )
+    growth: float = Field(
+        0.2, ge=0, le=1, description="craft: what a line grows by above and below, in heights of its scores"
+    )

@@ -88,13 +88,15 @@ class CraftEngine(PageEngine):
     def _finish(self, found: Heatmaps) -> PageLines:
         tuning = self.tuning
         thresholds = CraftThresholds(
-            tuning.text_threshold, tuning.link_threshold, tuning.low_text, tuning.join_gap
+            text=tuning.text_threshold,
+            link=tuning.link_threshold,
+            low_text=tuning.low_text,
+            gap=tuning.join_gap,
+            growth=tuning.growth,
         )
         maps, input_px = _unsqueezed(found)
         words = find_words(maps[CHARACTER], maps[AFFINITY], thresholds)
-        regions = sorted(join_lines(words, thresholds.gap), key=lambda region: -region.score)[
-            : tuning.max_lines
-        ]
+        regions = sorted(join_lines(words, thresholds), key=lambda region: -region.score)[: tuning.max_lines]
         lines = (_page_line(region, input_px, found.page) for region in regions)
         return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
 

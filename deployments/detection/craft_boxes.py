@@ -17,13 +17,14 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deployments.geometry import quad_from_box, quad_size
+from deployments.geometry import quad_size
 from deployments.types import Points
 
 Map = npt.NDArray[np.float32]
 
 MIN_AREA_PX = 6
 CORE_GAP_PX = 3
+LINE_SHAPE = 2.0
 MIN_SHARED_HEIGHT = 0.5
 MAX_HEIGHT_RATIO = 2.2
 
@@ -33,24 +34,27 @@ class CraftThresholds:
     """The paper's three: least peak of a word, affinity that joins, least character score.
 
     ``gap`` is the widest between words of a line that no affinity joins, in heights of the lower word.
+    ``growth`` is what a box grows by above and below, in heights: scores fall before a letter's edge.
     """
 
     text: float
     link: float
     low_text: float
     gap: float
+    growth: float
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A word or a line: its quad in map pixels, and its probability."""
+    """A word or a line: its quad in map pixels, its probability, its characters' pixels ``(N, 2)``, x and y."""
 
     quad: Points
     score: float
+    points: npt.NDArray[np.float32]
 
 
 def find_words(characters: Map, affinities: Map, thresholds: CraftThresholds) -> list[Region]:
-    """Connected characters and the affinity between them, as least rectangles, each about one core.
+    """Connected characters and the affinity between them, boxed, each about one core.
 
     A core is where the score reaches ``text`` or the affinity ``link``. What hangs together at
     ``low_text`` over several cores, as close lines do, is shared out: a pixel goes with the core
@@ -70,8 +74,7 @@ def find_words(characters: Map, affinities: Map, thresholds: CraftThresholds) ->
     for own in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1):
         peak = float(scores[own].max(initial=0.0))
         if len(own) >= MIN_AREA_PX and peak >= thresholds.text:
-            quad = _least_rectangle(points[own], margin=0.5) + np.float32(0.5)
-            words.append(Region(_grown(quad, thresholds.low_text), min(peak, 1.0)))
+            words.append(Region(_fitted(points[own], thresholds.growth), min(peak, 1.0), points[own]))
     return words
 
 
@@ -84,57 +87,41 @@ def _nearest_core(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     return np.asarray(labels, dtype=np.int32)
 
 
-def _grown(quad: Points, low_text: float) -> Points:
-    """A Gaussian ends two deviations from its middle; at ``low_text`` it is cut earlier.
+def _fitted(points: npt.NDArray[np.float32], growth: float) -> Points:
+    """The box of scattered points ``(N, 2)``, along the line through them, read to the right.
 
-    Characters are taken to be half as wide as high.
+    A regression rather than the least rectangle, which one letter that hangs down turns. Characters
+    are taken to be half as wide as high where the box grows.
     """
-    _, height = quad_size(quad)
-    beyond = height * (2 / math.sqrt(2 * math.log(1 / low_text)) - 1) / 2
-    along = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-6)
-    down = (quad[3] - quad[0]) / max(float(np.linalg.norm(quad[3] - quad[0])), 1e-6)
-    signs = np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]], np.float32)
-    grown = quad + beyond * (signs[:, :1] * along * 0.5 + signs[:, 1:] * down)
-    return np.asarray(grown, dtype=np.float32)
+    middle = points.mean(axis=0)
+    x, y = (points - middle).T
+    is_long = float(np.ptp(x)) > LINE_SHAPE * float(np.ptp(y))
+    slope = float(x @ y / (x @ x)) if is_long else 0.0
+    along = np.array([1.0, slope]) / math.hypot(1.0, slope)
+    down = np.array([-along[1], along[0]])
+    u, v = x * along[0] + y * along[1], x * down[0] + y * down[1]
+    top, bottom = float(v.min()) - 0.5, float(v.max()) + 0.5
+    margin = growth * (bottom - top)
+    left, right = float(u.min()) - 0.5 - margin / 2, float(u.max()) + 0.5 + margin / 2
+    top, bottom = top - margin, bottom + margin
+    ends = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
+    return np.asarray(middle + 0.5 + ends[:, :1] * along + ends[:, 1:] * down, dtype=np.float32)
 
 
-def _least_rectangle(points: npt.NDArray[np.float32], margin: float = 0.0) -> Points:
-    """The smallest rectangle around points, read from left to right.
-
-    Blots (about as wide as high) get an upright box: their least rectangle may stand on a corner.
-    """
-    (x, y), (width, height), angle_deg = cv2.minAreaRect(points)
-    longer, shorter = max(width, height), min(width, height)
-    if longer < 1.3 * max(shorter, 1.0):
-        low, high = points.min(axis=0) - margin, points.max(axis=0) + margin
-        return quad_from_box((float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1])))
-    grown = ((x, y), (width + 2 * margin, height + 2 * margin), angle_deg)
-    return _upright_order(np.asarray(cv2.boxPoints(grown), dtype=np.float32))
-
-
-def _upright_order(corners: Points) -> Points:
-    """Corners of a rectangle as a quad of text that reads to the right, turned by up to 45 degrees."""
-    edges = np.roll(corners, -1, axis=0) - corners
-    directions = edges / np.maximum(np.linalg.norm(edges, axis=1, keepdims=True), 1e-6)
-    if edges[0, 0] * edges[1, 1] - edges[0, 1] * edges[1, 0] < 0:
-        return _upright_order(corners[::-1])
-    return np.ascontiguousarray(np.roll(corners, -int(directions[:, 0].argmax()), axis=0))
-
-
-def join_lines(words: Sequence[Region], gap: float) -> list[Region]:
+def join_lines(words: Sequence[Region], thresholds: CraftThresholds) -> list[Region]:
     """Join words that follow each other at one height into lines; scores are means by width."""
     ordered = sorted(words, key=lambda word: float(word.quad[:, 0].min()))
     quads = np.array([word.quad for word in ordered], np.float64).reshape(-1, 4, 2)
     heights = np.array([quad_size(word.quad)[1] for word in ordered])
     owner = list(range(len(ordered)))
     for later in range(1, len(ordered)):
-        earlier = _predecessor(quads[: later + 1], heights[: later + 1], gap)
+        earlier = _predecessor(quads[: later + 1], heights[: later + 1], thresholds.gap)
         if earlier is not None:
             owner[later] = owner[earlier]
     groups: dict[int, list[Region]] = {}
     for index, word in zip(owner, ordered, strict=True):
         groups.setdefault(index, []).append(word)
-    return [_joined(group) for group in groups.values()]
+    return [_joined(group, thresholds.growth) for group in groups.values()]
 
 
 def _predecessor(quads: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], gap: float) -> int | None:
@@ -151,9 +138,10 @@ def _predecessor(quads: npt.NDArray[np.float64], heights: npt.NDArray[np.float64
     return int(np.where(fits, np.abs(gaps), np.inf).argmin())
 
 
-def _joined(group: Sequence[Region]) -> Region:
+def _joined(group: Sequence[Region], growth: float) -> Region:
     if len(group) == 1:
         return group[0]
     widths = np.array([quad_size(word.quad)[0] for word in group])
     score = float(np.average([word.score for word in group], weights=widths))
-    return Region(_least_rectangle(np.concatenate([word.quad for word in group])), score)
+    points = np.concatenate([word.points for word in group])
+    return Region(_fitted(points, growth), score, points)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 from deployments import geometry
 from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
 
-THRESHOLDS = CraftThresholds(text=0.7, link=0.4, low_text=0.4, gap=1.6)
+THRESHOLDS = CraftThresholds(text=0.7, link=0.4, low_text=0.4, gap=1.6, growth=0.0)
 
 
 def blob(shape: tuple[int, int], x: float, y: float, radius: float, peak: float = 1.0) -> np.ndarray:
@@ -43,7 +44,7 @@ def test_characters_with_affinity_are_one_word_and_others_are_two() -> None:
 def test_without_affinity_characters_stay_apart() -> None:
     characters, affinities = maps([[(20, 30)], [(29, 30)], [(38, 30)]])
     assert len(find_words(characters, affinities, THRESHOLDS)) == 3
-    touching = find_words(characters, affinities, CraftThresholds(text=0.7, link=0.4, low_text=0.1, gap=1.6))
+    touching = find_words(characters, affinities, replace(THRESHOLDS, low_text=0.1))
     assert len(touching) == 3  # what blurs into each other is shared out between the cores
 
 
@@ -51,23 +52,35 @@ def test_lines_that_blur_into_each_other_are_cut_between_their_cores() -> None:
     rows = [[(20 + 8 * step, y) for step in range(8)] for y in (20, 28, 36)]
     characters, affinities = maps(rows)
     assert characters[24, 28] > 0.25  # between the lines
-    found = find_words(characters, affinities, CraftThresholds(text=0.7, link=0.4, low_text=0.2, gap=1.6))
+    found = find_words(characters, affinities, replace(THRESHOLDS, low_text=0.2))
     middles = sorted(float(word.quad[:, 1].mean()) for word in found)
     assert middles == pytest.approx([20.5, 28.5, 36.5], abs=0.5)
     assert all(geometry.quad_bounds(word.quad)[2] == pytest.approx(66, abs=4) for word in found)
 
 
-@pytest.mark.parametrize("low_text", [0.15, 0.3, 0.6])
-def test_a_box_has_the_size_of_its_characters_at_any_low_text(low_text: float) -> None:
+def test_boxes_grow_by_a_share_of_their_height() -> None:
     characters, affinities = maps([[(20 + 8 * step, 30) for step in range(8)]])
-    (word,) = find_words(characters, affinities, CraftThresholds(0.7, 0.4, low_text, 1.6))
-    assert geometry.quad_size(word.quad)[1] == pytest.approx(10, abs=1.6)  # four deviations of 2.5 px
+    tight, grown = (
+        find_words(characters, affinities, replace(THRESHOLDS, growth=growth))[0].quad
+        for growth in (0.0, 0.25)
+    )
+    height = geometry.quad_size(tight)[1]
+    assert geometry.quad_size(grown)[1] == pytest.approx(1.5 * height)
+    assert geometry.quad_size(grown)[0] == pytest.approx(geometry.quad_size(tight)[0] + 0.25 * height)
+
+
+def test_a_letter_that_hangs_down_does_not_turn_the_line() -> None:
+    characters, affinities = maps([[(20 + 8 * step, 20) for step in range(12)]])
+    characters = np.maximum(characters, maps([[(20, 26), (20, 31)]])[0])
+    quad = find_words(characters, affinities, THRESHOLDS)[0].quad
+    along = quad[1] - quad[0]
+    assert abs(np.degrees(np.arctan2(along[1], along[0]))) < 3
 
 
 def test_weak_peaks_are_no_words() -> None:
     characters, affinities = maps([[(20, 30), (28, 30)]], peak=0.6)
     assert find_words(characters, affinities, THRESHOLDS) == []
-    assert len(find_words(characters, affinities, CraftThresholds(0.5, 0.4, 0.4, 1.6))) == 1
+    assert len(find_words(characters, affinities, replace(THRESHOLDS, text=0.5))) == 1
 
 
 def test_affinity_alone_is_no_word() -> None:
@@ -97,8 +110,10 @@ def test_words_at_the_border_keep_their_place() -> None:
     assert top + height == pytest.approx(6, abs=2)
 
 
-def region(x: float, y: float, width: float, height: float, score: float = 1.0) -> Region:
-    return Region(geometry.quad_from_box((x, y, width, height)), score)
+def region(x: int, y: int, width: int, height: int, score: float = 1.0) -> Region:
+    rows, columns = np.mgrid[y : y + height, x : x + width]
+    points = np.stack([columns.ravel(), rows.ravel()], axis=1).astype(np.float32)
+    return Region(geometry.quad_from_box((x, y, width, height)), score, points)
 
 
 def bounds(regions: list[Region]) -> list[tuple[float, ...]]:
@@ -107,29 +122,29 @@ def bounds(regions: list[Region]) -> list[tuple[float, ...]]:
 
 def test_words_of_a_line_are_joined_and_lines_stay_apart() -> None:
     words = [region(50, 0, 30, 10), region(0, 0, 40, 10), region(0, 15, 40, 10), region(48, 15, 20, 10)]
-    assert bounds(join_lines(words, 1.6)) == [(0, 0, 80, 10), (0, 15, 68, 10)]
+    assert bounds(join_lines(words, THRESHOLDS)) == [(0, 0, 80, 10), (0, 15, 68, 10)]
 
 
 def test_a_wide_gap_ends_a_line() -> None:
-    assert len(join_lines([region(0, 0, 40, 10), region(70, 0, 40, 10)], 1.6)) == 2
+    assert len(join_lines([region(0, 0, 40, 10), region(70, 0, 40, 10)], THRESHOLDS)) == 2
 
 
 def test_a_heading_does_not_swallow_small_print_beside_it() -> None:
-    assert len(join_lines([region(0, 0, 80, 30), region(85, 10, 40, 8)], 1.6)) == 2
+    assert len(join_lines([region(0, 0, 80, 30), region(85, 10, 40, 8)], THRESHOLDS)) == 2
 
 
 def test_a_line_that_climbs_is_followed() -> None:
     words = [region(60 * step, 60 - 4 * step, 50, 12) for step in range(6)]
-    (line,) = join_lines(words, 1.6)
+    (line,) = join_lines(words, THRESHOLDS)
     along = line.quad[1] - line.quad[0]
     assert -along[1] / along[0] == pytest.approx(4 / 60, abs=0.02)
 
 
 def test_scores_are_means_by_width() -> None:
-    (line,) = join_lines([region(0, 0, 30, 10, 1.0), region(35, 0, 10, 10, 0.6)], 1.6)
+    (line,) = join_lines([region(0, 0, 30, 10, 1.0), region(35, 0, 10, 10, 0.6)], THRESHOLDS)
     assert line.score == pytest.approx(0.9)
 
 
 def test_no_words_no_lines() -> None:
-    assert join_lines([], 1.6) == []
+    assert join_lines([], THRESHOLDS) == []
     assert find_words(np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32), THRESHOLDS) == []
