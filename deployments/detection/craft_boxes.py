@@ -1,8 +1,9 @@
 """From CRAFT's two maps to words, and from words to lines.
 
 Baek et al., "Character Region Awareness for Text Detection", CVPR 2019: one map is high at the
-middle of every character, the other between neighbours of one word. Characters joined by affinity
-are one component; its least rectangle is the word. Lines are our own addition.
+middle of every character, the other between neighbours of one word, or of one line in the weights that
+are shipped. Characters joined by affinity are one component, cut where lines only blur into each other.
+Boxes by regression, and lines, are our own additions.
 
 Maps are ``float32 (H, W)`` in ``[0, 1]``; quads are in pixels of the maps.
 """
@@ -46,7 +47,7 @@ class CraftThresholds:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A word or a line: its quad in map pixels, its probability, its characters' pixels ``(N, 2)``, x and y."""
+    """A word or a line: its quad in map pixels, its probability, and its inked pixels ``(N, 2)``, x and y."""
 
     quad: Points
     score: float
