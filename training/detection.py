@@ -38,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _add_characters(
         verbs.add_parser("characters", help="cut labelled lines into characters, to train craft on")
     )
+    _add_ceiling(verbs.add_parser("ceiling", help="what craft's boxes would find on perfect maps"))
     _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
     _add_evaluate(verbs.add_parser("evaluate", help="precision, recall and F1 on labelled pages"))
     options = parser.parse_args(arguments)
@@ -105,6 +106,18 @@ def characters(options: argparse.Namespace) -> None:
     print(f"{len(pages)} pages, {lines} lines, {cut} of them cut at peaks, in {options.out}")
 
 
+def ceiling(options: argparse.Namespace) -> None:
+    """Print one row of measures for each set of pages with characters."""
+    from training.detection_ceiling import ceiling as read_truth
+    from training.detection_craft import SPEC
+    from training.detection_heatmaps import read_characters
+
+    tuning = DetectionTuning(**options.tuning)
+    for source in options.pages:
+        pages = source.select(page for page in read_characters(source.path) if page.lines)
+        print(f"{source.path.name:20} {read_truth(pages, SPEC, tuning)}", flush=True)
+
+
 def export(options: argparse.Namespace) -> None:
     """Write a run as a shipped weight."""
     about = json.loads(options.about.read_text(encoding="utf-8")) if options.about else {}
@@ -170,6 +183,16 @@ def _add_characters(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run_verb=characters)
 
 
+def _add_ceiling(parser: argparse.ArgumentParser) -> None:
+    _add_pages(parser)
+    _add_tuning(parser)
+    parser.set_defaults(run_verb=ceiling)
+
+
+def _add_tuning(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--tuning", type=json.loads, default={}, help="thresholds, as a JSON object")
+
+
 def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder of a training run")
@@ -182,7 +205,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     _add_pages(parser)
     parser.add_argument("--weights", default="", help="name, path or hub id; empty: the shipped ones")
-    parser.add_argument("--tuning", type=json.loads, default={}, help="thresholds, as a JSON object")
+    _add_tuning(parser)
     parser.set_defaults(run_verb=evaluate)
 
 

@@ -92,7 +92,7 @@ class HeatmapStream(IterableDataset[Example]):
         self._pages: list[CharacterPage] = []
         weights: list[float] = []
         for source in sources:
-            found = [page for page in read_characters(source.path) if page.lines][: source.rows]
+            found = source.select(page for page in read_characters(source.path) if page.lines)
             self._pages += found
             weights += [source.weight] * len(found)
         self._chances = np.array(weights) / max(sum(weights), 1e-9)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -19,6 +19,7 @@ from deployments.types import Image
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 Quads = npt.NDArray[np.float32]
+PageT = TypeVar("PageT")
 
 
 class DataError(Exception):
@@ -65,13 +66,16 @@ class PageSource:
     def pages(self) -> list[LabelledPage]:
         """Read the pages: a folder with ``labels.jsonl``, or the ``.yaml`` of a set in YOLO format."""
         read = read_yolo if self.path.suffix in {".yaml", ".yml"} else read_labels
-        if self.rows is not None and self.rows < 0:
-            pages = list(read(self.path))[self.rows :]
-        else:
-            pages = list(islice(read(self.path), self.rows))
+        pages = self.select(read(self.path))
         if not pages:
             raise DataError(f"{self.path}: holds no pages")
         return pages
+
+    def select(self, pages: Iterable[PageT]) -> list[PageT]:
+        """The first ``rows`` of some pages, the last if negative, all if None."""
+        if self.rows is not None and self.rows < 0:
+            return list(pages)[self.rows :]
+        return list(islice(pages, self.rows))
 
 
 def read_labels(folder: Path) -> Iterator[LabelledPage]:

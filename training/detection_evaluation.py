@@ -24,11 +24,7 @@ class Evaluation:
     page_ms: float
 
     def __str__(self) -> str:
-        counts = self.counts
-        return (
-            f"precision {counts.precision:.3f}  recall {counts.recall:.3f}  F1 {counts.f1:.3f}  "
-            f"mean IoU {counts.mean_iou:.3f}  {self.page_ms:.0f} ms a page"
-        )
+        return f"{self.counts}  {self.page_ms:.0f} ms a page"
 
 
 def detect(engine: DetectionEngine, page: Image) -> PageLines:

@@ -52,6 +52,12 @@ class DetectionCounts:
         """Mean overlap of the matched pairs, 0 without any."""
         return self.overlap / self.matched if self.matched else 0.0
 
+    def __str__(self) -> str:
+        return (
+            f"precision {self.precision:.3f}  recall {self.recall:.3f}  F1 {self.f1:.3f}  "
+            f"mean IoU {self.mean_iou:.3f}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -19,7 +19,7 @@ from torch import Tensor
 from transformers import SegformerForSemanticSegmentation
 
 from deployments import geometry
-from deployments.detection.config import DetectionArgs
+from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
 from deployments.detection.page_engine import PageEngine
 from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to
@@ -83,27 +83,28 @@ class CraftEngine(PageEngine):
         ]
 
     def finish(self, raw: Sequence[Heatmaps]) -> list[Outcome[PageLines]]:
-        return [self._finish(heatmaps) for heatmaps in raw]
-
-    def _finish(self, found: Heatmaps) -> PageLines:
-        tuning = self.tuning
-        thresholds = CraftThresholds(
-            text=tuning.text_threshold,
-            link=tuning.link_threshold,
-            low_text=tuning.low_text,
-            gap=tuning.join_gap,
-            growth=tuning.growth,
-        )
-        maps, input_px = _unsqueezed(found)
-        words = find_words(maps[CHARACTER], maps[AFFINITY], thresholds)
-        regions = sorted(join_lines(words, thresholds), key=lambda region: -region.score)[: tuning.max_lines]
-        lines = (_page_line(region, input_px, found.page) for region in regions)
-        return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
+        return [read_lines(heatmaps, self.tuning) for heatmaps in raw]
 
     def warm_up(self) -> None:
         fitted = fit_page(np.full((*WARM_UP_PX, 3), 255, np.uint8), self.spec)
         largest = Prepared(fitted, *fitted.pixels.shape[:2])
         self._precision.choose(lambda: self.forward([largest]))
+
+
+def read_lines(found: Heatmaps, tuning: DetectionTuning) -> PageLines:
+    """The lines of a page, read off its maps; the surest first."""
+    thresholds = CraftThresholds(
+        text=tuning.text_threshold,
+        link=tuning.link_threshold,
+        low_text=tuning.low_text,
+        gap=tuning.join_gap,
+        growth=tuning.growth,
+    )
+    maps, input_px = _unsqueezed(found)
+    words = find_words(maps[CHARACTER], maps[AFFINITY], thresholds)
+    regions = sorted(join_lines(words, thresholds), key=lambda region: -region.score)[: tuning.max_lines]
+    lines = (_page_line(region, input_px, found.page) for region in regions)
+    return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
 
 
 def _unsqueezed(found: Heatmaps) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:

@@ -175,3 +175,16 @@ def test_the_shipped_network_cuts_most_letters_of_print_apart(folder: Path) -> N
     engine = CraftEngine(DetectionArgs(engine="craft", device="cpu"))
     (line, _) = page_characters(engine, PageSource(folder).pages()[0])
     assert line.confidence > 0.5
+
+
+def test_the_ceiling_is_what_perfect_maps_would_give(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.set_num_threads(1)
+    verb = ["characters", "--threads", "1", "--pages", str(folder), "--weights", str(folder / "hub")]
+    detection.main([*verb, "--out", str(tmp_path)])
+    sure = ["--tuning", '{"low_text": 0.3, "text_threshold": 0.6, "join_gap": 0.2}']
+    detection.main(["ceiling", "--pages", f"{tmp_path}:1", *sure])
+    assert "precision 1.000  recall 1.000" in capsys.readouterr().out
+    detection.main(["ceiling", "--pages", f"{tmp_path}:-1", "--tuning", '{"text_threshold": 0.999}'])
+    assert "recall 0.000" in capsys.readouterr().out
