@@ -20,7 +20,7 @@ from transformers import SegformerForSemanticSegmentation
 
 from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
-from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
+from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, grow_lines, join_lines
 from deployments.detection.page_engine import PageEngine
 from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to
 from deployments.engine import Prepared
@@ -102,8 +102,8 @@ def read_lines(found: Heatmaps, tuning: DetectionTuning) -> PageLines:
     )
     maps, input_px = _unsqueezed(found)
     words = find_words(maps[CHARACTER], maps[AFFINITY], thresholds)
-    regions = sorted(join_lines(words, thresholds), key=lambda region: -region.score)[: tuning.max_lines]
-    lines = (_page_line(region, input_px, found.page) for region in regions)
+    regions = sorted(join_lines(words, thresholds.gap), key=lambda region: -region.score)[: tuning.max_lines]
+    lines = (_page_line(line, input_px, found.page) for line in grow_lines(regions, thresholds.growth))
     return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
 
 

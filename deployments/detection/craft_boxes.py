@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from deployments.geometry import quad_size
+from deployments.geometry import quad_bounds, quad_size
 from deployments.types import Points
 
 Map = npt.NDArray[np.float32]
@@ -26,6 +26,7 @@ Map = npt.NDArray[np.float32]
 MIN_AREA_PX = 6
 CORE_GAP_PX = 3
 LINE_SHAPE = 2.0
+IN_COLUMN = 0.3
 MIN_SHARED_HEIGHT = 0.5
 MAX_HEIGHT_RATIO = 2.2
 
@@ -75,7 +76,7 @@ def find_words(characters: Map, affinities: Map, thresholds: CraftThresholds) ->
     for own in np.split(order, np.flatnonzero(np.diff(owners[order])) + 1):
         peak = float(scores[own].max(initial=0.0))
         if len(own) >= MIN_AREA_PX and peak >= thresholds.text:
-            words.append(Region(_fitted(points[own], thresholds.growth), min(peak, 1.0), points[own]))
+            words.append(Region(_fitted(points[own]), min(peak, 1.0), points[own]))
     return words
 
 
@@ -88,11 +89,10 @@ def _nearest_core(core: npt.NDArray[np.bool_]) -> npt.NDArray[np.int32]:
     return np.asarray(labels, dtype=np.int32)
 
 
-def _fitted(points: npt.NDArray[np.float32], growth: float) -> Points:
+def _fitted(points: npt.NDArray[np.float32]) -> Points:
     """The box of scattered points ``(N, 2)``, along the line through them, read to the right.
 
-    A regression rather than the least rectangle, which one letter that hangs down turns. Characters
-    are taken to be half as wide as high where the box grows.
+    A regression rather than the least rectangle, which one letter that hangs down turns.
     """
     middle = points.mean(axis=0)
     x, y = (points - middle).T
@@ -101,28 +101,55 @@ def _fitted(points: npt.NDArray[np.float32], growth: float) -> Points:
     along = np.array([1.0, slope]) / math.hypot(1.0, slope)
     down = np.array([-along[1], along[0]])
     u, v = x * along[0] + y * along[1], x * down[0] + y * down[1]
+    left, right = float(u.min()) - 0.5, float(u.max()) + 0.5
     top, bottom = float(v.min()) - 0.5, float(v.max()) + 0.5
-    margin = growth * (bottom - top)
-    left, right = float(u.min()) - 0.5 - margin / 2, float(u.max()) + 0.5 + margin / 2
-    top, bottom = top - margin, bottom + margin
     ends = np.array([[left, top], [right, top], [right, bottom], [left, bottom]])
     return np.asarray(middle + 0.5 + ends[:, :1] * along + ends[:, 1:] * down, dtype=np.float32)
 
 
-def join_lines(words: Sequence[Region], thresholds: CraftThresholds) -> list[Region]:
+def grow_lines(lines: Sequence[Region], growth: float) -> list[Region]:
+    """Boxes with what scores fall short of: a share of their height, up to halfway to the lines beside them.
+
+    Characters are taken to be half as wide as high.
+    """
+    boxes = np.array([quad_bounds(line.quad) for line in lines], np.float64).reshape(-1, 4)
+    left, top, width, height = boxes.T
+    right, bottom = left + width, top + height
+    shared = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    in_column = shared > IN_COLUMN * np.minimum(width[:, None], width)
+    is_above = (top + bottom)[:, None] > top + bottom
+    room_above = np.where(in_column & is_above, top[:, None] - bottom, np.inf).min(axis=1, initial=np.inf)
+    room_below = np.where(in_column & is_above.T, top - bottom[:, None], np.inf).min(axis=1, initial=np.inf)
+    return [
+        replace(line, quad=_grown(line.quad, growth, max(above, 0.0) / 2, max(below, 0.0) / 2))
+        for line, above, below in zip(lines, room_above, room_below, strict=True)
+    ]
+
+
+def _grown(quad: Points, growth: float, above: float, below: float) -> Points:
+    """A quad grown by a share of its height, upwards and downwards by no more than there is room."""
+    margin = growth * quad_size(quad)[1]
+    along = (quad[1] - quad[0]) / max(float(np.linalg.norm(quad[1] - quad[0])), 1e-6)
+    down = np.array([-along[1], along[0]])
+    up, low = -min(margin, above) * down, min(margin, below) * down
+    beside = margin / 2 * along
+    return np.asarray(quad + np.stack([up - beside, up + beside, low + beside, low - beside]), np.float32)
+
+
+def join_lines(words: Sequence[Region], gap: float) -> list[Region]:
     """Join words that follow each other at one height into lines; scores are means by width."""
     ordered = sorted(words, key=lambda word: float(word.quad[:, 0].min()))
     quads = np.array([word.quad for word in ordered], np.float64).reshape(-1, 4, 2)
     heights = np.array([quad_size(word.quad)[1] for word in ordered])
     owner = list(range(len(ordered)))
     for later in range(1, len(ordered)):
-        earlier = _predecessor(quads[: later + 1], heights[: later + 1], thresholds.gap)
+        earlier = _predecessor(quads[: later + 1], heights[: later + 1], gap)
         if earlier is not None:
             owner[later] = owner[earlier]
     groups: dict[int, list[Region]] = {}
     for index, word in zip(owner, ordered, strict=True):
         groups.setdefault(index, []).append(word)
-    return [_joined(group, thresholds.growth) for group in groups.values()]
+    return [_joined(group) for group in groups.values()]
 
 
 def _predecessor(quads: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], gap: float) -> int | None:
@@ -139,10 +166,10 @@ def _predecessor(quads: npt.NDArray[np.float64], heights: npt.NDArray[np.float64
     return int(np.where(fits, np.abs(gaps), np.inf).argmin())
 
 
-def _joined(group: Sequence[Region], growth: float) -> Region:
+def _joined(group: Sequence[Region]) -> Region:
     if len(group) == 1:
         return group[0]
     widths = np.array([quad_size(word.quad)[0] for word in group])
     score = float(np.average([word.score for word in group], weights=widths))
     points = np.concatenate([word.points for word in group])
-    return Region(_fitted(points, growth), score, points)
+    return Region(_fitted(points), score, points)

@@ -12,8 +12,8 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
 from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
-from deployments.detection.craft import CraftEngine, Heatmaps
-from deployments.detection.preprocess import fit_page
+from deployments.detection.craft import CraftEngine, Heatmaps, read_lines
+from deployments.detection.preprocess import InputSpec, fit_page
 from deployments.errors import StageFailed
 from deployments.types import PageLines
 from deployments.weights import WeightsError
@@ -55,11 +55,18 @@ def test_two_drawn_words_come_back_as_one_line_on_the_page(engine: CraftEngine) 
     fitted = fit_page(page, engine.spec)
     maps = np.zeros((2, fitted.pixels.shape[0] // 4, fitted.pixels.shape[1] // 4), np.float32)
     maps[0, 20:26, 10:30] = maps[0, 20:26, 34:60] = 0.95
-    (lines,) = engine.finish([Heatmaps(fitted, maps, 4)])
-    assert isinstance(lines, PageLines)
+    lines = read_lines(Heatmaps(fitted, maps, 4), DetectionTuning(join_gap=1.0, growth=0.0))
     (line,) = lines.lines
     assert line.score == pytest.approx(0.95)
     assert geometry.quad_iou(line.quad, geometry.quad_from_box((40, 80, 200, 24))) > 0.6
+
+
+def test_lines_of_a_squeezed_input_lie_on_the_page() -> None:
+    fitted = fit_page(np.full((400, 800, 3), 255, np.uint8), InputSpec(squeeze=0.4))
+    maps = np.zeros((2, 100, 80), np.float32)
+    maps[:, 40:50, 20:60] = 0.9
+    (line,) = read_lines(Heatmaps(fitted, maps, 4), DetectionTuning(growth=0.0)).lines
+    assert geometry.quad_iou(line.quad, geometry.quad_from_box((200, 160, 400, 40))) > 0.9
 
 
 def test_thresholds_change_live(engine: CraftEngine) -> None:

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from deployments import geometry
-from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, join_lines
+from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, grow_lines, join_lines
 
 THRESHOLDS = CraftThresholds(text=0.7, link=0.4, low_text=0.4, gap=1.6, growth=0.0)
+GAP = THRESHOLDS.gap
 
 
 def blob(shape: tuple[int, int], x: float, y: float, radius: float, peak: float = 1.0) -> np.ndarray:
@@ -56,17 +57,6 @@ def test_lines_that_blur_into_each_other_are_cut_between_their_cores() -> None:
     middles = sorted(float(word.quad[:, 1].mean()) for word in found)
     assert middles == pytest.approx([20.5, 28.5, 36.5], abs=0.5)
     assert all(geometry.quad_bounds(word.quad)[2] == pytest.approx(66, abs=4) for word in found)
-
-
-def test_boxes_grow_by_a_share_of_their_height() -> None:
-    characters, affinities = maps([[(20 + 8 * step, 30) for step in range(8)]])
-    tight, grown = (
-        find_words(characters, affinities, replace(THRESHOLDS, growth=growth))[0].quad
-        for growth in (0.0, 0.25)
-    )
-    height = geometry.quad_size(tight)[1]
-    assert geometry.quad_size(grown)[1] == pytest.approx(1.5 * height)
-    assert geometry.quad_size(grown)[0] == pytest.approx(geometry.quad_size(tight)[0] + 0.25 * height)
 
 
 def test_a_letter_that_hangs_down_does_not_turn_the_line() -> None:
@@ -122,29 +112,40 @@ def bounds(regions: list[Region]) -> list[tuple[float, ...]]:
 
 def test_words_of_a_line_are_joined_and_lines_stay_apart() -> None:
     words = [region(50, 0, 30, 10), region(0, 0, 40, 10), region(0, 15, 40, 10), region(48, 15, 20, 10)]
-    assert bounds(join_lines(words, THRESHOLDS)) == [(0, 0, 80, 10), (0, 15, 68, 10)]
+    assert bounds(join_lines(words, GAP)) == [(0, 0, 80, 10), (0, 15, 68, 10)]
 
 
 def test_a_wide_gap_ends_a_line() -> None:
-    assert len(join_lines([region(0, 0, 40, 10), region(70, 0, 40, 10)], THRESHOLDS)) == 2
+    assert len(join_lines([region(0, 0, 40, 10), region(70, 0, 40, 10)], GAP)) == 2
 
 
 def test_a_heading_does_not_swallow_small_print_beside_it() -> None:
-    assert len(join_lines([region(0, 0, 80, 30), region(85, 10, 40, 8)], THRESHOLDS)) == 2
+    assert len(join_lines([region(0, 0, 80, 30), region(85, 10, 40, 8)], GAP)) == 2
 
 
 def test_a_line_that_climbs_is_followed() -> None:
     words = [region(60 * step, 60 - 4 * step, 50, 12) for step in range(6)]
-    (line,) = join_lines(words, THRESHOLDS)
+    (line,) = join_lines(words, GAP)
     along = line.quad[1] - line.quad[0]
     assert -along[1] / along[0] == pytest.approx(4 / 60, abs=0.02)
 
 
 def test_scores_are_means_by_width() -> None:
-    (line,) = join_lines([region(0, 0, 30, 10, 1.0), region(35, 0, 10, 10, 0.6)], THRESHOLDS)
+    (line,) = join_lines([region(0, 0, 30, 10, 1.0), region(35, 0, 10, 10, 0.6)], GAP)
     assert line.score == pytest.approx(0.9)
 
 
+def test_lines_grow_by_a_share_of_their_height() -> None:
+    assert bounds(grow_lines([region(50, 50, 60, 20)], 0.2)) == [(48, 46, 64, 28)]
+
+
+def test_lines_grow_no_further_than_halfway_to_those_above_and_below() -> None:
+    stacked = [region(0, 0, 80, 20), region(10, 24, 60, 20), region(0, 44, 80, 20)]
+    assert bounds(grow_lines(stacked, 0.5)) == [(-5, -10, 90, 32), (-5, 44, 90, 30), (5, 22, 70, 22)]
+    beside = [region(0, 0, 80, 20), region(100, 4, 60, 20)]
+    assert bounds(grow_lines(beside, 0.1)) == [(-1, -2, 82, 24), (99, 2, 62, 24)]
+
+
 def test_no_words_no_lines() -> None:
-    assert join_lines([], THRESHOLDS) == []
+    assert join_lines([], GAP) == [] and grow_lines([], 0.3) == []
     assert find_words(np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32), THRESHOLDS) == []
