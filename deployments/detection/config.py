@@ -45,16 +45,16 @@ class DetectionTuning(StageTuning):
     containment: float = Field(
         0.8, gt=0, le=1, description="yolo: share of a box within a surer one at which it is a fragment"
     )
-    text_threshold: float = Field(0.47, gt=0, lt=1, description="craft: least peak of a word's character map")
-    link_threshold: float = Field(0.28, gt=0, lt=1, description="craft: affinity that joins characters")
-    low_text: float = Field(0.33, gt=0, lt=1, description="craft: least character score within a word")
+    text_threshold: float = Field(0.59, gt=0, lt=1, description="craft: least peak of a word's character map")
+    link_threshold: float = Field(0.3, gt=0, lt=1, description="craft: affinity that joins characters")
+    low_text: float = Field(0.3, gt=0, lt=1, description="craft: least character score within a word")
     join_gap: float = Field(
-        0.4,
+        0.77,
         ge=0,
         le=4,
         description="craft: widest gap between words that are joined without affinity, in heights of a word; "
         "weights whose affinity ends with the word need about 1.6",
     )
     growth: float = Field(
-        0.2, ge=0, le=1, description="craft: what a line grows by above and below, in heights of its scores"
+        0.23, ge=0, le=1, description="craft: what a line grows by above and below, in heights of its scores"
     )
