@@ -209,6 +209,7 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     page.focus("#sample")
     page.keyboard.press("Enter")
     page.wait_for_selector("body[data-state=read]")
+    page.wait_for_selector("#rows .words")  # Lines are drawn with the frame after the last of them came.
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     line = page.locator("#rows li[data-index='1'] button")
@@ -216,6 +217,7 @@ def test_the_keyboard_is_enough(page: Any) -> None:
     assert line.evaluate("(button) => getComputedStyle(button).outlineStyle") == "solid"
     expect(page.locator("#boxes g[data-index='1']")).to_have_class("printed lit")
     page.keyboard.press("Enter")
+    expect(page.locator("#toast")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == SAMPLE_TEXTS[1]
     page.keyboard.press("ArrowUp")
     expect(page.locator("#rows li[data-index='0'] button")).to_be_focused()
