@@ -32,7 +32,7 @@ from deployments.weights import Weights, WeightsError, resolve
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CHARACTER, AFFINITY = 0, 1
-WARM_UP_PX = (1280, 928)
+A4_ASPECT = 2**0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,8 @@ class CraftEngine(PageEngine):
         return [read_lines(heatmaps, self.tuning) for heatmaps in raw]
 
     def warm_up(self) -> None:
-        fitted = fit_page(np.full((*WARM_UP_PX, 3), 255, np.uint8), self.spec)
+        height = self.spec.long_side_px
+        fitted = fit_page(np.full((height, round(height / A4_ASPECT), 3), 255, np.uint8), self.spec)
         largest = Prepared(fitted, *fitted.pixels.shape[:2])
         self._precision.choose(lambda: self.forward([largest]))
 
