@@ -54,7 +54,7 @@ def train(options: argparse.Namespace) -> None:
         seed=options.seed,
         workers=options.workers,
     )
-    reader = trainable(options.engine, options.start_from, options.features_from)
+    reader = trainable(options.engine, options.start_from, options.features_from, options.rnn_width)
     Training(reader, recipe, options.run, select_device(options.device)).run()
 
 
@@ -156,6 +156,10 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--start-from", default="", metavar="WEIGHTS",
         help="a weight of the engine to train further, by shipped name or path",
+    )  # fmt: skip
+    parser.add_argument(
+        "--rnn-width", type=int, default=0, metavar="UNITS",
+        help="crnn: hidden units that the LSTMs of --start-from are widened to",
     )  # fmt: skip
     parser.add_argument(
         "--features-from", default="", metavar="WEIGHTS", help="trocr: a CRNN weight whose features it keeps"

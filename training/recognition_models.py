@@ -15,7 +15,8 @@ from deployments.recognition.crnn import load_crnn
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import read_greedily
 from deployments.recognition.preprocess import LineFormat
-from deployments.weights import resolve
+from deployments.weights import WeightsError, resolve
+from training.crnn_widening import widen
 from training.lines_data import LineBatch
 
 
@@ -54,13 +55,20 @@ class TrainableCrnn:
         self.module: nn.Module = CrnnNetwork(self.architecture).to(memory_format=torch.channels_last)
 
     @classmethod
-    def of_weights(cls, reference: str) -> TrainableCrnn:
+    def of_weights(cls, reference: str, rnn_width: int = 0) -> TrainableCrnn:
         """A trained CRNN to go on from, with its own charset and input format.
 
+        ``rnn_width`` other than 0 gives its LSTMs that many hidden units; it reads the same at first.
+
         Raises:
-            deployments.weights.WeightsError: the weight is not there or is no CRNN.
+            deployments.weights.WeightsError: the weight is not there, is no CRNN or is as wide already.
         """
         network, charset, line_format = load_crnn(resolve(reference, cls.engine))
+        if rnn_width:
+            try:
+                network = widen(network, rnn_width)
+            except ValueError as error:
+                raise WeightsError(f"weights {reference!r}: {error}") from error
         reader = cls(network.architecture, charset)
         reader.module.load_state_dict(network.state_dict())
         reader.line_format = line_format
@@ -95,7 +103,9 @@ class TrainableCrnn:
         }
 
 
-def trainable(engine: str, start_from: str = "", features_from: str = "") -> TrainableReader:
+def trainable(
+    engine: str, start_from: str = "", features_from: str = "", rnn_width: int = 0
+) -> TrainableReader:
     """A network of an engine, of the size that the project ships.
 
     Args:
@@ -103,15 +113,18 @@ def trainable(engine: str, start_from: str = "", features_from: str = "") -> Tra
         start_from: a weight of that engine to train further, by shipped name or path; empty starts
             at random.
         features_from: a CRNN weight whose features a ``trocr`` takes and keeps.
+        rnn_width: hidden units that a ``crnn`` to train further is given; 0: those it has.
 
     Raises:
-        deployments.weights.WeightsError: a weight is not there or is of another engine.
-        ValueError: features for an engine that takes none.
+        deployments.weights.WeightsError: a weight is not there or is of another engine, or features
+            or a width are given for what takes none.
     """
+    if rnn_width and not (engine == "crnn" and start_from):
+        raise WeightsError("only a crnn to train further can be widened")
     if engine == "crnn":
         if features_from:
-            raise ValueError("only trocr takes the features of another weight")
-        return TrainableCrnn.of_weights(start_from) if start_from else TrainableCrnn()
+            raise WeightsError("only trocr takes the features of another weight")
+        return TrainableCrnn.of_weights(start_from, rnn_width) if start_from else TrainableCrnn()
     from training.trocr_model import TrainableTrocr
 
     if not start_from:
