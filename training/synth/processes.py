@@ -27,7 +27,7 @@ def develop(
     if process == "typewriter":
         return _ribbon(mask, strength, x_height_px, rng)
     if process == "carbon":
-        return _carbon(mask, strength, rng)
+        return _carbon(mask, strength, x_height_px, rng)
     if process == "thermal":
         return _thermal(mask, strength, rng)
     if process == "fax":
@@ -60,13 +60,28 @@ def _ribbon(mask: Mask, strength: float, x_height_px: float, rng: np.random.Gene
     return _scale(inked, np.clip(1.0 - 0.15 * strength + letters + weave, 0.05, 1.2))
 
 
-def _carbon(mask: Mask, strength: float, rng: np.random.Generator) -> Mask:
-    """Carbon copy: soft, pale, grainy, with a haze around the letters."""
+def _carbon(mask: Mask, strength: float, x_height_px: float, rng: np.random.Generator) -> Mask:
+    """Carbon copy: of a fresh sheet swollen and dark, of a used one soft and pale; grainy, in a haze."""
+    if rng.random() < 0.4:
+        return _fresh_carbon(mask, strength, x_height_px, rng)
     soft = cv2.GaussianBlur(mask, (0, 0), 1.0 + 1.0 * strength)
     haze = cv2.GaussianBlur(mask, (0, 0), 5.0)
     grain = 1.0 + rng.standard_normal(mask.shape, dtype=np.float32) * 0.25
     blend = cv2.addWeighted(soft, 1.15 - 0.2 * strength, haze, 0.1 + 0.15 * strength, 0)
     return _scale(blend, grain * (0.95 - 0.2 * strength))
+
+
+def _fresh_carbon(mask: Mask, strength: float, x_height_px: float, rng: np.random.Generator) -> Mask:
+    """The stroke spreads until small counters fill; how hard a letter was struck decides how far."""
+    height, width = mask.shape
+    soft = cv2.GaussianBlur(mask, (0, 0), (0.06 + 0.08 * strength) * x_height_px).astype(np.float32)
+    stroke = soft[mask > 127]
+    if stroke.size:
+        soft *= 255 / max(1.0, float(stroke.mean()))
+    soft += smooth_noise(rng, height, width, 1.2 * x_height_px) * 18
+    soft += rng.standard_normal(mask.shape, dtype=np.float32) * (8 + 18 * strength)
+    spread = np.clip((soft - rng.uniform(90, 140)) * rng.uniform(1.8, 3.5), 0, 255)
+    return np.asarray(cv2.GaussianBlur(spread, (0, 0), 0.6), np.uint8)
 
 
 def _matrix(

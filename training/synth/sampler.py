@@ -42,10 +42,10 @@ _SIZES_PX = (30, 36, 44, 52)
 _RECEIPT: frozenset[Process] = frozenset({"dots", "bitmap", "thermal"})
 _TYPED: frozenset[Process] = frozenset({"typewriter", "carbon"})
 _PRINT_PROCESSES: dict[Process, float] = {
-    "laser": 0.3,
+    "laser": 0.27,
     "book": 0.18,
     "typewriter": 0.15,
-    "carbon": 0.04,
+    "carbon": 0.07,
     "dots": 0.07,
     "bitmap": 0.08,
     "thermal": 0.1,

@@ -41,11 +41,31 @@ def digits(rng: Rng, count: int) -> str:
 
 
 def person(rng: Rng, language: str) -> str:
-    surname, name = choose(rng, "surnames", language), choose(rng, "names", language)
-    if language == "en":
-        return f"{name} {surname}" if rng.random() < 0.7 else f"{name[0]}. {surname}"
-    father = choose(rng, "patronymics", "ru")
-    return f"{surname} {name} {father}" if rng.random() < 0.6 else f"{surname} {name[0]}.{father[0]}."
+    """A name as forms, signatures and lists have it: in full or with initials, now and then a title."""
+    named = _english_name(rng) if language == "en" else _russian_name(rng)
+    return f"{choose(rng, 'honorifics', language)} {named}" if rng.random() < 0.2 else named
+
+
+def _english_name(rng: Rng) -> str:
+    surname, name, second = (choose(rng, key, "en") for key in ("surnames", "names", "names"))
+    roll = rng.random()
+    if roll < 0.5:
+        return f"{name} {surname}"
+    if roll < 0.65:
+        return f"{choose(rng, 'short_names', 'en')} {second[0]}. {surname}"
+    if roll < 0.8:
+        return f"{name} {second[0]}. {surname}"
+    space = " " if rng.random() < 0.6 else ""
+    return f"{name[0]}. {surname}" if roll < 0.9 else f"{name[0]}.{space}{second[0]}. {surname}"
+
+
+def _russian_name(rng: Rng) -> str:
+    surname, name, father = (choose(rng, key, "ru") for key in ("surnames", "names", "patronymics"))
+    if (roll := rng.random()) < 0.6:
+        return f"{surname} {name} {father}"
+    space = " " if rng.random() < 0.5 else ""
+    initials = f"{name[0]}.{space}{father[0]}."
+    return f"{surname} {initials}" if roll < 0.82 else f"{initials} {surname}"
 
 
 def company(rng: Rng, language: str) -> str:
@@ -53,7 +73,7 @@ def company(rng: Rng, language: str) -> str:
     if language == "en":
         return f"{trade} {pick(rng, 'Ltd.|Inc.|LLC|& Co.|Corporation', '|')}"
     form = pick(rng, "ООО АО ИП ПАО")
-    return f"ИП {person(rng, 'ru')}" if form == "ИП" else f"{form} «{trade}»"
+    return f"ИП {_russian_name(rng)}" if form == "ИП" else f"{form} «{trade}»"
 
 
 def address(rng: Rng, language: str) -> str:
