@@ -19,6 +19,7 @@ from deployments.types import Image, Points
 Box = tuple[float, float, float, float]
 Boxes = npt.NDArray[np.float32]
 Affine = npt.NDArray[np.float64]
+Homography = npt.NDArray[np.float64]
 
 MIN_SIDE_PX = 1.0
 
@@ -119,10 +120,20 @@ def transform_points(points: Points, affine: Affine) -> Points:
     return np.asarray(points @ affine[:, :2].T + affine[:, 2], dtype=np.float32)
 
 
-def invert_affine(affine: Affine) -> Affine:
-    """The inverse of an affine map ``(2, 3)``."""
-    inverse = np.linalg.inv(affine[:, :2])
-    return np.column_stack([inverse, -inverse @ affine[:, 2]])
+def project_points(points: Points, homography: Homography) -> Points:
+    """Map points ``(..., 2)`` by a homography ``(3, 3)``."""
+    ends = points @ homography[:, :2].T + homography[:, 2]
+    return np.asarray(ends[..., :2] / ends[..., 2:], dtype=np.float32)
+
+
+def as_homography(affine: Affine) -> Homography:
+    """An affine map ``(2, 3)`` as ``(3, 3)``."""
+    return np.vstack([affine, [0.0, 0.0, 1.0]])
+
+
+def invert(homography: Homography) -> Homography:
+    """The inverse of a homography ``(3, 3)``."""
+    return np.asarray(np.linalg.inv(homography), np.float64)
 
 
 def warp(image: Image, affine: Affine, size_px: tuple[int, int], fill: int | None = None) -> Image:
@@ -139,6 +150,42 @@ def warp(image: Image, affine: Affine, size_px: tuple[int, int], fill: int | Non
         image, shifted, size_px, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(fill or 0,) * 3
     )
     return np.ascontiguousarray(warped, dtype=np.uint8)
+
+
+def warp_projective(image: Image, homography: Homography, size_px: tuple[int, int], fill: int) -> Image:
+    """As :func:`warp`, through a homography ``(3, 3)``."""
+    half = _translation(0.5, 0.5)
+    shifted = invert(half) @ homography @ half
+    warped = cv2.warpPerspective(
+        image,
+        shifted,
+        size_px,
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=(fill,) * 3,
+    )
+    return np.ascontiguousarray(warped, dtype=np.uint8)
+
+
+def level_keystone(
+    keystone_per_px: float, width_px: int, height_px: int
+) -> tuple[Homography, tuple[int, int]]:
+    """The homography that makes lines parallel whose slopes differ, and keeps all of the page in view.
+
+    The line through the page's middle is level already; others rise to the right by
+    ``keystone_per_px`` more, as a slope, for every pixel that they lie lower.
+
+    Returns the map of points from the page to the levelled page, and its ``(width, height)``.
+    """
+    project = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-keystone_per_px, 0.0, 1.0]])
+    levelled = project @ _translation(-width_px / 2, -height_px / 2)
+    corners = project_points(quad_from_box((0.0, 0.0, width_px, height_px)), levelled)
+    left, top, width, height = quad_bounds(corners)
+    return _translation(-left, -top) @ levelled, (math.ceil(width - 1e-3), math.ceil(height - 1e-3))
+
+
+def _translation(x: float, y: float) -> Homography:
+    return np.array([[1.0, 0.0, x], [0.0, 1.0, y], [0.0, 0.0, 1.0]])
 
 
 def cut_crop(page: Image, quad: Points, max_height_px: int = 64, margin: float = 0.0) -> Image:

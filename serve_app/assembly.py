@@ -15,7 +15,7 @@ from itertools import pairwise
 from statistics import median
 
 from deployments.geometry import quad_size
-from serve_app.boxes import Box, quarter_turns, same_row, upright, usual_height
+from serve_app.boxes import Box, levelled, quarter_turns, same_row, upright, usual_height
 from serve_app.results import Region
 
 # Shares of the height of a usual line of the page.
@@ -50,12 +50,13 @@ def reading_order(regions: Sequence[Region], skew_deg: float = 0.0, one_block: b
     single block of text: rows are read across and no columns are looked for. Lines turned by a
     quarter or more against most of the page (a note along the margin) come last.
     """
+    quads = levelled([region.quad for region in regions], skew_deg)
     by_turn: dict[int, list[int]] = {}
-    for index, region in enumerate(regions):
-        by_turn.setdefault(quarter_turns(region.quad, skew_deg), []).append(index)
+    for index, quad in enumerate(quads):
+        by_turn.setdefault(quarter_turns(quad), []).append(index)
     ordered: list[int] = []
     for turns, members in sorted(by_turn.items(), key=lambda item: -_text_length(regions, item[1])):
-        boxes = upright([regions[i] for i in members], skew_deg + 90.0 * turns)
+        boxes = upright([quads[i] for i in members], 90.0 * turns)
         height_px = usual_height(boxes)
         rows = (_rows if one_block else _rows_in_order)(boxes, height_px)
         ordered += [members[box.index] for row in rows for box in row]
@@ -88,8 +89,9 @@ def _joints(read: Sequence[Region], skew_deg: float) -> list[str]:
     """What stands before the text of each region: nothing before the first."""
     if not read:
         return []
-    turns = [quarter_turns(region.quad, skew_deg) for region in read]
-    boxes = [upright([region], skew_deg + 90.0 * turn)[0] for region, turn in zip(read, turns, strict=True)]
+    quads = levelled([region.quad for region in read], skew_deg)
+    turns = [quarter_turns(quad) for quad in quads]
+    boxes = [upright([quad], 90.0 * turn)[0] for quad, turn in zip(quads, turns, strict=True)]
     height_px = usual_height(boxes)
     pitch_px = usual_step_px = _usual_pitch(boxes, height_px)
     joints = [""]

@@ -7,12 +7,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from deployments.geometry import rotate_points
+import numpy as np
+
+from deployments.geometry import quad_size, rotate_points
 from deployments.types import Points
-from serve_app.results import Region
 
 # Share of a line's height that the middles of two lines of one row may be apart.
 _ROW_DISTANCE_MAX = 0.5
+
+# What tells lines that converge from lines that are merely uneven: how many they are, how much their
+# slopes differ over the page, and the share of that which height leaves unexplained.
+_CONVERGING_LINES_MIN = 6
+_CONVERGING_MIN = 0.01
+_CONVERGING_LEFT_MAX = 0.4
+# Nearer to the point where lines meet than this share of the way, nothing is made level.
+_DEPTH_MIN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +47,59 @@ class Box:
         return self.right - self.left
 
 
-def quarter_turns(quad: Points, skew_deg: float) -> int:
+def quarter_turns(quad: Points, skew_deg: float = 0.0) -> int:
     """How many quarters the line is turned counter-clockwise against the page, 0 to 3."""
     along = (quad[1] - quad[0]) + (quad[2] - quad[3])
     angle_deg = math.degrees(math.atan2(-float(along[1]), float(along[0])))
     return round((angle_deg - skew_deg) / 90.0) % 4
 
 
-def upright(regions: Sequence[Region], angle_deg: float) -> list[Box]:
-    """Straight boxes of the regions after turning the page back by ``angle_deg``."""
+def levelled(quads: Sequence[Points], skew_deg: float) -> list[Points]:
+    """The quads on the page laid upright: most of its lines level, those of a photograph parallel.
+
+    ``skew_deg`` is as in :class:`deployments.types.PageLines`.
+    """
+    if not quads:
+        return []
+    length = [0.0, 0.0, 0.0, 0.0]
+    for quad in quads:
+        length[quarter_turns(quad, skew_deg)] += quad_size(quad)[0]
+    turns = length.index(max(length))
+    return _parallel(rotate_points(np.stack(quads), -skew_deg - 90.0 * turns, (0.0, 0.0)))
+
+
+def _parallel(quads: Points) -> list[Points]:
+    """Quads ``(N, 4, 2)`` of lines that converge, as they are where those are parallel and level.
+
+    A camera beside a page sees lines that meet in a point: their slopes grow with their heights.
+    Left as they are where slopes do not, by a fit weighted with the lines' lengths.
+    """
+    ends = np.stack([quads[:, [0, 3]].mean(axis=1), quads[:, [1, 2]].mean(axis=1)], axis=1).astype(np.float64)
+    along, middle = ends[:, 1] - ends[:, 0], ends.mean(axis=1)
+    lying = np.abs(along[:, 1]) < np.abs(along[:, 0])
+    if lying.sum() < _CONVERGING_LINES_MIN:
+        return list(quads)
+    slope, y = along[lying, 1] / along[lying, 0], middle[lying, 1]
+    weight = np.abs(along[lying, 0])
+    centre = np.average(middle[lying], axis=0, weights=weight)
+    growth, level = np.polyfit(y - centre[1], slope, 1, w=np.sqrt(weight))
+    left_over = np.average((slope - level - growth * (y - centre[1])) ** 2, weights=weight)
+    spread = np.average((slope - np.average(slope, weights=weight)) ** 2, weights=weight)
+    if left_over > _CONVERGING_LEFT_MAX * spread or abs(growth) * np.ptp(y) < _CONVERGING_MIN:
+        return list(quads)
+    points = quads - centre
+    depth = 1 + growth * points[..., :1]
+    if depth.min() < _DEPTH_MIN:
+        return list(quads)
+    level_y = points[..., 1:] - level * points[..., :1]
+    return list((np.concatenate([points[..., :1], level_y], axis=-1) / depth + centre).astype(np.float32))
+
+
+def upright(quads: Sequence[Points], angle_deg: float) -> list[Box]:
+    """Straight boxes of the quads after turning the page back by ``angle_deg``."""
     boxes = []
-    for index, region in enumerate(regions):
-        points = rotate_points(region.quad, -angle_deg, (0.0, 0.0))
+    for index, quad in enumerate(quads):
+        points = rotate_points(quad, -angle_deg, (0.0, 0.0))
         (left, top), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
         boxes.append(Box(index, left, top, right, bottom))
     return boxes

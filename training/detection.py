@@ -130,7 +130,7 @@ def evaluate(options: argparse.Namespace) -> None:
     engine.warm_up()
     engine.configure(DetectionTuning(**options.tuning))
     for source in options.pages:
-        print(f"{source.path.name:20} {evaluate_pages(engine, source.pages())}", flush=True)
+        print(f"{source.path.name:20} {evaluate_pages(engine, source.pages(), options.aside)}", flush=True)
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:
@@ -205,6 +205,13 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     _add_pages(parser)
     parser.add_argument("--weights", default="", help="name, path or hub id; empty: the shipped ones")
+    parser.add_argument(
+        "--aside",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="show pages as a camera beside them does: corners moved by up to this share of the sides",
+    )
     _add_tuning(parser)
     parser.set_defaults(run_verb=evaluate)
 

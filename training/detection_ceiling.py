@@ -8,7 +8,7 @@ from deployments.detection.config import DetectionTuning
 from deployments.detection.craft import Heatmaps, read_lines
 from deployments.detection.preprocess import InputSpec, fit_page
 from deployments.detection.skew import Pose
-from deployments.geometry import invert_affine, quad_bounds, quad_from_box
+from deployments.geometry import quad_bounds, quad_from_box
 from training.detection_craft import STRIDE, straightened
 from training.detection_heatmaps import CharacterPage, draw_heatmaps
 from training.detection_metrics import DetectionCounts, match_lines
@@ -28,6 +28,5 @@ def _true_maps(page: CharacterPage, spec: InputSpec) -> Heatmaps:
     straight = straightened(page)
     fitted = fit_page(straight.pixels, spec, Pose(skew_deg=straight.skew_deg))
     height, width = fitted.pixels.shape[:2]
-    from_page = invert_affine(fitted.to_page)
-    maps = draw_heatmaps(page.lines, from_page / STRIDE, (width // STRIDE, height // STRIDE))
+    maps = draw_heatmaps(page.lines, fitted.from_page[:2] / STRIDE, (width // STRIDE, height // STRIDE))
     return Heatmaps(fitted, maps[:2], STRIDE)

@@ -7,11 +7,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from deployments.engine import Engine
 from deployments.errors import OcrError
 from deployments.types import Image, PageLines
 from training.detection_data import LabelledPage, load_image
 from training.detection_metrics import DetectionCounts, match_lines
+from training.photographed import seen_aside
+
+SEED = 1
 
 DetectionEngine = Engine[Image, Any, Any, PageLines]
 
@@ -38,14 +43,22 @@ def detect(engine: DetectionEngine, page: Image) -> PageLines:
     return result
 
 
-def evaluate(engine: DetectionEngine, pages: Iterable[LabelledPage]) -> Evaluation:
-    """Detect every page and count; labels with polygons are compared as quads, others as boxes."""
+def evaluate(engine: DetectionEngine, pages: Iterable[LabelledPage], aside: float = 0.0) -> Evaluation:
+    """Detect every page and count; labels with polygons are compared as quads, others as boxes.
+
+    ``aside`` other than 0 shows each page as a camera beside it sees it (``training.photographed``), its
+    labels as the quads that they become.
+    """
     counts = DetectionCounts()
     times_s: list[float] = []
+    rng = np.random.default_rng(SEED)
     for page in pages:
-        image = load_image(page.image)
+        image, quads = load_image(page.image), page.quads
+        if aside:
+            image, quads = seen_aside(image, quads, aside, rng)
         started_s = time.perf_counter()
         lines = detect(engine, image)
         times_s.append(time.perf_counter() - started_s)
-        counts += match_lines([line.quad for line in lines.lines], list(page.quads), page.is_exact).counts
+        by_quad = page.is_exact or bool(aside)
+        counts += match_lines([line.quad for line in lines.lines], list(quads), by_quad).counts
     return Evaluation(counts, 1000 * sum(times_s) / max(len(times_s), 1))

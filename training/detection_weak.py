@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from deployments.detection.craft import CHARACTER, CraftEngine, Heatmaps
 from deployments.engine import Prepared
-from deployments.geometry import invert_affine, transform_points
+from deployments.geometry import project_points
 from training.detection_augment import Straightened
 from training.detection_data import DataError, LabelledPage
 from training.detection_heatmaps import CharacterLine, as_row
@@ -64,7 +64,7 @@ def page_characters(engine: CraftEngine, page: LabelledPage) -> list[CharacterLi
 
 def line_characters(quad: npt.NDArray[np.float32], text: str, found: Heatmaps) -> CharacterLine:
     """Characters of one line with ``quad (4, 2)`` in page pixels."""
-    on_map = transform_points(quad, invert_affine(found.page.to_page)) / found.stride
+    on_map = project_points(quad, found.page.from_page) / found.stride
     (left, top), (right, bottom) = on_map.min(axis=0), on_map.max(axis=0)
     rows = slice(max(int(top), 0), max(int(np.ceil(bottom)), 1))
     columns = slice(max(int(left), 0), max(int(np.ceil(right)), 1))

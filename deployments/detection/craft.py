@@ -110,7 +110,7 @@ def read_lines(found: Heatmaps, tuning: DetectionTuning) -> PageLines:
 
 def _unsqueezed(found: Heatmaps) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float64]]:
     """Maps with pixels as wide as high on the page, and the input's pixels per pixel of theirs, x and y."""
-    across, down = np.linalg.norm(found.page.to_page[:, :2], axis=0)
+    across, down = found.page.page_px
     height, width = found.maps.shape[1:]
     wide = max(1, round(width * across / down))
     maps = np.stack([cv2.resize(one, (wide, height), interpolation=cv2.INTER_LINEAR) for one in found.maps])
@@ -119,7 +119,7 @@ def _unsqueezed(found: Heatmaps) -> tuple[npt.NDArray[np.float32], npt.NDArray[n
 
 def _page_line(region: Region, input_px: npt.NDArray[np.float64], page: PageInput) -> TextLine | None:
     """A line on the page; None for one that lies in the padding or is clipped to nothing."""
-    quad = geometry.transform_points((region.quad * input_px).astype(np.float32), page.to_page)
+    quad = geometry.project_points((region.quad * input_px).astype(np.float32), page.to_page)
     quad = geometry.clip_quad(quad, *page.page_size_px)
     try:
         geometry.check_quad(quad)

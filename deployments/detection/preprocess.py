@@ -7,6 +7,7 @@ halves its cost and brings a whole line into the network's view.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -59,14 +60,28 @@ class PageInput:
     """One page as the network sees it.
 
     ``pixels`` is ``uint8 (h, w, 3)`` RGB, padded at the right and bottom; ``to_page`` is the
-    affine map ``(2, 3)`` from its points to the page's; ``page_size_px`` is (width, height) of the
+    homography ``(3, 3)`` from its points to the page's; ``page_size_px`` is (width, height) of the
     page as it came.
     """
 
     pixels: Image
-    to_page: geometry.Affine
+    to_page: geometry.Homography
     skew_deg: float
     page_size_px: tuple[int, int]
+
+    @property
+    def from_page(self) -> geometry.Homography:
+        """From points of the page to those of the input."""
+        return geometry.invert(self.to_page)
+
+    @property
+    def page_px(self) -> tuple[float, float]:
+        """Pixels of the page for one of the input, in its middle: along lines, and across them."""
+        y, x = (side / 2 for side in self.pixels.shape[:2])
+        step = 8.0
+        points = np.array([[x, y], [x + step, y], [x, y + step]], np.float32)
+        middle, along, across = geometry.project_points(points, self.to_page)
+        return float(np.linalg.norm(along - middle)) / step, float(np.linalg.norm(across - middle)) / step
 
 
 def check_page(page: Image) -> None:
@@ -81,36 +96,43 @@ def fit_page(page: Image, spec: InputSpec, pose: Pose = UPRIGHT) -> PageInput:
     height_px, width_px = page.shape[:2]
     turn, _ = geometry.rotation(90.0 * pose.quarter_turns, width_px, height_px)
     upright = np.ascontiguousarray(np.rot90(page, pose.quarter_turns))
-    fitted, to_input = _fit_upright(upright, spec, pose.skew_deg)
-    linear, shift = to_input[:, :2], to_input[:, 2]
-    from_page = np.column_stack([linear @ turn[:, :2], linear @ turn[:, 2] + shift])
+    fitted, to_input = _fit_upright(upright, spec, pose)
     pixels = pad_to(fitted, *(_round_up(side, spec.multiple_px) for side in fitted.shape[:2]))
-    return PageInput(pixels, geometry.invert_affine(from_page), pose.skew_deg, (width_px, height_px))
+    to_page = geometry.invert(to_input @ geometry.as_homography(turn))
+    return PageInput(pixels, to_page, pose.skew_deg, (width_px, height_px))
 
 
-def _fit_upright(page: Image, spec: InputSpec, skew_deg: float) -> tuple[Image, geometry.Affine]:
+def _fit_upright(page: Image, spec: InputSpec, pose: Pose) -> tuple[Image, geometry.Homography]:
     """The page at the network's scale, its baselines level, and the map of its points."""
     page_height, page_width = page.shape[:2]
     scale = spec.scale(page_height, page_width)
     height = max(1, round(page_height * scale))
-    if skew_deg == 0:
+    if pose.skew_deg == 0 and pose.keystone == 0:
         width = max(1, round(page_width * scale * spec.squeeze))
         return resize(page, width, height), _scaling(width / page_width, height / page_height)
     width = max(1, round(page_width * scale))
-    turn, (turned_width, turned_height) = geometry.rotation(-skew_deg, width, height)
-    squeezed = _scaling(spec.squeeze, 1.0)[:, :2] @ turn
-    size = (max(1, round(turned_width * spec.squeeze)), turned_height)
-    fitted = geometry.warp(resize(page, width, height), squeezed, size, fill=PAD_LEVEL)
-    to_input = squeezed.copy()
-    to_input[:, :2] = squeezed[:, :2] * np.array([width / page_width, height / page_height])
-    return fitted, to_input
+    small, reduced = resize(page, width, height), _scaling(width / page_width, height / page_height)
+    turn, (levelled_width, levelled_height) = geometry.rotation(-pose.skew_deg, width, height)
+    level = geometry.as_homography(turn)
+    if pose.keystone:
+        # Along the skewed middle line the same way up or down is shorter.
+        per_px = pose.keystone * math.cos(math.radians(pose.skew_deg)) / max(width, height)
+        straighten, (levelled_width, levelled_height) = geometry.level_keystone(
+            per_px, levelled_width, levelled_height
+        )
+        level = straighten @ level
+    squeezed = _scaling(spec.squeeze, 1.0) @ level
+    size = (max(1, round(levelled_width * spec.squeeze)), levelled_height)
+    if pose.keystone:
+        return geometry.warp_projective(small, squeezed, size, PAD_LEVEL), squeezed @ reduced
+    return geometry.warp(small, squeezed[:2], size, fill=PAD_LEVEL), squeezed @ reduced
 
 
 def page_quad(box: npt.NDArray[np.float32], page: PageInput) -> Points:
     """Map a box ``(left, top, right, bottom)`` of the network's input to a quad on the page."""
     left, top, right, bottom = (float(value) for value in box)
     quad = geometry.quad_from_box((left, top, right - left, bottom - top))
-    return geometry.clip_quad(geometry.transform_points(quad, page.to_page), *page.page_size_px)
+    return geometry.clip_quad(geometry.project_points(quad, page.to_page), *page.page_size_px)
 
 
 def resize(image: Image, width_px: int, height_px: int) -> Image:
@@ -133,8 +155,8 @@ def pad_to(image: Image, height_px: int, width_px: int) -> Image:
     return np.ascontiguousarray(image)
 
 
-def _scaling(horizontal: float, vertical: float) -> geometry.Affine:
-    return np.array([[horizontal, 0.0, 0.0], [0.0, vertical, 0.0]])
+def _scaling(horizontal: float, vertical: float) -> geometry.Homography:
+    return np.diag([horizontal, vertical, 1.0])
 
 
 def _round_up(value: int, multiple: int) -> int:

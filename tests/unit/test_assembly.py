@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rapidfuzz.distance import Levenshtein
 
-from deployments.geometry import quad_from_box, rotate_points
+from deployments.geometry import level_keystone, project_points, quad_from_box, rotate_points
 from serve_app.assembly import page_text, reading_order
+from serve_app.boxes import levelled
 from serve_app.results import Region
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -131,6 +132,36 @@ def test_a_skewed_page_reads_as_the_straight_one(skew_deg: float) -> None:
     for i in range(4):
         page += [line(f"item{i}", 50, 500 + 30 * i, 90), line(f"price{i}", 830, 500 + 30 * i, 70)]
     assert read(turned(page, skew_deg), skew_deg) == read(page)
+
+
+def seen_from_one_side(regions: list[Region], keystone_per_px: float) -> list[Region]:
+    level, _ = level_keystone(-keystone_per_px, 1000, 1400)
+    return [Region(project_points(region.quad, level), 1.0, text=region.text) for region in regions]
+
+
+@pytest.mark.parametrize("keystone", [-0.15, 0.08, 0.15])
+@pytest.mark.parametrize("turn_deg", [0.0, 5.0, 90.0, 184.0])
+def test_a_photographed_receipt_reads_as_the_flat_one(keystone: float, turn_deg: float) -> None:
+    page = paragraph("a", 50, 50, 6)
+    for i in range(24):
+        page += [line(f"item{i}", 50, 300 + 30 * i, 90), line(f"price{i}", 900, 300 + 30 * i, 70)]
+    taken = turned(seen_from_one_side(page, keystone / 1400), turn_deg)
+    skew_deg = (turn_deg + 45) % 90 - 45
+    assert read(taken, skew_deg) == read(page)
+
+
+def test_lines_that_slope_each_its_own_way_stay_where_they_are() -> None:
+    rng = np.random.default_rng(0)
+    page = [line(f"h{i}", 40, 50 + 45 * i, 600, 30) for i in range(12)]
+    crooked = [
+        Region(
+            rotate_points(each.quad, float(rng.uniform(-2, 2)), (340.0, 65.0 + 45 * i)), 1.0, text=each.text
+        )
+        for i, each in enumerate(page)
+    ]
+    quads = [each.quad for each in crooked]
+    for before, after in zip(quads, levelled(quads, 0.0), strict=True):
+        np.testing.assert_allclose(after, before, atol=1e-3)
 
 
 @pytest.mark.parametrize("turn_deg", [90.0, 180.0, 270.0])

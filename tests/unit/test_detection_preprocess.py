@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
@@ -47,6 +48,35 @@ def test_a_mark_on_a_skewed_page_is_found_again(skew_deg: float) -> None:
     expected = geometry.transform_points(bar, affine)
     assert np.abs(quad - expected).max() < 4
     assert geometry.quad_iou(quad, expected) > 0.9
+
+
+@pytest.mark.parametrize("pose", [Pose(0, 0.0, 0.12), Pose(0, -6.0, -0.08), Pose(1, 4.0, 0.1)])
+def test_lines_of_a_photographed_page_come_out_level_and_map_back(pose: Pose) -> None:
+    """Bars that follow the pose, at three heights: each is level in the input, and its quad is itself."""
+    page = np.full((1600, 1200, 3), 255, np.uint8)
+    height, width = (1600, 1200) if pose.quarter_turns == 0 else (1200, 1600)
+    lay, _ = geometry.rotation(-90.0 * pose.quarter_turns, width, height)
+    for low in (-0.3, 0.0, 0.3):
+        # The pose's slopes hold along the levelled page: heights are measured on its skewed middle line.
+        slope = np.tan(np.deg2rad(pose.skew_deg)) + pose.keystone * low * height / 1600
+        middle = np.array([width / 2, height / 2 + low * height])
+        run = np.array([1.0, -slope]) * 0.3 * width
+        bar = np.stack([middle - run, middle + run]).astype(np.float32)
+        ends = geometry.transform_points(bar, lay)
+        drawn = page.copy()
+        cv2.line(drawn, *(tuple(round(float(v)) for v in end) for end in ends), (0, 0, 0), 12)
+        fitted = fit_page(drawn, SPEC, pose)
+        rows, columns = np.nonzero(fitted.pixels[..., 0] < 60)
+        assert np.ptp(rows) < 16
+        box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+        quad = page_quad(box, fitted)
+        assert np.abs((quad[0] + quad[3]) / 2 - ends[0]).max() < 12
+        assert np.abs((quad[1] + quad[2]) / 2 - ends[1]).max() < 12
+
+
+def test_the_scale_of_a_squeezed_page_is_known() -> None:
+    along, across = fit_page(np.zeros((2560, 1024, 3), np.uint8), SPEC).page_px
+    assert (along, across) == pytest.approx((4.0, 2.0), rel=1e-3)
 
 
 def test_a_line_on_a_page_on_its_side_is_found_as_it_reads() -> None:

@@ -103,14 +103,39 @@ def test_rotation_is_counter_clockwise_as_seen() -> None:
 
 
 @given(st.floats(-180, 180), st.integers(1, 500), st.integers(1, 500))
-def test_rotation_keeps_the_whole_page_in_view_and_inverts(angle: float, width: int, height: int) -> None:
+def test_rotation_keeps_the_whole_page_in_view(angle: float, width: int, height: int) -> None:
     affine, (new_width, new_height) = geometry.rotation(angle, width, height)
     corners = quad_from_box((0, 0, width, height))
     turned = geometry.transform_points(corners, affine)
     assert turned.min() >= -0.51
     assert (turned.max(axis=0) <= np.array([new_width, new_height]) + 0.51).all()
-    back = geometry.transform_points(turned, geometry.invert_affine(affine))
-    np.testing.assert_allclose(back, corners, atol=1e-2)
+    same = geometry.project_points(corners, geometry.as_homography(affine))
+    np.testing.assert_allclose(same, turned, atol=1e-3)
+
+
+@given(st.floats(-0.2, 0.2), st.integers(20, 500), st.integers(20, 500))
+def test_lines_that_converge_become_parallel(keystone: float, width: int, height: int) -> None:
+    per_px = keystone / max(width, height)
+    level, (new_width, new_height) = geometry.level_keystone(per_px, width, height)
+    corners = geometry.project_points(quad_from_box((0, 0, width, height)), level)
+    assert corners.min() >= -0.51
+    assert (corners.max(axis=0) <= np.array([new_width, new_height]) + 0.51).all()
+    for low in (-0.4, 0.0, 0.3):
+        rise = per_px * low * height
+        middle = np.array([width / 2, height / 2 + low * height])
+        ends = middle + np.array([[-1.0, rise], [1.0, -rise]]) * width / 3
+        left, right = geometry.project_points(ends, level)
+        assert left[1] == pytest.approx(right[1], abs=1e-2)
+
+
+def test_a_projective_warp_moves_pixels_as_it_moves_points() -> None:
+    page = np.full((200, 300, 3), 255, np.uint8)
+    page[140:150, 40:60] = 0
+    level, size = geometry.level_keystone(0.1 / 300, 300, 200)
+    rows, columns = np.nonzero(geometry.warp_projective(page, level, size, fill=200)[..., 0] < 100)
+    expected = geometry.project_points(quad_from_box((40, 140, 20, 10)), level)
+    assert columns.mean() + 0.5 == pytest.approx(expected[:, 0].mean(), abs=0.3)
+    assert rows.mean() + 0.5 == pytest.approx(expected[:, 1].mean(), abs=0.3)
 
 
 def test_warp_by_the_identity_changes_nothing() -> None:

@@ -78,6 +78,53 @@ def test_tiny_images_have_none(shape: tuple[int, int]) -> None:
     assert estimate_skew(stripes) == 0
 
 
+def from_one_side(page: Image, keystone: float, fill: int = 245) -> Image:
+    """The page as a camera sees it from one side: the inverse of what levels it."""
+    height, width = page.shape[:2]
+    level, size = geometry.level_keystone(-keystone / max(height, width), width, height)
+    return geometry.warp_projective(page, level, size, fill)
+
+
+@pytest.mark.parametrize("keystone", [-0.12, -0.07, 0.06, 0.1, 0.15])
+@pytest.mark.parametrize("angle_deg", [0.0, 5.0])
+def test_the_keystone_of_a_photographed_page_is_found(keystone: float, angle_deg: float) -> None:
+    page = text_page()
+    taken = turned(from_one_side(page, keystone), angle_deg, fill=245)
+    pose = estimate_pose(taken)
+    assert pose.quarter_turns == 0
+    assert pose.skew_deg == pytest.approx(angle_deg, abs=0.15)
+    # It is told for the longer side of the picture, which is longer than that of the page.
+    assert pose.keystone == pytest.approx(keystone * max(taken.shape) / max(page.shape), abs=0.008)
+
+
+@pytest.mark.parametrize("angle_deg", [-9.0, 0.0, 0.8, 5.0])
+def test_a_page_that_lies_flat_has_no_keystone(angle_deg: float) -> None:
+    assert estimate_pose(turned(text_page(), angle_deg, fill=245)).keystone == 0
+
+
+def test_the_lower_half_of_a_letter_may_be_empty() -> None:
+    page = text_page()
+    page[550:] = 245
+    assert estimate_pose(page).keystone == 0
+    assert estimate_pose(from_one_side(page, 0.1)).keystone == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_uneven_lines_of_a_hand_are_no_keystone() -> None:
+    """A few lines, each with a slope of its own."""
+    page = np.full((1100, 800, 3), 245, np.uint8)
+    for row, slope in enumerate([0.02, -0.015, 0.01, -0.02, 0.015, 0.0, -0.01]):
+        line = np.full((120, 700, 3), 245, np.uint8)
+        cv2.putText(line, WORDS[:30], (10, 70), cv2.FONT_HERSHEY_SIMPLEX, 1.1, (30, 30, 40), 2)
+        page[150 + 120 * row : 270 + 120 * row, 50:750] = cv2.warpAffine(
+            line, np.array([[1, 0, 0], [-slope, 1, 350 * slope]]), (700, 120), borderValue=(245,) * 3
+        )
+    assert estimate_pose(page).keystone == 0
+
+
+def test_no_keystone_is_sought_where_no_skew_is() -> None:
+    assert estimate_pose(from_one_side(text_page(), 0.1), max_skew_deg=0.0) == Pose()
+
+
 @pytest.mark.parametrize("quarters", [1, 3])
 @pytest.mark.parametrize("angle_deg", [0.0, -6.0, 11.0])
 def test_a_page_on_its_side_is_laid_level(quarters: int, angle_deg: float) -> None:
