@@ -19,19 +19,15 @@ import torch
 from deployments.classification.config import (
     DEFAULT_PROMPTS,
     ClassificationArgs,
-    ClassificationTuning,
     Prompts,
 )
-from deployments.classification.preprocess import Box, InputSpec, prepare_crops
-from deployments.classification.scores import KINDS, Scores, kind_scores
-from deployments.classification.tensors import Normaliser
+from deployments.classification.crop_engine import CropEngine
+from deployments.classification.preprocess import Box, InputSpec
+from deployments.classification.scores import KINDS, Scores, calibrated_temperature
 from deployments.engine import Prepared
-from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
-from deployments.types import Image, KindScore
 from deployments.weights import WeightsError, resolve
 
-WARM_UP_CROPS = 50
 HUB_PREFIX = "hf-hub:"
 # Rows into which a public square model folds a long line: 3 keep letters above 70 of 224 px.
 SQUARE_ROWS = 3
@@ -90,52 +86,30 @@ def _input_spec(source: _Source, model: Any) -> InputSpec:
     )
 
 
-class ClipEngine:
-    """The stage's engine; see :mod:`deployments.engine` for the contract."""
+class ClipEngine(CropEngine):
+    """The stage's engine; new prompts are encoded by the next ``forward``."""
 
     name = "clip"
 
     def __init__(self, args: ClassificationArgs) -> None:
         source = _source(args)
-        self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
-        self._model, self._tokenize = _load(source, self._precision.device)
+        precision = Precision(select_device(args.device, args.gpu_memory_fraction))
+        self._model, self._tokenize = _load(source, precision.device)
         self._model.to(memory_format=torch.channels_last)
-        self.spec = _input_spec(source, self._model)
-        self._normalise = Normaliser(self.spec, self._precision.device)
-        self._calibrated = float(source.metadata.get("calibration", {}).get("temperature", 1.0))
+        super().__init__(_input_spec(source, self._model), precision, calibrated_temperature(source.metadata))
         prompts = source.metadata.get("prompts")
         self._default_prompts = Prompts.model_validate(prompts) if prompts else DEFAULT_PROMPTS
         self._encoded: tuple[Prompts, torch.Tensor] | None = None
-        self._tuning = ClassificationTuning()
-
-    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Box]]]:
-        """Fit each crop into the image tower's box."""
-        return prepare_crops(items, self.spec)
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[Box]]) -> list[Scores]:
         """Scaled cosine to the two kinds, ``float32 (2,)`` a crop."""
-        anchors = self._anchors(self._tuning.prompts or self._default_prompts)
-        pixels = self._normalise([item.payload for item in batch])
-        with self._precision.autocast():
+        anchors = self._anchors(self.tuning.prompts or self._default_prompts)
+        pixels = self.normalise([item.payload for item in batch])
+        with self.precision.autocast():
             features = self._model.encode_image(pixels)
         features = torch.nn.functional.normalize(features.float(), dim=-1)
         return list((features @ anchors.T).cpu().numpy())
-
-    def finish(self, raw: Sequence[Scores]) -> list[Outcome[KindScore]]:
-        """Calibrated probability of the likelier kind."""
-        tuning = self._tuning
-        return kind_scores(raw, tuning.temperature or self._calibrated, tuning.handwritten_threshold)
-
-    def warm_up(self) -> None:
-        """Encode the prompts, run a page's worth of crops and keep the faster numeric format."""
-        box = np.full((self.spec.height_px, self.spec.width_px, self.spec.channels), 255, np.uint8)
-        batch = [Prepared(box, self.spec.height_px, self.spec.width_px)] * WARM_UP_CROPS
-        self._precision.choose(lambda: self.forward(batch))
-
-    def configure(self, tuning: ClassificationTuning) -> None:
-        """Take new thresholds and prompts; new prompts are encoded by the next ``forward``."""
-        self._tuning = tuning
 
     def _anchors(self, prompts: Prompts) -> torch.Tensor:
         """Direction of each kind, ``float32 (2, D)``, times the model's logit scale."""

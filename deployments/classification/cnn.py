@@ -11,23 +11,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from deployments.classification.config import ClassificationArgs, ClassificationTuning
-from deployments.classification.preprocess import Box, InputSpec, prepare_crops
-from deployments.classification.scores import Scores, kind_scores
-from deployments.classification.tensors import Normaliser
+from deployments.classification.config import ClassificationArgs
+from deployments.classification.crop_engine import CropEngine
+from deployments.classification.preprocess import Box, InputSpec
+from deployments.classification.scores import Scores, calibrated_temperature
 from deployments.engine import Prepared
-from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
-from deployments.types import Image, KindScore
 from deployments.weights import WeightsError, resolve
-
-WARM_UP_CROPS = 50
 
 
 class CnnArchitecture(BaseModel):
@@ -105,7 +100,7 @@ def fuse_batch_norms(model: nn.Module) -> None:
                     setattr(module, next_name, nn.Identity())
 
 
-class CnnEngine:
+class CnnEngine(CropEngine):
     """The stage's engine; see :mod:`deployments.engine` for the contract."""
 
     name = "cnn"
@@ -116,39 +111,18 @@ class CnnEngine:
             raise WeightsError(
                 f"weights {args.reference!r}: metadata.json with input and architecture is missing"
             )
-        self.spec = InputSpec.model_validate(weights.metadata["input"])
-        self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
+        precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         model = KindNet(CnnArchitecture.model_validate(weights.metadata["architecture"]))
         model.load_state_dict(load_file(weights.file("model.safetensors")))
         model.eval()
         fuse_batch_norms(model)
-        self._model = model.to(self._precision.device).to(memory_format=torch.channels_last)
-        self._normalise = Normaliser(self.spec, self._precision.device)
-        self._calibrated = float(weights.metadata.get("calibration", {}).get("temperature", 1.0))
-        self._tuning = ClassificationTuning()
-
-    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Box]]]:
-        """Fit each crop into the network's box."""
-        return prepare_crops(items, self.spec)
+        self._model = model.to(precision.device).to(memory_format=torch.channels_last)
+        spec = InputSpec.model_validate(weights.metadata["input"])
+        super().__init__(spec, precision, calibrated_temperature(weights.metadata))
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[Box]]) -> list[Scores]:
         """Scores ``float32 (2,)`` of each crop."""
-        with self._precision.autocast():
-            scores = self._model(self._normalise([item.payload for item in batch]))
+        with self.precision.autocast():
+            scores = self._model(self.normalise([item.payload for item in batch]))
         return list(scores.float().cpu().numpy())
-
-    def finish(self, raw: Sequence[Scores]) -> list[Outcome[KindScore]]:
-        """Calibrated probability of the likelier kind."""
-        tuning = self._tuning
-        return kind_scores(raw, tuning.temperature or self._calibrated, tuning.handwritten_threshold)
-
-    def warm_up(self) -> None:
-        """Run a page's worth of crops and keep the faster numeric format."""
-        box = np.full((self.spec.height_px, self.spec.width_px, self.spec.channels), 255, np.uint8)
-        batch = [Prepared(box, self.spec.height_px, self.spec.width_px)] * WARM_UP_CROPS
-        self._precision.choose(lambda: self.forward(batch))
-
-    def configure(self, tuning: ClassificationTuning) -> None:
-        """Take new thresholds."""
-        self._tuning = tuning

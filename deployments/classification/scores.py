@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,11 @@ def handwritten_probability(
     margin = (scores[..., 0].astype(np.float64) - scores[..., 1]) / temperature
     # tanh neither overflows nor warns at any margin.
     return np.asarray(0.5 * (1 + np.tanh(margin / 2)))
+
+
+def calibrated_temperature(metadata: Mapping[str, Any]) -> float:
+    """The temperature in a weight's metadata; 1 where it was never calibrated."""
+    return float(metadata.get("calibration", {}).get("temperature", 1.0))
 
 
 def kind_scores(raw: Sequence[Scores], temperature: float, threshold: float) -> list[Outcome[KindScore]]:
