@@ -119,9 +119,7 @@ class _Service:
             DeadlineExceeded: it took longer than the limits or the client's ``Prefer: wait`` allow.
         """
         output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
-        wait_s = preferred_wait_s(request.headers.getlist("prefer"))
-        most_s = self.limits.request_deadline_s
-        limit_s = most_s if wait_s is None else min(wait_s, most_s)
+        wait_s, limit_s = self._patience_s(request)
         if output is OutputFormat.NDJSON:
             response: Response = await streaming.stream(self.documents, request, query, files, limit_s)
         else:
@@ -129,6 +127,21 @@ class _Service:
         if wait_s is not None:
             response.headers["Preference-Applied"] = f"wait={wait_s}"
         return response
+
+    def refuse_if_late(self, request: Request) -> None:
+        """Refuse what would wait too long for its turn while its body is still unread.
+
+        Raises:
+            Overloaded: as ``DocumentReader.open``, which looks again when the body is there.
+        """
+        _, limit_s = self._patience_s(request)
+        self.documents.refuse_if_late(limit_s)
+
+    def _patience_s(self, request: Request) -> tuple[int | None, float]:
+        """What the client prefers to wait, and how long it may be let wait."""
+        wait_s = preferred_wait_s(request.headers.getlist("prefer"))
+        most_s = self.limits.request_deadline_s
+        return wait_s, most_s if wait_s is None else min(wait_s, most_s)
 
     async def _whole(
         self,
@@ -164,6 +177,7 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
         The format is told by the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
         frame). Pages of several files follow each other, in the order of the files.
         """
+        service.refuse_if_late(request)
         limits = service.limits
         files = await uploaded_files(request, limits.max_body_bytes, limits.max_files)
         return await service.answer(request, query, lambda: files)
@@ -171,6 +185,7 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
     @app.post("/api/", **contract.READ_ENCODED)
     async def read_encoded(request: Request, query: Parameters) -> Response:
         """Read the document in a base64 data URL; the answer is that of `/ocr`."""
+        service.refuse_if_late(request)
         body = await plain_body(request)
         return await service.answer(request, query, lambda: [SourceFile(encoded_document(body))])
 

@@ -62,6 +62,10 @@ class DocumentReader:
         """The engine of every stage, as ``Reader.engines``."""
         return self._reader.engines
 
+    def refuse_if_late(self, within_s: float) -> None:
+        """Raise Overloaded where a document to be read ``within_s`` would be refused by ``open``."""
+        self._turns.refuse_if_late(within_s)
+
     async def open(
         self, files: Files, query: OcrQuery, output: OutputFormat, within_s: float | None = None
     ) -> PageStream:

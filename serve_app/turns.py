@@ -84,7 +84,7 @@ class Turns:
         """
         if left_s is None:
             return lambda: None
-        self._refuse_if_late(left_s)
+        self.refuse_if_late(left_s)
         came_s = self._clock()
         if self._in_work < self._places:
             self._in_work += 1
@@ -104,7 +104,8 @@ class Turns:
 
         return leave
 
-    def _refuse_if_late(self, left_s: float) -> None:
+    def refuse_if_late(self, left_s: float) -> None:
+        """Raise Overloaded where a document that came now would wait for too much of ``left_s``."""
         wait_s = self.expected_wait_s
         if wait_s <= self._max_wait_share * left_s:
             return

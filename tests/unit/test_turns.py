@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pytest
@@ -223,6 +223,7 @@ async def test_over_http_it_is_503_with_the_time_to_come_again() -> None:
         await asyncio.wait_for(settled(lambda: len(reader.calls) == 2), 120)
         refused = await client.post("/ocr", content=PNG)
         streamed = await client.post("/ocr?format=ndjson", content=PNG)
+        unread = [(await client.post(path, content=untouchable())).status_code for path in ("/ocr", "/api/")]
         reader.gate.set()
         assert (await in_work).status_code == 200
         assert (await client.post("/ocr", content=PNG)).status_code == 200
@@ -230,6 +231,13 @@ async def test_over_http_it_is_503_with_the_time_to_come_again() -> None:
     assert int(refused.headers["Retry-After"]) >= 1
     assert refused.json()["type"].endswith("overloaded")
     assert streamed.status_code == 503
+    assert unread == [503, 503]
+
+
+async def untouchable() -> AsyncIterator[bytes]:
+    """A body that must not be asked for."""
+    raise AssertionError("the body was read")
+    yield b""
 
 
 async def settled(condition: Callable[[], bool]) -> None:
