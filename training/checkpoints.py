@@ -65,6 +65,8 @@ class AveragedWeights:
 class Budget:
     """Progress of a run against its limits, minutes of training or steps, whichever ends first.
 
+    A run of no steps, or no time, keeps what it began with.
+
     Training seconds are carried over from before an interruption; the pause is not counted.
     """
 
@@ -82,9 +84,14 @@ class Budget:
 
     def progress(self, step: int) -> float:
         """Share of the run that is done, 1 or more at its end."""
-        by_time = self.spent_s / (60 * self.minutes) if self.minutes else 0.0
-        by_steps = step / self.steps if self.steps else 0.0
-        return max(by_time, by_steps)
+        by_time = _share(self.spent_s / 60, self.minutes)
+        return max(by_time, _share(step, self.steps))
+
+
+def _share(done: float, limit: float | None) -> float:
+    if limit is None:
+        return 0.0
+    return done / limit if limit else 1.0
 
 
 def cosine_rate(peak: float, progress: float, step: int, warmup_steps: int) -> float:

@@ -266,5 +266,6 @@ def test_averages_follow_the_weights_and_the_rate_its_schedule() -> None:
 def test_a_budget_ends_by_whichever_limit_comes_first() -> None:
     assert Budget(minutes=None, steps=10).progress(5) == 0.5
     assert Budget(minutes=1.0, steps=1000, spent_s=60).progress(5) >= 1
+    assert Budget(minutes=None, steps=0).progress(0) >= 1 and Budget(minutes=0.0, steps=None).progress(0) >= 1
     with pytest.raises(ValueError, match="limit"):
         Budget(None, None)
