@@ -106,7 +106,7 @@ class TrainableCrnn:
 def trainable(
     engine: str, start_from: str = "", features_from: str = "", rnn_width: int = 0
 ) -> TrainableReader:
-    """A network of an engine, of the size that the project ships.
+    """A network of an engine: a trained one, or one of the default size.
 
     Args:
         engine: ``crnn`` or ``trocr``.

@@ -120,9 +120,9 @@ def test_the_exported_weight_reads_what_training_read(
     metadata = export_run(run, tmp_path / "crnn-digits")
     assert metadata["training"]["steps"] == STEPS
     engine = build_engine(RecognitionArgs(weights=str(tmp_path / "crnn-digits"), device="cpu"))
-    reader = TrainableCrnn()
     state = load(run / LAST)
     assert state is not None
+    reader = TrainableCrnn(CrnnArchitecture(**state["description"]["architecture"]))
     reader.module.load_state_dict(state["average"]["values"])
     reader.module.eval()
     images = [np.dstack([render(text).image] * 3) for text in ("2024", "13", "90577")]
