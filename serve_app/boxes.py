@@ -82,9 +82,10 @@ def _parallel(quads: Points) -> list[Points]:
     slope, y = along[lying, 1] / along[lying, 0], middle[lying, 1]
     weight = np.abs(along[lying, 0])
     centre = np.average(middle[lying], axis=0, weights=weight)
-    growth, level = np.polyfit(y - centre[1], slope, 1, w=np.sqrt(weight))
-    left_over = np.average((slope - level - growth * (y - centre[1])) ** 2, weights=weight)
-    spread = np.average((slope - np.average(slope, weights=weight)) ** 2, weights=weight)
+    level, y = np.average(slope, weights=weight), y - centre[1]
+    spread, height = np.average((slope - level) ** 2, weights=weight), np.average(y**2, weights=weight)
+    growth = np.average(y * slope, weights=weight) / max(height, 1e-6)
+    left_over = spread - growth**2 * height
     if left_over > _CONVERGING_LEFT_MAX * spread or abs(growth) * np.ptp(y) < _CONVERGING_MIN:
         return list(quads)
     points = quads - centre

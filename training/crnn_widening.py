@@ -37,7 +37,7 @@ def widen(network: CrnnNetwork, rnn_width: int) -> CrnnNetwork:
         if values[name].shape == value.shape:
             values[name].copy_(value)
     features = network.architecture.channels[-1]
-    for layer, inputs in enumerate((_leading(features), _both(old, rnn_width))):
+    for layer, inputs in enumerate((torch.arange(features), _both(old, rnn_width))):
         for direction in ("onward", "backward_"):
             _widen_lstm(_lstm(wide, layer, direction), _lstm(network, layer, direction), inputs)
     values["head.weight"].zero_()
@@ -50,7 +50,7 @@ def _widen_lstm(wide: nn.LSTM, narrow: nn.LSTM, inputs: Tensor) -> None:
     """Old units keep their weights; ``inputs`` are the wide columns of what they listen to."""
     old, new = narrow.hidden_size, wide.hidden_size
     rows = (torch.arange(GATES)[:, None] * new + torch.arange(old)).flatten()
-    for name, columns in (("weight_ih_l0", inputs), ("weight_hh_l0", _leading(old))):
+    for name, columns in (("weight_ih_l0", inputs), ("weight_hh_l0", torch.arange(old))):
         weight = getattr(wide, name)
         weight[rows] = 0
         weight[rows[:, None], columns] = getattr(narrow, name)
@@ -62,10 +62,6 @@ def _lstm(network: CrnnNetwork, layer: int, direction: str) -> nn.LSTM:
     lstm = getattr(network.rnn[layer], direction)
     assert isinstance(lstm, nn.LSTM)
     return lstm
-
-
-def _leading(count: int) -> Tensor:
-    return torch.arange(count)
 
 
 def _both(old: int, new: int) -> Tensor:

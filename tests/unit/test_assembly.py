@@ -164,6 +164,11 @@ def test_lines_that_slope_each_its_own_way_stay_where_they_are() -> None:
         np.testing.assert_allclose(after, before, atol=1e-3)
 
 
+def test_pieces_of_a_single_row_say_nothing_of_converging() -> None:
+    quads = [line(f"p{i}", 100 * i, 50, 80).quad for i in range(8)]
+    np.testing.assert_allclose(levelled(quads, 0.0), quads)
+
+
 @pytest.mark.parametrize("turn_deg", [90.0, 180.0, 270.0])
 def test_a_page_on_its_side_reads_as_the_upright_one(turn_deg: float) -> None:
     page = paragraph("a", 50, 100, 8) + paragraph("b", 500, 100, 7)
