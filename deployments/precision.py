@@ -70,7 +70,7 @@ class Precision:
         seconds = {}
         for dtype in (torch.float32, torch.bfloat16):
             self.dtype = dtype
-            seconds[dtype] = _time(step, repeats)
+            seconds[dtype] = processor_time_s(step, repeats)
         self.dtype = min(seconds, key=seconds.__getitem__)
         logger.info(
             "CPU precision: %s (f32 %.1f ms, bf16 %.1f ms a step)",
@@ -86,8 +86,11 @@ def _cuda_dtype(device: torch.device) -> torch.dtype:
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
 
 
-def _time(step: Callable[[], object], repeats: int) -> float:
-    """Least processor time of a step: a replica often starts while others do, and shares its core."""
+def processor_time_s(step: Callable[[], object], repeats: int = 3) -> float:
+    """Least processor time of a step: a replica often starts while others do, and shares its core.
+
+    ``repeats`` are timed, after one that is not.
+    """
     step()
     seconds = []
     for _ in range(repeats):

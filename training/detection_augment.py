@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments import geometry
-from deployments.detection.preprocess import PAD_LEVEL, InputSpec, pad_to, resize
+from deployments.detection.preprocess import PAD_LEVEL, InputSpec, pad_to
+from deployments.detection.resample import resize
 from deployments.detection.skew import estimate_skew
 from deployments.types import Image, Kind
 from training import paper_augment

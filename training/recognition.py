@@ -1,4 +1,4 @@
-"""Recognisers from lines to weights: ``python -m training.recognition train|curve|evaluate|export``."""
+"""From lines to recognisers: ``python -m training.recognition train|curve|evaluate|export|calibrate``."""
 
 from __future__ import annotations
 
@@ -105,6 +105,13 @@ def curve(options: argparse.Namespace) -> None:
     draw_curve(options.run, options.out)
 
 
+def calibrate(options: argparse.Namespace) -> None:
+    from training.crnn_peaks import record_peaks
+
+    peaks = record_peaks(resolve(options.weights, "crnn"), options.source, options.lines)
+    print("activations up to", ", ".join(f"{peak:g}" for peak in peaks))
+
+
 def _export_formats(options: argparse.Namespace) -> None:
     from training.own_sets import crops_of
     from training.recognition_formats import CHECKED_LINES, TOLERANCE, export_formats
@@ -128,7 +135,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(
         verbs.add_parser("export", help="write a run as a weight, or a weight as ONNX and TorchScript")
     )
+    _add_calibrate(verbs.add_parser("calibrate", help="measure what the 8-bit form of a CRNN weight needs"))
     return parser
+
+
+def _add_calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(verb=calibrate)
+    parser.add_argument("--weights", required=True, help="shipped name or path; its metadata is written")
+    parser.add_argument("--source", type=Source.parse, required=True, metavar="PATTERN", help="shard folders")
+    parser.add_argument("--lines", type=int, default=1600, help="how many lines of each folder are read")
 
 
 def _add_curve(parser: argparse.ArgumentParser) -> None:

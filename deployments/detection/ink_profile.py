@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.detection.resample import resize
 from deployments.types import Image
 
 LONG_SIDE_PX = 800
@@ -27,8 +28,7 @@ def thin_ink(page: Image) -> Profile:
     height, width = page.shape[:2]
     scale = min(1.0, LONG_SIDE_PX / max(height, width))
     size = (max(STRIP_PX, round(width * scale)), max(STRIP_PX, round(height * scale)))
-    grey = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
-    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = resize(np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), dtype=np.uint8), *size)
     hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
     threshold = max(18.0, 0.35 * _level(hat, 0.98))
     # Soft edges: with hard ones every line jumps from row to row, and 0 degrees always wins.

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments import geometry
+from deployments.detection.resample import resize
 from deployments.detection.skew import Pose
 from deployments.errors import StageFailed
 from deployments.types import Image, Points
@@ -133,15 +134,6 @@ def page_quad(box: npt.NDArray[np.float32], page: PageInput) -> Points:
     left, top, right, bottom = (float(value) for value in box)
     quad = geometry.quad_from_box((left, top, right - left, bottom - top))
     return geometry.clip_quad(geometry.project_points(quad, page.to_page), *page.page_size_px)
-
-
-def resize(image: Image, width_px: int, height_px: int) -> Image:
-    """Resample to a size: by area where it shrinks, linearly where it grows."""
-    if image.shape[:2] == (height_px, width_px):
-        return image
-    shrinks = height_px < image.shape[0] or width_px < image.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (width_px, height_px), interpolation=method), dtype=np.uint8)
 
 
 def pad_to(image: Image, height_px: int, width_px: int) -> Image:

@@ -94,13 +94,24 @@ def _cut_overlaps(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
     """
     cut = boxes.copy()
     kept: list[int] = []
+    # Boxes only shrink: what does not touch now never will, and few do.
+    touching = _touching(boxes)
     for index in range(len(boxes)):
         for surer in kept:
-            _cut_beside(cut[index], cut[surer])
+            if touching[index, surer]:
+                _cut_beside(cut[index], cut[surer])
         left, top, right, bottom = cut[index]
         if right - left == boxes[index, 2] - boxes[index, 0] or right - left > bottom - top:
             kept.append(index)
     return cut[kept], scores[kept]
+
+
+def _touching(boxes: Floats) -> npt.NDArray[np.bool_]:
+    """Which boxes share some area: ``bool (N, N)``."""
+    left, top, right, bottom = boxes.T
+    across = np.minimum(right[:, None], right) > np.maximum(left[:, None], left)
+    down = np.minimum(bottom[:, None], bottom) > np.maximum(top[:, None], top)
+    return np.asarray(across & down)
 
 
 def _cut_beside(box: Floats, surer: Floats) -> None:

@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 from deployments.engine import Prepared
 from deployments.errors import Outcome
-from deployments.precision import Precision, select_device
+from deployments.precision import Precision, processor_time_s, select_device
 from deployments.recognition.beam import Priors, Search, is_certain, search_beams
 from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
+from deployments.recognition.crnn_int8 import Int8Convolutions, is_supported, peaks_of
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
-from deployments.recognition.decode import LinePosteriors, Posteriors, read_characters, read_greedily
+from deployments.recognition.decode import LinePosteriors, read_characters, read_greedily
 from deployments.recognition.lexicon import Lexicon, WordPrior
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
-from deployments.recognition.second_look import PAPER_ABOVE, certainty, mean_posteriors, with_paper
+from deployments.recognition.second_look import certainty, mean_posteriors, with_paper_below
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
+
+logger = logging.getLogger(__name__)
 
 WARM_UP_LINES = 16
 WARM_UP_WIDTH_PX = 480
@@ -42,8 +47,10 @@ class CrnnEngine:
         weights = resolve(args.reference, self.name)
         self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         network, self.charset, self.line_format = load_crnn(weights)
+        self._peaks = _peaks(weights, network)
         network = network.fuse().to(self._precision.device)
         self._network = network.to(memory_format=torch.channels_last)
+        self._convolve: Callable[[Tensor, Tensor | None], Tensor] = self._network.convolve
         self._priors = _priors(args.language_model, self.charset)
         self.configure(RecognitionTuning())
 
@@ -56,17 +63,11 @@ class CrnnEngine:
         lines = self._look(batch)
         doubtful = [i for i, line in enumerate(lines) if certainty(line.steps) < self._tuning.second_look]
         if doubtful:
-            for i, steps in zip(doubtful, self._look_again([batch[i] for i in doubtful]), strict=True):
-                lines[i] = replace(lines[i], steps=mean_posteriors([lines[i].steps, *steps]))
+            # One more step of the model, no larger than the first.
+            again = [replace(batch[i], payload=with_paper_below(batch[i].payload)) for i in doubtful]
+            for i, second in zip(doubtful, self._look(again), strict=True):
+                lines[i] = replace(lines[i], steps=mean_posteriors([lines[i].steps, second.steps]))
         return lines
-
-    def _look_again(self, batch: Sequence[Prepared[Ink]]) -> Iterator[tuple[Posteriors, ...]]:
-        """What further looks give of each line; each is one step of the model, no larger than the first."""
-        cuts = [
-            [replace(line, payload=with_paper(line.payload, above)) for line in batch]
-            for above in PAPER_ABOVE
-        ]
-        return zip(*([line.steps for line in self._look(cut)] for cut in cuts), strict=True)
 
     @torch.inference_mode()
     def _look(self, batch: Sequence[Prepared[Ink]]) -> list[LinePosteriors]:
@@ -77,7 +78,8 @@ class CrnnEngine:
         # Lines of one width need neither masks nor reversals by length.
         own = None if len(set(widths)) == 1 else torch.tensor(widths, device=device)
         with self._precision.autocast():
-            posteriors = self._network(images, own).softmax(-1).cpu().numpy()
+            logits = self._network.read(self._convolve(images, own), own)
+        posteriors = logits.softmax(-1).cpu().numpy()
         return [
             LinePosteriors(row[: item.width // STRIDE_PX], item.payload.shape[1] / STRIDE_PX)
             for row, item in zip(posteriors, batch, strict=True)
@@ -88,15 +90,30 @@ class CrnnEngine:
         return [self._read(line) for line in raw]
 
     def warm_up(self) -> None:
-        """Run a page's usual batch in each numeric format, keep the faster; the widest line; one search."""
+        """Run a page's usual batch in each numeric format, keep the fastest; the widest line; one search."""
         height = self.line_format.height_px
         usual = _blank_lines(WARM_UP_LINES, height, WARM_UP_WIDTH_PX)
         self._precision.choose(lambda: self.forward(usual))
+        if self._precision.device.type == "cpu":
+            self._choose_convolutions(lambda: self.forward(usual))
+            # Or autocast would cast every weight at every step.
+            self._network.to(self._precision.dtype)
         self.forward(_blank_lines(1, height, self.line_format.max_width_px))
         if self._priors is not None:
             # The search is compiled at its first call.
             symbols = len(self.charset)
             search_beams(np.full((1, symbols), 1 / symbols, np.float32), self._priors, self._search)
+
+    def _choose_convolutions(self, step: Callable[[], object]) -> None:
+        """Take 8-bit convolutions where the weight and the processor allow them and they are faster."""
+        if not self._peaks or not is_supported():
+            return
+        before_s = processor_time_s(step)
+        self._convolve = Int8Convolutions(self._network, self._peaks, self._precision.dtype)
+        after_s = processor_time_s(step)
+        if after_s >= before_s:
+            self._convolve = self._network.convolve
+        logger.info("8-bit convolutions: %.1f ms a step, %.1f without", 1000 * after_s, 1000 * before_s)
 
     def configure(self, tuning: RecognitionTuning) -> None:
         """Take new switches."""
@@ -136,6 +153,13 @@ def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
     if outputs != len(charset):
         raise WeightsError(f"weights {weights.reference!r}: {outputs} outputs for {len(charset)} symbols")
     return network.eval(), charset, line_format
+
+
+def _peaks(weights: Weights, network: CrnnNetwork) -> tuple[float, ...]:
+    try:
+        return peaks_of(weights.metadata, network)
+    except (TypeError, ValueError) as error:
+        raise WeightsError(f"weights {weights.reference!r}: {error}") from error
 
 
 def _priors(reference: str, charset: Charset) -> Priors | None:

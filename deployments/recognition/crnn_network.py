@@ -96,7 +96,10 @@ class CrnnFeatures(nn.Module):
 
     def forward(self, images: Tensor, widths: Tensor | None = None) -> Tensor:
         """Features of a batch; arguments as of :meth:`CrnnNetwork.forward`."""
-        x = self._convolve(images, widths)
+        return self.in_context(self.convolve(images, widths), widths)
+
+    def in_context(self, x: Tensor, widths: Tensor | None = None) -> Tensor:
+        """Columns ``(N, C, H / 16, T)`` to features in the context of their lines."""
         n, channels, rows, steps = x.shape
         x = x.permute(3, 0, 1, 2).reshape(steps, n, channels * rows)
         x = functional.relu(self.columns(x))
@@ -112,7 +115,8 @@ class CrnnFeatures(nn.Module):
                 module.fuse()
         return self
 
-    def _convolve(self, x: Tensor, widths: Tensor | None) -> Tensor:
+    def convolve(self, x: Tensor, widths: Tensor | None = None) -> Tensor:
+        """``(N, 1, H, W)`` ink images to columns ``(N, C, H / 16, T)``; zero beyond a line's own width."""
         full = x.shape[-1]
         for stage, pool in zip(self.stages, self.pools, strict=True):
             for block in stage.children():
@@ -138,7 +142,11 @@ class CrnnNetwork(CrnnFeatures):
         Returns:
             Logits ``(N, T, V)`` float32; steps at and beyond ``widths / 4`` mean nothing.
         """
-        logits: Tensor = self.head(super().forward(images, widths))
+        return self.read(self.convolve(images, widths), widths)
+
+    def read(self, columns: Tensor, widths: Tensor | None = None) -> Tensor:
+        """What :meth:`forward` does after the convolutions, which may be done by other means."""
+        logits: Tensor = self.head(self.in_context(columns, widths))
         return logits.float().transpose(0, 1)
 
 
@@ -159,4 +167,7 @@ def _reversal(lengths: Tensor, steps: int) -> Tensor:
 def _reverse(x: Tensor, reversal: Tensor | None) -> Tensor:
     if reversal is None:
         return x.flip(0)
-    return x.gather(0, reversal[:, :, None].expand_as(x))
+    # As one list of rows: taking rows costs a tenth of gathering single values.
+    steps, n, channels = x.shape
+    rows = reversal * n + torch.arange(n, device=x.device)
+    return x.reshape(steps * n, channels).index_select(0, rows.reshape(-1)).reshape(steps, n, channels)

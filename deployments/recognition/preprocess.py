@@ -22,6 +22,8 @@ from deployments.errors import Outcome, UnreadableDocument
 Grey = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
 
+# Where ink images end: paper is 0, ink about 1.
+INK_MIN, INK_MAX = -1.0, 1.5
 # Below this spread of grey levels a crop holds no ink, and stretching it would only amplify noise.
 _MIN_CONTRAST = 32
 _MAX_DESKEW_DEG = 5.0
@@ -161,7 +163,7 @@ def normalise_ink(grey: Grey) -> Ink:
     contrast = max(abs(paper - ink_level), _MIN_CONTRAST)
     ink = (np.float32(paper) - grey.astype(np.float32)) * np.float32(sign / contrast)
     # Specks darker than the line's own ink must not outshine it.
-    return np.clip(ink, -1.0, 1.5, out=ink)
+    return np.clip(ink, INK_MIN, INK_MAX, out=ink)
 
 
 def paper_and_ink(grey: Grey) -> tuple[int, int]:

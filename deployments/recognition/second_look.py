@@ -1,7 +1,7 @@
 """Looking again at lines that a CTC network was unsure of, as if they had been cut with more paper.
 
 Where a letter stands in the height of its line is left to chance by whoever cut it, and an unsure
-network changes its mind with it. The mean over a few such cuts is surer than any of them: test-time
+network changes its mind with it. The mean over two such cuts is surer than either: test-time
 augmentation, for the lines that need it only (docs/decisions/0012-second-look.md). Letters: T time
 steps, V symbols.
 """
@@ -16,9 +16,8 @@ import numpy as np
 from deployments.recognition.decode import Posteriors
 from deployments.recognition.preprocess import Ink
 
-# Paper added to a line, as a share of its height: all of it below, or all of it above.
+# Paper added below a line, as a share of its height.
 _MARGIN = 0.08
-PAPER_ABOVE = (0.0, _MARGIN)
 _FLOOR = 1e-7
 
 
@@ -34,8 +33,8 @@ def mean_posteriors(seen: Sequence[Posteriors]) -> Posteriors:
     return np.asarray(mean / mean.sum(axis=1, keepdims=True), np.float32)
 
 
-def with_paper(ink: Ink, above: float) -> Ink:
-    """The line squeezed by the margin and moved down by ``above`` of its height; its own shape ``(H, W)``."""
+def with_paper_below(ink: Ink) -> Ink:
+    """The line squeezed towards its top by the margin; its own shape ``(H, W)``."""
     height, width = ink.shape
-    matrix = np.array([[1.0, 0.0, 0.0], [0.0, 1.0 - _MARGIN, above * (height - 1)]], np.float32)
+    matrix = np.array([[1.0, 0.0, 0.0], [0.0, 1.0 - _MARGIN, 0.0]], np.float32)
     return np.asarray(cv2.warpAffine(ink, matrix, (width, height), borderValue=0.0), np.float32)

@@ -19,7 +19,7 @@ from deployments.recognition.crnn import CrnnEngine
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import LinePosteriors
 from deployments.recognition.engines import build_engine
-from deployments.recognition.second_look import PAPER_ABOVE, certainty, mean_posteriors, with_paper
+from deployments.recognition.second_look import certainty, mean_posteriors, with_paper_below
 from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, sha256
 from training.recognition_export import Mix, export_crnn
@@ -141,17 +141,12 @@ def test_only_lines_below_the_bound_are_looked_at_again(weights: Path) -> None:
     lines = [item for item in engine.prepare(crops(100, 700, 300)) if isinstance(item, Prepared)]
     engine.configure(RecognitionTuning(second_look=0))
     once = [line.steps for line in engine.forward(lines)]
-    looks = [
-        [
-            line.steps
-            for line in engine.forward([replace(i, payload=with_paper(i.payload, share)) for i in lines])
-        ]
-        for share in PAPER_ABOVE
-    ]
+    below = [replace(line, payload=with_paper_below(line.payload)) for line in lines]
+    again = [line.steps for line in engine.forward(below)]
     sure = sorted(certainty(steps) for steps in once)
     engine.configure(RecognitionTuning(second_look=(sure[1] + sure[2]) / 2))
-    for line, first, below, above in zip(engine.forward(lines), once, *looks, strict=True):
-        expected = first if certainty(first) == sure[2] else mean_posteriors([first, below, above])
+    for line, first, second in zip(engine.forward(lines), once, again, strict=True):
+        expected = first if certainty(first) == sure[2] else mean_posteriors([first, second])
         np.testing.assert_allclose(line.steps, expected, atol=1e-5)
         assert line.steps.shape == first.shape
 

@@ -19,6 +19,7 @@ from deployments.recognition.config import RecognitionArgs
 from deployments.recognition.engines import build_engine
 
 engine = build_engine(RecognitionArgs())
+engine.warm_up()
 height = engine.line_format.height_px
 sizes = []
 for number in range({_SHAPES}):
