@@ -22,7 +22,7 @@ from deployments.recognition.search_kernel import MOST_SYMBOLS, SURE_BLANK, sear
 from deployments.recognition.search_tables import Symbols, Weights, empty_tree
 
 # Prefixes this much worse than the best, in nats, never come back.
-_MARGIN = 8.0
+_MARGIN = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,7 @@ _LEAST_PROBABILITY = 1e-3
 # What is neither blank nor text must not cost many times what text costs.
 MOST_SYMBOLS = 8
 # Steps with a blank surer than this extend nothing: they only end the characters before them.
-SURE_BLANK = 0.9999
+SURE_BLANK = 0.99
 _TINY = 1e-30
 # What the character model may take back of a prefix's distance to the best.
 _HOPE = 0.5
