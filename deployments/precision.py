@@ -57,16 +57,19 @@ class Precision:
         dtype = self.dtype if enabled else torch.bfloat16
         return torch.autocast(self.device.type, dtype=dtype, enabled=enabled)
 
-    def choose(self, step: Callable[[], object], repeats: int = 3) -> torch.dtype:
+    def choose(self, step: Callable[[], object], repeats: int = 3) -> float:
         """Time ``step`` in f32 and bf16 on a CPU and keep the faster; on CUDA run it once.
 
         Args:
             step: one model step that runs under :meth:`autocast` by itself.
             repeats: timed runs of each format, after one that is not timed.
+
+        Returns:
+            Seconds of processor time that a step takes in the chosen format; 0 on CUDA.
         """
         if self.device.type != "cpu":
             step()
-            return self.dtype
+            return 0.0
         seconds = {}
         for dtype in (torch.float32, torch.bfloat16):
             self.dtype = dtype
@@ -78,7 +81,7 @@ class Precision:
             1000 * seconds[torch.float32],
             1000 * seconds[torch.bfloat16],
         )
-        return self.dtype
+        return seconds[self.dtype]
 
 
 def _cuda_dtype(device: torch.device) -> torch.dtype:

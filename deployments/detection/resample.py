@@ -12,8 +12,7 @@ def resize(image: Image, width_px: int, height_px: int) -> Image:
     """Resample ``uint8 (H, W)`` or ``(H, W, C)`` to a size.
 
     Halves it while it can, which OpenCV does at the speed of memory, averages over about as many
-    pixels as become one, and interpolates: at any other factor ``cv2.INTER_AREA`` takes three times
-    as long and more.
+    pixels as become one, and interpolates: ``cv2.INTER_AREA`` is slow at any other factor.
     """
     height, width = image.shape[:2]
     while height >= 2 * height_px and width >= 2 * width_px:

@@ -67,8 +67,7 @@ def _join_pieces(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
     if len(boxes) < 2:
         return boxes, scores
     left, top, right, bottom = boxes.T
-    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
-    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    across, down = _shared_sides(boxes)
     height = np.maximum(bottom[:, None], bottom) - np.minimum(top[:, None], top)
     narrower = np.minimum((right - left)[:, None], right - left)
     one_line = (down > SAME_ROW * height) & (across > SAME_LINE * narrower)
@@ -95,7 +94,8 @@ def _cut_overlaps(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
     cut = boxes.copy()
     kept: list[int] = []
     # Boxes only shrink: what does not touch now never will, and few do.
-    touching = _touching(boxes)
+    across, down = _shared_sides(boxes)
+    touching = (across > 0) & (down > 0)
     for index in range(len(boxes)):
         for surer in kept:
             if touching[index, surer]:
@@ -106,12 +106,12 @@ def _cut_overlaps(boxes: Floats, scores: Floats) -> tuple[Floats, Floats]:
     return cut[kept], scores[kept]
 
 
-def _touching(boxes: Floats) -> npt.NDArray[np.bool_]:
-    """Which boxes share some area: ``bool (N, N)``."""
+def _shared_sides(boxes: Floats) -> tuple[Floats, Floats]:
+    """Width and height, each ``(N, N)``, that any two boxes share; below 0 where they lie apart."""
     left, top, right, bottom = boxes.T
-    across = np.minimum(right[:, None], right) > np.maximum(left[:, None], left)
-    down = np.minimum(bottom[:, None], bottom) > np.maximum(top[:, None], top)
-    return np.asarray(across & down)
+    across = np.minimum(right[:, None], right) - np.maximum(left[:, None], left)
+    down = np.minimum(bottom[:, None], bottom) - np.maximum(top[:, None], top)
+    return across, down
 
 
 def _cut_beside(box: Floats, surer: Floats) -> None:

@@ -47,7 +47,7 @@ class CrnnEngine:
         weights = resolve(args.reference, self.name)
         self._precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         network, self.charset, self.line_format = load_crnn(weights)
-        self._peaks = _peaks(weights, network)
+        self._peaks = peaks_of(weights, network)
         network = network.fuse().to(self._precision.device)
         self._network = network.to(memory_format=torch.channels_last)
         self._convolve: Callable[[Tensor, Tensor | None], Tensor] = self._network.convolve
@@ -93,9 +93,9 @@ class CrnnEngine:
         """Run a page's usual batch in each numeric format, keep the fastest; the widest line; one search."""
         height = self.line_format.height_px
         usual = _blank_lines(WARM_UP_LINES, height, WARM_UP_WIDTH_PX)
-        self._precision.choose(lambda: self.forward(usual))
+        step_s = self._precision.choose(lambda: self.forward(usual))
         if self._precision.device.type == "cpu":
-            self._choose_convolutions(lambda: self.forward(usual))
+            self._choose_convolutions(lambda: self.forward(usual), step_s)
             # Or autocast would cast every weight at every step.
             self._network.to(self._precision.dtype)
         self.forward(_blank_lines(1, height, self.line_format.max_width_px))
@@ -104,16 +104,15 @@ class CrnnEngine:
             symbols = len(self.charset)
             search_beams(np.full((1, symbols), 1 / symbols, np.float32), self._priors, self._search)
 
-    def _choose_convolutions(self, step: Callable[[], object]) -> None:
-        """Take 8-bit convolutions where the weight and the processor allow them and they are faster."""
+    def _choose_convolutions(self, step: Callable[[], object], step_s: float) -> None:
+        """Take 8-bit convolutions where weight and processor allow them, if a step then takes less time."""
         if not self._peaks or not is_supported():
             return
-        before_s = processor_time_s(step)
         self._convolve = Int8Convolutions(self._network, self._peaks, self._precision.dtype)
-        after_s = processor_time_s(step)
-        if after_s >= before_s:
+        int8_s = processor_time_s(step)
+        if int8_s >= step_s:
             self._convolve = self._network.convolve
-        logger.info("8-bit convolutions: %.1f ms a step, %.1f without", 1000 * after_s, 1000 * before_s)
+        logger.info("8-bit convolutions: %.1f ms a step, %.1f without", 1000 * int8_s, 1000 * step_s)
 
     def configure(self, tuning: RecognitionTuning) -> None:
         """Take new switches."""
@@ -153,13 +152,6 @@ def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
     if outputs != len(charset):
         raise WeightsError(f"weights {weights.reference!r}: {outputs} outputs for {len(charset)} symbols")
     return network.eval(), charset, line_format
-
-
-def _peaks(weights: Weights, network: CrnnNetwork) -> tuple[float, ...]:
-    try:
-        return peaks_of(weights.metadata, network)
-    except (TypeError, ValueError) as error:
-        raise WeightsError(f"weights {weights.reference!r}: {error}") from error
 
 
 def _priors(reference: str, charset: Charset) -> Priors | None:

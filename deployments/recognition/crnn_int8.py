@@ -11,14 +11,15 @@ Letters are those of :mod:`deployments.recognition.crnn_network`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
 from deployments.recognition.crnn_network import ConvBlock, CrnnFeatures
 from deployments.recognition.preprocess import INK_MAX, INK_MIN
+from deployments.weights import Weights, WeightsError
 
 PEAKS = "activation_peaks"
 """Key of the metadata: the greatest activation of each block, in the order of the blocks."""
@@ -35,15 +36,21 @@ def is_supported() -> bool:
     return has_onednn and any(capabilities.get(name, False) for name in _VNNI)
 
 
-def peaks_of(metadata: Mapping[str, Any], network: CrnnFeatures) -> tuple[float, ...]:
+def peaks_of(weights: Weights, network: CrnnFeatures) -> tuple[float, ...]:
     """The peaks in a weight's metadata; none where they were not measured.
 
     Raises:
-        ValueError: they are not one positive number for each block.
+        deployments.weights.WeightsError: they are not one positive number for each block.
     """
-    peaks = tuple(float(peak) for peak in metadata.get(PEAKS, ()))
-    if peaks and (len(peaks) != len(blocks_of(network)) or not all(0 < peak < 1e6 for peak in peaks)):
-        raise ValueError(f"{PEAKS} must be {len(blocks_of(network))} positive numbers")
+    if PEAKS not in weights.metadata:
+        return ()
+    blocks = len(blocks_of(network))
+    try:
+        peaks = tuple(float(peak) for peak in weights.metadata[PEAKS])
+    except (TypeError, ValueError):
+        peaks = ()
+    if len(peaks) != blocks or not all(0 < peak < math.inf for peak in peaks):
+        raise WeightsError(f"weights {weights.reference!r}: {PEAKS} must be {blocks} positive numbers")
     return peaks
 
 
@@ -57,7 +64,7 @@ class Int8Convolutions:
 
     Args:
         network: fused, on the CPU, in float32.
-        peaks: as of :func:`peaks_of`, not empty.
+        peaks: as of :func:`peaks_of`.
         dtype: of what comes out.
     """
 

@@ -63,7 +63,7 @@ class BiLstm(nn.Module):
         self.backward_ = nn.LSTM(inputs, width)
 
     def forward(self, x: Tensor, reversal: Tensor | None) -> Tensor:
-        """``reversal``: ``(T, N)`` source steps that reverse each line in place; None: all full."""
+        """``reversal``: rows of ``(T * N, C)`` that reverse each line in place; None: all full."""
         onward = self.onward(x)[0]
         backward = _reverse(self.backward_(_reverse(x, reversal))[0], reversal)
         return torch.cat((onward, backward), dim=-1)
@@ -160,14 +160,14 @@ def _blank_beyond(x: Tensor, widths: Tensor | None, full_width: int) -> Tensor:
 
 
 def _reversal(lengths: Tensor, steps: int) -> Tensor:
+    """Source rows ``(T * N,)``: taking rows of one long list is faster than gathering single values."""
     step = torch.arange(steps, device=lengths.device)[:, None]
-    return torch.where(step < lengths, lengths - 1 - step, step)
+    source = torch.where(step < lengths, lengths - 1 - step, step)
+    n = lengths.shape[0]  # not len(), which an exported network would keep as a constant
+    return (source * n + torch.arange(n, device=lengths.device)).reshape(-1)
 
 
 def _reverse(x: Tensor, reversal: Tensor | None) -> Tensor:
     if reversal is None:
         return x.flip(0)
-    # As one list of rows: taking rows costs a tenth of gathering single values.
-    steps, n, channels = x.shape
-    rows = reversal * n + torch.arange(n, device=x.device)
-    return x.reshape(steps * n, channels).index_select(0, rows.reshape(-1)).reshape(steps, n, channels)
+    return x.flatten(0, 1).index_select(0, reversal).reshape(x.shape)

@@ -14,7 +14,7 @@ from deployments.engine import Prepared
 from deployments.recognition import crnn, crnn_int8
 from deployments.recognition.config import RecognitionArgs
 from deployments.recognition.crnn import CrnnEngine
-from deployments.recognition.crnn_int8 import PEAKS, Int8Convolutions, blocks_of
+from deployments.recognition.crnn_int8 import PEAKS, Int8Convolutions
 from deployments.recognition.crnn_network import CrnnArchitecture, CrnnNetwork
 from deployments.recognition.preprocess import INK_MAX, INK_MIN
 from deployments.types import Kind
@@ -66,19 +66,29 @@ def test_a_line_is_the_same_to_the_last_bit_beside_a_longer_one(quantised: Int8C
         assert not together[line, :, :, width // 4 :].any()
 
 
-@pytest.mark.parametrize("peaks", [[1.0] * 6, [1.0] * 6 + [0.0], [1.0] * 6 + ["much"], 3])
+@pytest.mark.parametrize("peaks", [[1.0] * 6, [1.0] * 6 + [0.0], [1.0] * 6 + ["much"], 3, [float("nan")] * 7])
 def test_peaks_that_do_not_fit_are_refused(tmp_path: Path, peaks: object) -> None:
     with pytest.raises(WeightsError, match=f"{WEIGHTS}'"):
         CrnnEngine(RecognitionArgs(weights=str(with_peaks(tmp_path, peaks)), device="cpu"))
 
 
-@pytest.mark.parametrize(("seconds", "taken"), [((2.0, 1.0), True), ((1.0, 2.0), False)])
-def test_they_are_taken_where_they_are_faster(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, float], taken: bool
+@pytest.mark.parametrize(
+    ("capabilities", "supported"),
+    [({}, False), ({"avx2": True, "avx512_vnni": False}, False), ({"avx_vnni": True}, True)],
+)
+def test_a_processor_without_vnni_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], supported: bool
 ) -> None:
-    times = iter(seconds)
-    monkeypatch.setattr(crnn, "is_supported", lambda: True)
-    monkeypatch.setattr(crnn, "processor_time_s", lambda _step: next(times))
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert crnn_int8.is_supported() is supported
+
+
+@needs_vnni
+@pytest.mark.parametrize(("seconds", "taken"), [(0.0, True), (1e9, False)])
+def test_they_are_taken_where_they_are_faster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, taken: bool
+) -> None:
+    monkeypatch.setattr(crnn, "processor_time_s", lambda _step: seconds)
     engine = CrnnEngine(RecognitionArgs(weights=str(with_peaks(tmp_path, [8.0] * BLOCKS)), device="cpu"))
     engine.warm_up()
     assert isinstance(engine._convolve, Int8Convolutions) is taken
@@ -103,7 +113,7 @@ def test_peaks_are_measured_and_recorded(tmp_path: Path, capsys: pytest.CaptureF
     metadata = json.loads((weights / METADATA).read_text(encoding="utf-8"))
     assert len(metadata[PEAKS]) == BLOCKS and all(peak > 0 for peak in metadata[PEAKS])
     engine = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu"))
-    assert len(blocks_of(engine._network)) == BLOCKS
+    assert engine._peaks == tuple(metadata[PEAKS])
     assert f"{metadata[PEAKS][0]:g}" in capsys.readouterr().out
 
 
