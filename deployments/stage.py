@@ -19,6 +19,7 @@ from deployments.batching import Batcher, Step
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
 from deployments.settings import StageTuning
+from deployments.shared_images import SharedImages, received
 from deployments.soundness import checked
 from deployments.threads import give_way
 from deployments.tracing import span
@@ -93,7 +94,9 @@ class Stage(Generic[ItemT, ResultT]):
         engine.configure(self._tuning)
         self._model_thread.submit(engine.warm_up).result()
 
-    async def __call__(self, items: Sequence[ItemT], budget_s: float | None = None) -> list[Outcome[ResultT]]:
+    async def __call__(
+        self, items: Sequence[ItemT] | SharedImages, budget_s: float | None = None
+    ) -> list[Outcome[ResultT]]:
         """Process items; each gets its own value or error, in order.
 
         Once ``budget_s`` seconds have passed here nobody waits any more: items that are not in the
@@ -101,7 +104,9 @@ class Stage(Generic[ItemT, ResultT]):
 
         Raises:
             StageUnavailable: the stage is shutting down.
+            NotShared: the items are in the memory of another machine.
         """
+        items = received(items)
         deadline_s = math.inf if budget_s is None else time.monotonic() + budget_s
         with self._batcher.announce(), span("prepare", items=len(items)):
             prepared = await self._in_pool(self._engine.prepare, items)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
+import grpc
 from fastapi import FastAPI
 from ray import serve
 from ray.exceptions import RayActorError, RayTaskError
@@ -16,7 +18,9 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.errors import OcrError, Overloaded, StageFailed, StageUnavailable
+from deployments.shared_images import IS_SUPPORTED, NotShared, SharedBuffers
 from deployments.tracing import log_through_serve
+from deployments.types import Image
 from serve_app.api import create_api
 from serve_app.config import AppConfig
 from serve_app.deadline import remaining_s
@@ -36,6 +40,9 @@ READY_TIMEOUT_S = 2.0
 class StageClient:
     """Calls one stage over its handle, with our errors, one retry, and cancellation that works.
 
+    Images go in shared memory and the rest over gRPC, as long as the replicas are on this machine;
+    else all of it through Ray's object store (docs/decisions/0016-images-in-shared-memory.md).
+
     A stage call is idempotent, so one whose replica dies is sent again, once. Serve does not
     cancel a by-reference call with its awaiter (measured), so a cancelled call is withdrawn here.
     What is left of the request's deadline goes along. ``refused`` is told the stage and the reason
@@ -47,11 +54,13 @@ class StageClient:
     ) -> None:
         self._stage = stage
         self._handle = handle
+        self._near = handle.options(_by_reference=False)
+        self._buffers = SharedBuffers() if IS_SUPPORTED else None
         self._refused = refused
         self._answered_s = -READY_FRESH_S
 
-    async def __call__(self, items: Sequence[Any]) -> list[Any]:
-        """One outcome per item.
+    async def __call__(self, items: Sequence[Image]) -> list[Any]:
+        """One outcome per image.
 
         Raises:
             Overloaded, StageUnavailable: try later.
@@ -78,8 +87,23 @@ class StageClient:
             return False
         return True
 
-    async def _call(self, items: Sequence[Any]) -> list[Any]:
+    async def _call(self, items: Sequence[Image]) -> list[Any]:
+        if self._buffers is not None:
+            try:
+                return await self._call_near(items, self._buffers)
+            except NotShared:
+                logger.info("%s: has replicas on other machines; images go through Ray", self._stage)
+                self._buffers = None
+            except grpc.aio.AioRpcError as error:
+                # Say, an answer too large for gRPC.
+                logger.warning("%s: %s; sending the call through Ray", self._stage, error.code())
         answer: list[Any] = await self._await(self._handle.remote(items, remaining_s()))
+        return answer
+
+    async def _call_near(self, items: Sequence[Image], buffers: SharedBuffers) -> list[Any]:
+        with contextlib.ExitStack() as loans:
+            shared = await asyncio.to_thread(lambda: loans.enter_context(buffers.lend(items)))
+            answer: list[Any] = await self._await(self._near.remote(shared, remaining_s()))
         return answer
 
     async def _await(self, response: Any) -> Any:

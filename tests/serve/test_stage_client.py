@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Generator
+from copy import copy
 from typing import Any
 
+import grpc
+import numpy as np
 import pytest
 from ray.exceptions import ActorDiedError, RayTaskError
 from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 
 from deployments.errors import Overloaded, StageFailed, StageUnavailable, UnreadableDocument
+from deployments.shared_images import NotShared, SharedImages, received
 from serve_app.deadline import deadline
 from serve_app.ingress import StageClient
 
@@ -36,13 +40,26 @@ class Response(Awaitable[Any]):
         self.cancelled = True
 
 
+PAGE = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+
+
 class Handle:
-    """Gives the responses it was made with, one a call; ``status`` gives them too."""
+    """Gives the responses it was made with, one a call; ``status`` gives them too.
+
+    ``calls`` are the pages and the budget of each call, ``by_reference`` the way that each went.
+    """
 
     def __init__(self, *outcomes: Any) -> None:
         self.responses = [Response(outcome) for outcome in outcomes]
         self.calls: list[Any] = []
+        self.by_reference: list[bool] = []
         self.refusals: list[str] = []
+        self._goes_by_reference = True
+
+    def options(self, *, _by_reference: bool) -> Handle:
+        near = copy(self)
+        near._goes_by_reference = _by_reference
+        return near
 
     def refused(self, stage: str, reason: str) -> None:
         self.refusals.append(reason)
@@ -51,8 +68,10 @@ class Handle:
     def status(self) -> Handle:
         return self
 
-    def remote(self, *args: Any) -> Response:
-        self.calls.append(args)
+    def remote(self, items: Any = (), budget_s: float | None = None) -> Response:
+        assert isinstance(items, SharedImages) != self._goes_by_reference
+        self.calls.append(([image.copy() for image in received(items)], budget_s))
+        self.by_reference.append(self._goes_by_reference)
         return self.responses[len(self.calls) - 1]
 
 
@@ -67,15 +86,39 @@ def task_error(cause: Exception) -> RayTaskError:
 
 async def test_answer_passes() -> None:
     stage, handle = client([1, 2])
-    assert await stage(["a", "b"]) == [1, 2] and handle.calls == [(["a", "b"], None)]
+    assert await stage([PAGE, 2 * PAGE]) == [1, 2]
+    ((pages, budget_s),) = handle.calls
+    np.testing.assert_array_equal(pages, [PAGE, 2 * PAGE])
+    assert budget_s is None and handle.by_reference == [False]
+
+
+async def test_images_go_through_ray_once_a_replica_could_not_reach_them() -> None:
+    stage, handle = client(task_error(NotShared()), ["ok"], ["again"])
+    assert await stage([PAGE]) == ["ok"] and await stage([PAGE]) == ["again"]
+    assert handle.by_reference == [False, True, True]
+    np.testing.assert_array_equal([pages for pages, _ in handle.calls], [[PAGE]] * 3)
+
+
+async def test_a_call_that_grpc_does_not_carry_goes_through_ray() -> None:
+    nothing = grpc.aio.Metadata()
+    too_large = grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, nothing, nothing)
+    stage, handle = client(too_large, ["ok"], ["again"])
+    assert await stage([PAGE]) == ["ok"] and await stage([PAGE]) == ["again"]
+    assert handle.by_reference == [False, True, False]
+
+
+async def test_where_memory_cannot_be_shared_all_goes_through_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.ingress.IS_SUPPORTED", False)
+    stage, handle = client(["ok"])
+    assert await stage([PAGE]) == ["ok"] and handle.by_reference == [True]
 
 
 async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
     stage, handle = client(ActorDiedError(), ["ok"])
-    assert await stage(["a"]) == ["ok"] and len(handle.calls) == 2
+    assert await stage([PAGE]) == ["ok"] and len(handle.calls) == 2
     stage, _ = client(ActorDiedError(), ActorDiedError())
     with pytest.raises(StageUnavailable, match="recognition stage is restarting") as caught:
-        await stage(["a"])
+        await stage([PAGE])
     assert caught.value.retry_after_s == 5
     assert handle.refusals == ["replica_died"]
 
@@ -94,7 +137,7 @@ async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
 async def test_failures_become_ours(raised: Exception, expected: tuple[type[Exception], list[str]]) -> None:
     stage, handle = client(raised)
     with pytest.raises(expected[0]) as caught:
-        await stage(["a"])
+        await stage([PAGE])
     assert (type(caught.value), handle.refusals) == expected
 
 
@@ -102,14 +145,14 @@ async def test_cancelled_call_is_withdrawn_from_the_replica() -> None:
     stage, handle = client(None)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
-            await stage(["a"])
+            await stage([PAGE])
     assert handle.responses[0].cancelled
 
 
 async def test_what_is_left_of_the_deadline_goes_along() -> None:
     stage, handle = client(["ok"])
     async with deadline(60):
-        assert await stage(["a"]) == ["ok"]
+        assert await stage([PAGE]) == ["ok"]
     ((_, budget_s),) = handle.calls
     assert 0 < budget_s <= 60
 

@@ -4,6 +4,7 @@ import asyncio
 import pickle
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from deployments.engine import Prepared
 from deployments.errors import DeadlineExceeded, OcrError, StageFailed, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, Fault, draw_page
 from deployments.settings import StageTuning
+from deployments.shared_images import NotShared, SharedBuffers
 from deployments.stage import Stage, StageStatus, Unobserved
 from deployments.types import Image, PageLines, Reading
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S
@@ -53,6 +55,15 @@ async def test_calls_at_the_same_time_share_a_step_and_get_their_own_answers() -
     assert [texts(answer) for answer in answers] == [[str(n)] for n in range(8)]
     assert sum(step.items for step in steps) == 8 and len(steps) < 8
     assert stage.status() == StageStatus("fake", queued=0, steps=len(steps), items=8)
+    await stage.close()
+
+
+async def test_items_in_shared_memory_are_read_there() -> None:
+    stage = reader()
+    with SharedBuffers().lend([draw_page([n]) for n in (3, 4)]) as shared:
+        assert texts(await stage(shared)) == ["3", "4"]
+        with pytest.raises(NotShared):
+            await stage(replace(shared, token=bytes(16)))
     await stage.close()
 
 
