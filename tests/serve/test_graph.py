@@ -7,12 +7,15 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from PIL import Image as PillowImage
 
+from benchmarks.service import Processes
 from deployments.fakes import draw_page
 from deployments.types import Kind
 from tests.serve.conftest import Cluster, Config, with_fakes
@@ -53,6 +56,17 @@ def test_a_page_is_read_over_http(graph: Cluster) -> None:
     assert [region["kind"] for region in page["regions"]] == ["printed", "handwritten"]
     assert answer.json()["engines"]["detection"] == "fake"
     assert answer.headers["x-request-id"] == answer.json()["request_id"]
+
+
+def test_images_passed_in_shared_memory(graph: Cluster) -> None:
+    assert texts(post(graph, 101)) == ["101"]
+    (ingress,) = Processes(os.getpid()).replicas("OcrIngress")
+    held = []
+    for entry in Path(f"/proc/{ingress.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            held.append(os.readlink(entry))
+    # One file a stage: they are kept only when their calls were answered.
+    assert sum(name.startswith("/memfd:images") for name in held) >= 3
 
 
 def test_every_stage_is_a_deployment_of_its_own(graph: Cluster) -> None:
