@@ -83,6 +83,14 @@ def received(items: Sequence[ItemT] | SharedImages) -> Sequence[ItemT]:
     return items.open() if isinstance(items, SharedImages) else items  # type: ignore[return-value]
 
 
+def memory_file(name: str) -> int:
+    """Descriptor of a new memory file, which may grow but not shrink."""
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    # A file that shrank under its reader would end the reader's process.
+    fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+    return descriptor
+
+
 class SharedBuffers:
     """Memory files that calls take turns with: writing fresh memory costs several times as much.
 
@@ -125,9 +133,7 @@ class _File:
     """A memory file, as large as the most that was in it."""
 
     def __init__(self) -> None:
-        self._descriptor = os.memfd_create("images", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        # A file that shrank under its reader would end the reader's process.
-        fcntl.fcntl(self._descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        self._descriptor = memory_file("images")
         self._content = np.empty(0, np.uint8)
 
     @property

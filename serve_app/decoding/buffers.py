@@ -6,7 +6,6 @@ is taken again as soon as nobody holds the page that was in it.
 
 from __future__ import annotations
 
-import fcntl
 import math
 import mmap
 import os
@@ -16,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from deployments.shared_images import memory_file
 from deployments.types import Image
 
 # Larger ones are given back: a few large pages must not fill the memory for good.
@@ -26,9 +26,7 @@ class PageBuffer:
     """One piece of shared memory, as large as the largest page that was in it."""
 
     def __init__(self) -> None:
-        self.descriptor = os.memfd_create("page", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        # A page that shrank under its reader would end the reader's process.
-        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, fcntl.F_SEAL_SHRINK)
+        self.descriptor = memory_file("page")
         self._bytes = np.empty(0, np.uint8)
 
     @property
