@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import logging
 import os
 import statistics
@@ -26,7 +25,7 @@ from benchmarks.rest import find_processes
 from deployments.shared_images import SharedBuffers, received
 from serve_app.environment import environment
 
-# Two calls of 7 MB do not fit Serve's default of 4 MiB.
+# An image does not fit Serve's default of 4 MiB.
 _GRPC_BYTES = 2**28
 
 
@@ -75,8 +74,8 @@ def main() -> int:
             buffers = SharedBuffers()
 
             async def shared() -> None:
-                with contextlib.ExitStack() as loans:
-                    await near.remote(loans.enter_context(buffers.lend([image])))
+                with buffers.lend([image]) as images:
+                    await near.remote(images)
 
             ways: dict[str, Callable[[], Awaitable[Any]]] = {
                 "nothing, by reference": lambda: self._called.remote([]),

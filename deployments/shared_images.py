@@ -15,7 +15,6 @@ import math
 import mmap
 import os
 import secrets
-import sys
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,10 +26,9 @@ import numpy.typing as npt
 from deployments.errors import StageFailed
 from deployments.types import Image
 
-IS_SUPPORTED = sys.platform == "linux"
-
 # Larger files are not kept: a few large pages must not fill the memory for good.
 MAX_KEPT_BYTES = 32 * 2**20
+_NAME = "images"
 _TOKEN_BYTES = 16
 # Images begin at whole cache lines.
 _ALIGNMENT = 64
@@ -133,7 +131,7 @@ class _File:
     """A memory file, as large as the most that was in it."""
 
     def __init__(self) -> None:
-        self._descriptor = memory_file("images")
+        self._descriptor = memory_file(_NAME)
         self._content = np.empty(0, np.uint8)
 
     @property
@@ -158,6 +156,9 @@ class _File:
 
 
 def _map(path: str) -> npt.NDArray[np.uint8]:
+    # On another machine the same path may be a pipe, and opening that may wait for ever.
+    if not os.readlink(path).startswith(f"/memfd:{_NAME}"):
+        raise ValueError(f"{path}: no file of ours")
     with open(path, "rb") as file:
         return np.frombuffer(mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ), np.uint8)
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
 from typing import Any
 
 import grpc
@@ -18,7 +17,7 @@ from ray.serve.exceptions import BackPressureError, DeploymentUnavailableError
 from ray.serve.handle import DeploymentHandle
 
 from deployments.errors import OcrError, Overloaded, StageFailed, StageUnavailable
-from deployments.shared_images import IS_SUPPORTED, NotShared, SharedBuffers
+from deployments.shared_images import NotShared, SharedBuffers
 from deployments.tracing import log_through_serve
 from deployments.types import Image
 from serve_app.api import create_api
@@ -55,7 +54,7 @@ class StageClient:
         self._stage = stage
         self._handle = handle
         self._near = handle.options(_by_reference=False)
-        self._buffers = SharedBuffers() if IS_SUPPORTED else None
+        self._buffers: SharedBuffers | None = SharedBuffers()
         self._refused = refused
         self._answered_s = -READY_FRESH_S
 
@@ -101,7 +100,7 @@ class StageClient:
         return answer
 
     async def _call_near(self, items: Sequence[Image], buffers: SharedBuffers) -> list[Any]:
-        with contextlib.ExitStack() as loans:
+        with ExitStack() as loans:
             shared = await asyncio.to_thread(lambda: loans.enter_context(buffers.lend(items)))
             answer: list[Any] = await self._await(self._near.remote(shared, remaining_s()))
         return answer
