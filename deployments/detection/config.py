@@ -41,6 +41,12 @@ class DetectionTuning(StageTuning):
     )
     max_lines: int = Field(400, ge=1, le=3000, description="lines of a page kept, the surest first")
     confidence: float = Field(0.3, gt=0, lt=1, description="yolo: least score of a line")
+    short_word_confidence: float = Field(
+        0.05,
+        gt=0,
+        le=1,
+        description="yolo: least score of a word of a letter or two beside a line; 1 finds none",
+    )
     iou: float = Field(0.5, gt=0, lt=1, description="yolo: overlap at which the weaker box is a duplicate")
     containment: float = Field(
         0.8, gt=0, le=1, description="yolo: share of a box within a surer one at which it is a fragment"

@@ -33,15 +33,12 @@ def ink_mask(pixels: Image) -> Flags:
     return np.asarray(cv2.subtract(paper, grey) > DARKER, dtype=np.bool_)
 
 
-def reach_ends(boxes: Floats, pixels: Image, squeeze: float) -> Floats:
+def reach_ends(boxes: Floats, ink: Flags, squeeze: float) -> Floats:
     """Boxes ``(N, 4)`` left, top, right, bottom whose ends have followed the ink.
 
-    ``pixels`` is the network's input, its columns squeezed by ``squeeze``. An end moves to the
+    ``ink`` is that of the network's input, its columns squeezed by ``squeeze``. An end moves to the
     last ink that no gap between words parts from it, and never into another box.
     """
-    if not len(boxes):
-        return boxes
-    ink = ink_mask(pixels)
     moved = boxes.copy()
     for index, (left, top, right, bottom) in enumerate(boxes):
         height = bottom - top

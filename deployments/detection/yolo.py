@@ -12,9 +12,10 @@ import torch
 from torch import nn
 
 from deployments.detection.config import DetectionArgs
-from deployments.detection.line_ends import reach_ends
+from deployments.detection.line_ends import ink_mask, reach_ends
 from deployments.detection.page_engine import PageEngine
 from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to, page_quad
+from deployments.detection.short_words import short_words
 from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import for_inference, load_pt, load_safetensors, predict
 from deployments.engine import Prepared
@@ -30,7 +31,7 @@ WARM_UP_PX = (1280, 928)
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """Boxes over the confidence threshold, ``float32 (N, 4)`` in input pixels, with their scores."""
+    """Boxes of lines and likely short words, ``float32 (N, 4)`` in input pixels, with their scores."""
 
     page: PageInput
     boxes: npt.NDArray[np.float32]
@@ -64,9 +65,9 @@ class YoloEngine(PageEngine):
             boxes, scores = predict(self._network, images)
         results = []
         for item, item_boxes, item_scores in zip(batch, boxes, scores, strict=True):
-            sure = item_scores >= self.tuning.confidence
+            likely = item_scores >= min(self.tuning.confidence, self.tuning.short_word_confidence)
             results.append(
-                Candidates(item.payload, item_boxes[sure].cpu().numpy(), item_scores[sure].cpu().numpy())
+                Candidates(item.payload, item_boxes[likely].cpu().numpy(), item_scores[likely].cpu().numpy())
             )
         return results
 
@@ -74,11 +75,7 @@ class YoloEngine(PageEngine):
         return [self._finish(candidates) for candidates in raw]
 
     def _finish(self, found: Candidates) -> PageLines:
-        tuning = self.tuning
-        selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
-        sure = found.scores >= tuning.confidence
-        boxes, scores = select_lines(found.boxes[sure], found.scores[sure], selection)
-        boxes = reach_ends(boxes, found.page.pixels, self.spec.squeeze)
+        boxes, scores = self._select(found)
         lines = []
         for box, score in zip(boxes, scores, strict=True):
             quad = page_quad(box, found.page)
@@ -88,6 +85,19 @@ class YoloEngine(PageEngine):
                 continue  # a box in the padding, or clipped to nothing by the page's border
             lines.append(TextLine(quad, float(score)))
         return PageLines(tuple(lines), found.page.skew_deg)
+
+    def _select(self, found: Candidates) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Boxes of lines, the surest first, then those of short words beside them."""
+        tuning, squeeze = self.tuning, self.spec.squeeze
+        selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
+        sure = found.scores >= tuning.confidence
+        faint = ~sure & (found.scores >= tuning.short_word_confidence)
+        ink = ink_mask(found.page.pixels)
+        boxes, scores = select_lines(found.boxes[sure], found.scores[sure], selection)
+        boxes = reach_ends(boxes, ink, squeeze)
+        words, word_scores = short_words(found.boxes[faint], found.scores[faint], boxes, ink, squeeze)
+        boxes, scores = np.concatenate([boxes, words]), np.concatenate([scores, word_scores])
+        return boxes[: tuning.max_lines], scores[: tuning.max_lines]
 
     def warm_up(self) -> None:
         page = np.full((*WARM_UP_PX, 3), 255, np.uint8)

@@ -25,38 +25,38 @@ def box(left: float, right: float, top: float = 18, bottom: float = 42) -> npt.N
 
 
 def test_an_end_within_a_word_moves_to_the_end_of_the_word() -> None:
-    moved = reach_ends(box(50, 88), page_with((40, 100)), SQUEEZE)
+    moved = reach_ends(box(50, 88), ink_mask(page_with((40, 100))), SQUEEZE)
     assert abs(moved[0, 0] - 40) <= 1 and abs(moved[0, 2] - 98) <= 1
     assert moved[0, 1] == 18 and moved[0, 3] == 42
 
 
 def test_an_end_on_paper_stays() -> None:
-    moved = reach_ends(box(34, 108), page_with((40, 100)), SQUEEZE)
+    moved = reach_ends(box(34, 108), ink_mask(page_with((40, 100))), SQUEEZE)
     assert moved.tolist() == box(34, 108).tolist()
 
 
 def test_an_end_far_out_on_paper_comes_in() -> None:
-    moved = reach_ends(box(10, 150), page_with((40, 100)), SQUEEZE)
+    moved = reach_ends(box(10, 150), ink_mask(page_with((40, 100))), SQUEEZE)
     assert 30 <= moved[0, 0] < 40 and 98 < moved[0, 2] <= 108
 
 
 def test_a_box_without_ink_stays() -> None:
-    assert reach_ends(box(10, 150), page_with(), SQUEEZE).tolist() == box(10, 150).tolist()
+    assert reach_ends(box(10, 150), ink_mask(page_with()), SQUEEZE).tolist() == box(10, 150).tolist()
 
 
 def test_a_gap_between_words_is_not_crossed() -> None:
-    moved = reach_ends(box(40, 80), page_with((40, 80), (96, 140)), SQUEEZE)
+    moved = reach_ends(box(40, 80), ink_mask(page_with((40, 80), (96, 140))), SQUEEZE)
     assert moved[0, 2] <= 81
 
 
 def test_an_end_goes_no_farther_than_its_reach() -> None:
-    moved = reach_ends(box(40, 60), page_with((40, 190)), SQUEEZE)
+    moved = reach_ends(box(40, 60), ink_mask(page_with((40, 190))), SQUEEZE)
     assert 80 <= moved[0, 2] <= 60 + 2.0 * 24 * SQUEEZE + 1
 
 
 def test_lines_do_not_grow_into_each_other() -> None:
     boxes = np.concatenate([box(40, 90), box(96, 150)])
-    moved = reach_ends(boxes, page_with((40, 150)), SQUEEZE)
+    moved = reach_ends(boxes, ink_mask(page_with((40, 150))), SQUEEZE)
     assert moved[0, 2] <= 96 and moved[1, 0] >= 90
 
 
@@ -64,7 +64,7 @@ def test_ends_stay_on_the_page_and_nothing_is_written_to_the_input() -> None:
     boxes = box(4, 196)
     page = page_with((0, 200))
     page.flags.writeable = False
-    moved = reach_ends(boxes, page, SQUEEZE)
+    moved = reach_ends(boxes, ink_mask(page), SQUEEZE)
     assert moved[0, 0] >= 0 and moved[0, 2] <= 200
     assert boxes.tolist() == box(4, 196).tolist()
 
@@ -72,12 +72,12 @@ def test_ends_stay_on_the_page_and_nothing_is_written_to_the_input() -> None:
 def test_the_rule_under_an_answer_is_not_followed() -> None:
     page = page_with((40, 100))
     page[37:39] = 40
-    moved = reach_ends(box(40, 99), page, SQUEEZE)
+    moved = reach_ends(box(40, 99), ink_mask(page), SQUEEZE)
     assert moved[0, 0] == 40 and moved[0, 2] <= 100
 
 
 def test_nothing_found_stays_nothing() -> None:
-    assert reach_ends(np.zeros((0, 4), np.float32), page_with((40, 100)), SQUEEZE).shape == (0, 4)
+    assert reach_ends(np.zeros((0, 4), np.float32), ink_mask(page_with((40, 100))), SQUEEZE).shape == (0, 4)
 
 
 def test_ink_is_what_is_darker_than_the_paper_around_it() -> None:
