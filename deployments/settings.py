@@ -40,5 +40,5 @@ class StageTuning(BaseModel):
 
     batch: BatchLimits = Field(default_factory=BatchLimits, description="bounds of one model step")
     max_step_s: float = Field(
-        30.0, gt=0, description="a model step that runs longer makes the replica unhealthy, seconds"
+        30.0, gt=0, description="a step of the engine that runs longer makes the replica unhealthy, seconds"
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -87,6 +88,7 @@ class Stage(Generic[ItemT, ResultT]):
         self._tuning = tuning_model()
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model", initializer=give_way)
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare", initializer=give_way)
+        self._since_s: dict[int, float] = {}  # when each thread of the pool began what it does
         self._observer = observer or Unobserved()
         self._steps = self._items = 0
         self._work = WorkMeter()
@@ -134,12 +136,16 @@ class Stage(Generic[ItemT, ResultT]):
         return StageStatus(self._engine.name, self._batcher.queued, self._steps, self._items)
 
     def check_health(self) -> None:
-        """Raise if the batcher has died or the model hangs; Serve then replaces the replica."""
+        """Raise if the batcher has died or a step of the engine hangs; Serve then replaces the replica."""
         if not self._batcher.alive:
             raise RuntimeError("the batcher is no longer running")
         age_s = self._batcher.step_age_s
         if age_s > self._tuning.max_step_s:
             raise RuntimeError(f"a model step has been running for {age_s:.0f} s")
+        # A copy: threads come and go meanwhile.
+        pool_s = time.monotonic() - min(tuple(self._since_s.values()), default=math.inf)
+        if pool_s > self._tuning.max_step_s:
+            raise RuntimeError(f"preparing or finishing has been running for {pool_s:.0f} s")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Work of this replica in pixels of model input, for ``deployments.autoscaling``.
@@ -173,7 +179,17 @@ class Stage(Generic[ItemT, ResultT]):
     ) -> list[Outcome[OutT]]:
         if not values:
             return []
-        return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, step, values)
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, step, values)
+
+    def _timed(
+        self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]
+    ) -> list[Outcome[OutT]]:
+        thread = threading.get_ident()
+        self._since_s[thread] = time.monotonic()
+        try:
+            return _guarded(step, values)
+        finally:
+            del self._since_s[thread]
 
 
 async def _apply(step: Callable[[list[Any]], Any], outcomes: Sequence[Outcome[InT]]) -> list[Outcome[Any]]:

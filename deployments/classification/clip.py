@@ -26,6 +26,7 @@ from deployments.classification.preprocess import Box, InputSpec
 from deployments.classification.scores import KINDS, Scores, calibrated_temperature
 from deployments.engine import Prepared
 from deployments.precision import Precision, select_device
+from deployments.soundness import require_finite
 from deployments.weights import WeightsError, resolve
 
 HUB_PREFIX = "hf-hub:"
@@ -109,7 +110,7 @@ class ClipEngine(CropEngine):
         with self.precision.autocast():
             features = self._model.encode_image(pixels)
         features = torch.nn.functional.normalize(features.float(), dim=-1)
-        return list((features @ anchors.T).cpu().numpy())
+        return list(require_finite((features @ anchors.T).cpu().numpy()))
 
     def _anchors(self, prompts: Prompts) -> torch.Tensor:
         """Direction of each kind, ``float32 (2, D)``, times the model's logit scale."""

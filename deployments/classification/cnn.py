@@ -22,6 +22,7 @@ from deployments.classification.preprocess import Box, InputSpec
 from deployments.classification.scores import Scores, calibrated_temperature
 from deployments.engine import Prepared
 from deployments.precision import Precision, select_device
+from deployments.soundness import require_finite
 from deployments.weights import WeightsError, resolve
 
 
@@ -125,4 +126,4 @@ class CnnEngine(CropEngine):
         """Scores ``float32 (2,)`` of each crop."""
         with self.precision.autocast():
             scores = self._model(self.normalise([item.payload for item in batch]))
-        return list(scores.float().cpu().numpy())
+        return list(require_finite(scores.float().cpu().numpy()))

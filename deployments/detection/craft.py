@@ -26,6 +26,7 @@ from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad
 from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
+from deployments.soundness import require_finite
 from deployments.types import PageLines, TextLine
 from deployments.weights import Weights, WeightsError, resolve
 
@@ -75,7 +76,7 @@ class CraftEngine(PageEngine):
         images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
         with self._precision.autocast():
             logits: Tensor = self._network(pixel_values=(images - self._mean) / self._std).logits
-        maps = logits.float().sigmoid().cpu().numpy()
+        maps = require_finite(logits.float().sigmoid().cpu().numpy())
         stride = height // maps.shape[2]
         return [
             Heatmaps(item.payload, page_maps[:, : item.height // stride, : item.width // stride], stride)

@@ -22,6 +22,7 @@ from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.geometry import DegenerateQuad, check_quad
 from deployments.precision import Precision, select_device
+from deployments.soundness import require_finite
 from deployments.types import PageLines, TextLine
 from deployments.weights import WeightsError, resolve
 
@@ -64,6 +65,8 @@ class YoloEngine(PageEngine):
         with self._precision.autocast():
             boxes, scores = predict(self._network, images)
         results = []
+        # NaN is below every threshold, and a page without lines is no error.
+        require_finite(scores.cpu().numpy())
         for item, item_boxes, item_scores in zip(batch, boxes, scores, strict=True):
             likely = item_scores >= min(self.tuning.confidence, self.tuning.short_word_confidence)
             results.append(

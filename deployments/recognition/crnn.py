@@ -24,6 +24,7 @@ from deployments.recognition.decode import LinePosteriors, read_characters, read
 from deployments.recognition.lexicon import Lexicon, WordPrior
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
 from deployments.recognition.second_look import certainty, mean_posteriors, with_paper_below
+from deployments.soundness import require_finite
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
 
@@ -79,7 +80,8 @@ class CrnnEngine:
         own = None if len(set(widths)) == 1 else torch.tensor(widths, device=device)
         with self._precision.autocast():
             logits = self._network.read(self._convolve(images, own), own)
-        posteriors = logits.softmax(-1).cpu().numpy()
+        # The compiled search checks no bounds: NaN would be no error there but a crash.
+        posteriors = require_finite(logits.softmax(-1).cpu().numpy())
         return [
             LinePosteriors(row[: item.width // STRIDE_PX], item.payload.shape[1] / STRIDE_PX)
             for row, item in zip(posteriors, batch, strict=True)

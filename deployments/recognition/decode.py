@@ -188,8 +188,9 @@ def spans_of(symbols: Sequence[str], begins: Sequence[int], content_steps: float
     usual = float(np.median(advances)) if advances else _USUAL_LETTER_STEPS
     end = max(starts[-1] + usual, begins[-1] + 1)
     starts[0] = max(starts[0], (*starts, end)[1] - _WIDE_LETTER * usual)
-    edges = np.clip(np.array([*starts, end]) / max(content_steps, 1.0), 0.0, 1.0).tolist()
-    return list(pairwise(edges))
+    # A space that is likeliest at the step of the letter before it would begin before that one.
+    edges = np.maximum.accumulate([*starts, end])
+    return list(pairwise(np.clip(edges / max(content_steps, 1.0), 0.0, 1.0).tolist()))
 
 
 def _words(letters: list[_Letter]) -> list[list[_Letter]]:

@@ -21,13 +21,14 @@ from transformers import AutoImageProcessor, AutoTokenizer, VisionEncoderDecoder
 from transformers.modeling_outputs import BaseModelOutput
 
 from deployments.engine import Prepared
-from deployments.errors import Outcome, UnreadableDocument
+from deployments.errors import Outcome, StageFailed, UnreadableDocument
 from deployments.precision import Precision, select_device
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn_network import STRIDE_PX
 from deployments.recognition.decode import Span, reading_of, spans_of
 from deployments.recognition.preprocess import LineFormat, padded_width, scale_line, stack
 from deployments.recognition.trocr_encoder import LineEncoder
+from deployments.soundness import NO_NUMBERS
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
 
@@ -133,6 +134,8 @@ class TrocrEngine:
         scores = self._model.compute_transition_scores(
             output.sequences, output.scores, getattr(output, "beam_indices", None), normalize_logits=True
         )
+        if scores.isnan().any():
+            raise StageFailed(NO_NUMBERS)
         ids = output.sequences[:, -scores.shape[1] :].tolist()
         tokens = [self._tokens(*row) for row in zip(ids, scores.float().tolist(), strict=True)]
         if begun is None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from deployments.recognition.charset import BLANK, Charset
-from deployments.recognition.decode import read_greedily, reading_of
+from deployments.recognition.decode import read_characters, read_greedily, reading_of
 
 CHARSET = Charset()
 
@@ -99,6 +101,14 @@ def test_spans_stay_within_the_crop_whatever_the_padding_says() -> None:
     edges = [edge for span in reading.char_spans for edge in span]
     assert edges == sorted(edges)
     assert edges[-1] == 1.0
+
+
+def test_no_span_ends_before_it_begins_where_a_space_is_likeliest_at_its_neighbour() -> None:
+    line = posteriors({"": 0.9}, {"a": 0.5, " ": 0.4}, {"b": 0.9}, {"": 0.9})
+    found = [(CHARSET.index(symbol), step) for symbol, step in (("a", 1), (" ", 1), ("b", 2))]
+    spans = read_characters(found, line, CHARSET).char_spans
+    assert [left <= right for left, right in spans] == [True] * 3
+    assert [b[0] - a[1] for a, b in pairwise(spans)] == [0.0, 0.0]
 
 
 def test_spans_follow_the_characters_that_are_kept() -> None:

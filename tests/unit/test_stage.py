@@ -166,6 +166,34 @@ async def test_health_fails_while_the_model_hangs_and_after_the_batcher_died() -
         stage.check_health()
 
 
+@pytest.mark.parametrize("step", ["prepare", "finish"])
+async def test_health_fails_while_preparing_or_finishing_hangs(step: str) -> None:
+    release, entered = threading.Event(), threading.Event()
+    engine = FakeRecogniser()
+    real = getattr(engine, step)
+
+    def hang(items: Sequence[object]) -> object:
+        entered.set()
+        release.wait()
+        return real(items)
+
+    stage = reader(engine)
+    setattr(engine, step, hang)
+    call = asyncio.create_task(stage([draw_page([1])]))
+    while not entered.is_set():
+        await asyncio.sleep(0)
+    stage.check_health()
+    stage.reconfigure({"max_step_s": 1e-9})
+    try:
+        with pytest.raises(RuntimeError, match="preparing or finishing has been running"):
+            stage.check_health()
+    finally:
+        release.set()
+    assert texts(await call) == ["1"]
+    stage.check_health()
+    await stage.close()
+
+
 async def test_work_is_reported_for_autoscaling() -> None:
     release, entered = threading.Event(), threading.Event()
 
