@@ -223,23 +223,6 @@ def test_replicas_are_drained_before_a_worker_ends() -> None:
     assert compose["x-service"]["stop_grace_period"] == "120s"
 
 
-PRIVATE_PORTS = {6379, 8265, 10001, 52365}
-
-
-def test_only_the_pods_themselves_and_the_operator_reach_private_ports() -> None:
-    policies = [m for p, m in manifests() if m["kind"] == "NetworkPolicy" and p.parent.name == "base"]
-    names = {policy["metadata"]["name"] for policy in policies}
-    assert "scriptorium-nothing-by-default" in names
-    for policy in policies:
-        for rule in policy["spec"].get("ingress", []):
-            assert rule["from"], policy["metadata"]["name"]
-            ports = {port["port"] for port in rule.get("ports", [])}
-            if policy["metadata"]["name"] == "scriptorium-operator":
-                assert ports == {8265}
-            elif policy["metadata"]["name"] != "scriptorium-among-themselves":
-                assert ports and not ports & PRIVATE_PORTS
-
-
 @pytest.mark.parametrize("overlay", ["base", "gcs-fault-tolerance", "monitoring"])
 def test_kustomize_builds(overlay: str) -> None:
     kubectl = shutil.which("kubectl")
