@@ -17,6 +17,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster import ray_environment, render
+from serve_app.config import AppConfig
 from serve_app.environment import ALWAYS, HEALING, OFFLINE, QUIET_RAY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -66,6 +67,22 @@ def test_serve_knows_every_variable_that_is_set_for_it() -> None:
     for variable in ray_environment.load():
         if variable.name.startswith("RAY_SERVE_"):
             assert f'"{variable.name}"' in constants, variable.name
+
+
+@pytest.mark.parametrize(
+    "name", ["serve_config.gpu.yaml", "serve_config.one-gpu.yaml", "serve_config.cpu.yaml"]
+)
+def test_nothing_outside_the_ingress_ends_a_request_before_its_own_deadlines_do(name: str) -> None:
+    """Serve's timeout covers upload and answer together; HAProxy's the silence between two pieces."""
+    config = yaml.safe_load((CLUSTER / name).read_text(encoding="utf-8"))
+    limits = AppConfig(**config["applications"][0]["args"]).limits
+    longest_s = limits.max_body_s + limits.max_pages * limits.request_deadline_s
+    timeout_s = config["http_options"].get("request_timeout_s")
+    assert timeout_s is None or timeout_s > longest_s
+    silence_s = {each.name: each.value for each in ray_environment.load()}[
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S"
+    ]
+    assert float(silence_s) > max(limits.request_deadline_s, limits.max_body_idle_s)
 
 
 def test_compose_publishes_no_private_port() -> None:
