@@ -101,8 +101,8 @@ def test_compose_publishes_no_private_port() -> None:
 
 def test_containers_run_as_nobody_without_rights_on_read_only_files() -> None:
     """The pods of Kubernetes: test_kuberay_files.py."""
-    dockerfile = (CLUSTER / "docker" / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
+    for name in ("service", "gpu-vm"):  # cpu and gpu are the first, with packages
+        assert re.findall(r"^USER (.+)$", stages()[name], re.MULTILINE)[-1] == "10001:10001", name
     compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
     assert compose["services"]
     for name, service in compose["services"].items():
@@ -127,6 +127,49 @@ def test_the_launcher_of_ray_takes_the_cluster_of_machines() -> None:
     validate_config(prepare_config(config))
     with pytest.raises(jsonschema.ValidationError):
         validate_config(prepare_config({**config, "max_wrkers": 1}))
+
+
+def stages() -> dict[str, str]:
+    """The stages of the image by name."""
+    dockerfile = (CLUSTER / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    parts = re.split(r"^FROM \S+ AS (\S+)$", dockerfile, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_images_are_named_after_the_stages_that_they_are_built_from() -> None:
+    compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+    built = {
+        each["image"]: each["build"]["target"] for each in compose["services"].values() if "build" in each
+    }
+    machines = yaml.safe_load((CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8"))
+    manifest = (CLUSTER / "kuberay" / "base" / "rayservice.yaml").read_text(encoding="utf-8")
+    images = {*built, machines["docker"]["image"], *re.findall(r"^ +image: (\S+)$", manifest, re.MULTILINE)}
+    assert images == {"scriptorium:cpu", "scriptorium:gpu", "scriptorium:gpu-vm"}
+    for image in images:
+        target = image.removeprefix("scriptorium:")
+        assert target in stages() and built.get(image, target) == target
+
+
+def test_the_image_for_machines_has_what_the_launcher_calls() -> None:
+    """rsync and ssh inside the container, a name for its user, and `ray` in a login shell."""
+    stage = stages()["gpu-vm"]
+    (packages,) = re.findall(r"apt-get install -y --no-install-recommends (.+) \\$", stage, re.MULTILINE)
+    assert {"openssh-client", "rsync"} <= set(packages.split())
+    assert "useradd --uid 10001 " in stage and "--home-dir /tmp " in stage and "--shell /bin/bash " in stage
+    assert "ENV PATH=/opt/venv/bin:$PATH" in stages()["service"]
+    assert 'echo "export PATH=$PATH" > /etc/profile.d/' in stage
+
+
+def test_the_operators_shell_has_the_token_of_the_cluster() -> None:
+    """Ray's commands send a token only when they are told that there is one."""
+    text = (CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8")
+    head = text[: text.index("cluster_name:")]
+    assert (
+        head.index("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=")
+        < head.index("ray up")
+        < head.index("serve deploy")
+    )
+    assert "--env=RAY_AUTH_MODE=token" in text and "--env-file=/etc/scriptorium/token.env" in text
 
 
 def test_the_dockerfile_is_free_of_findings() -> None:
