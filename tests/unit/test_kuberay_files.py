@@ -6,7 +6,7 @@ import copy
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,22 @@ def test_a_misspelt_field_would_be_found() -> None:
     }
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(budget, KUBERNETES, strict=True)
+
+
+def budgets(given: Iterable[Manifest]) -> dict[str, Manifest]:
+    return {m["metadata"]["name"]: m["spec"] for m in given if m["kind"] == "PodDisruptionBudget"}
+
+
+def test_disruption_budgets_need_no_scale_of_their_owner() -> None:
+    """A RayCluster has no scale subresource: only whole numbers of pods that stay work."""
+    found = budgets(manifest for _, manifest in manifests())
+    assert {frozenset(spec) for spec in found.values()} == {frozenset({"minAvailable", "selector"})}
+    _, workers = groups()
+    least = {name: spec["minAvailable"] for name, spec in found.items()}
+    assert least == {"scriptorium-workers": workers["minReplicas"] - 1, "scriptorium-head": 1}
+    for name, spec in found.items():
+        labels = spec["selector"]["matchLabels"]
+        assert labels["ray.io/node-type"] in name and "app.kubernetes.io/part-of" in labels
 
 
 def groups() -> tuple[Manifest, Manifest]:
@@ -238,3 +254,4 @@ def test_kustomize_builds(overlay: str) -> None:
     if overlay == "gcs-fault-tolerance":
         (service,) = [m for m in built if m["kind"] == "RayService"]
         assert service["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"]["redisAddress"] == "redis:6379"
+        assert budgets(built).keys() == {"scriptorium-workers"}
