@@ -255,3 +255,5 @@ def test_kustomize_builds(overlay: str) -> None:
         (service,) = [m for m in built if m["kind"] == "RayService"]
         assert service["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"]["redisAddress"] == "redis:6379"
         assert budgets(built).keys() == {"scriptorium-workers"}
+    if overlay == "monitoring":
+        assert all(m["metadata"]["labels"]["release"] for m in built)

@@ -143,6 +143,17 @@ def test_only_the_pods_themselves_and_the_operator_reach_private_ports() -> None
                 assert ports and not ports & PRIVATE_PORTS
 
 
+@pytest.mark.parametrize("namespace", ["default", "kuberay-system", "ray-system"])
+@pytest.mark.parametrize("name", ["kuberay", "kuberay-operator"], ids=["Kustomize", "Helm"])
+def test_the_operator_reaches_the_dashboard_from_wherever_it_is_installed(name: str, namespace: str) -> None:
+    labels = {"app.kubernetes.io/name": name, "app.kubernetes.io/component": "kuberay-operator"}
+    operator = Pod(labels, namespace)
+    assert connects(policies(), operator, HEAD, 8265)
+    assert not connects(policies(), operator, HEAD, 6379) and not connects(policies(), operator, WORKER, 8265)
+    other = Pod({"app.kubernetes.io/name": "other"}, namespace)
+    assert not connects(policies(), other, HEAD, 8265)
+
+
 @pytest.mark.parametrize("port", [8080, 9101, 44217, 44227])
 def test_prometheus_reaches_the_metrics_and_nothing_else(port: int) -> None:
     assert connects(policies(), PROMETHEUS, WORKER, port)
