@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -192,6 +193,17 @@ def test_the_worker_group_is_as_large_as_the_bounds_of_replicas(bound: str) -> N
         ceil(d["autoscaling_config"][f"{bound}_replicas"] / d["max_replicas_per_node"]) for d in deployments()
     }
     assert needed == {workers[f"{bound}Replicas"]}
+
+
+def test_the_handbook_patches_the_bound_of_the_worker_group() -> None:
+    """KubeRay copies it to no running cluster, whose spec is the RayService's rayClusterConfig."""
+    handbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    (patch,) = re.findall(r"patch raycluster .*\n +-p '(.+)'", handbook)
+    (operation,) = json.loads(patch)
+    place: Any = {"spec": of_kind("RayService")["spec"]["rayClusterConfig"]}
+    for step in operation["path"].strip("/").split("/"):
+        place = place[int(step) if step.isdigit() else step]
+    assert operation["op"] == "replace" and operation["value"] > place == groups()[1]["maxReplicas"]
 
 
 def test_memory_of_replicas_fits_their_pod_and_gpu_memory_their_card() -> None:
