@@ -17,6 +17,9 @@ from tests.manifests import CLUSTER, ROOT, budgets, deployments, groups, manifes
 
 # A node of the worker group, as the production configuration assumes it.
 NODE_CPUS, NODE_GPUS = 7, 1
+# A page of A4 at 300 dpi, decoded, and an ingress replica beside its bodies and pages.
+A4_BYTES = 2480 * 3508 * 3
+PROCESS_BYTES = 10**9
 
 
 def test_disruption_budgets_need_no_scale_of_their_owner() -> None:
@@ -77,10 +80,14 @@ def test_memory_of_replicas_fits_their_pod_and_gpu_memory_their_card() -> None:
     (container,) = workers["template"]["spec"]["containers"]
     pod_bytes = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
     replicas = sum(d["max_replicas_per_node"] * d["ray_actor_options"]["memory"] for d in deployments())
-    limits = AppConfig(**of_config()["args"]).limits
+    settings = AppConfig(**of_config()["args"])
+    limits = settings.limits
     decoders = limits.max_concurrent_documents * limits.max_decode_memory_bytes
     ingress = next(d for d in deployments() if d["name"] == "OcrIngress")
-    assert limits.max_bodies_bytes < ingress["ray_actor_options"]["memory"]
+    # Of every document the pages in the stages, and one that is decoded ahead of them.
+    pages = limits.max_documents_in_work * (settings.pipeline.pages_in_flight + 1)
+    held = limits.max_bodies_bytes + pages * A4_BYTES + PROCESS_BYTES
+    assert held < ingress["ray_actor_options"]["memory"]
     assert replicas + decoders + int(workers["rayStartParams"]["object-store-memory"]) < pod_bytes
     args = of_config()["args"]
     shares = {
@@ -92,6 +99,15 @@ def test_memory_of_replicas_fits_their_pod_and_gpu_memory_their_card() -> None:
     assert all(share <= by_name[name]["ray_actor_options"]["num_gpus"] for name, share in shares.items())
     used = sum(share * by_name[name]["max_replicas_per_node"] for name, share in shares.items())
     assert used <= 0.8 + 1e-9
+
+
+def test_callers_and_autoscaling_go_by_the_documents_in_work() -> None:
+    settings = AppConfig(**of_config()["args"])
+    in_work = settings.limits.max_documents_in_work
+    ingress, detection = (d for d in deployments() if d["name"] in ("OcrIngress", "Detection"))
+    assert ingress["autoscaling_config"]["target_ongoing_requests"] == in_work
+    assert settings.access.rate_limits.burst <= in_work
+    assert in_work >= 3 * detection["user_config"]["batch"]["max_items"]
 
 
 def test_requests_end_before_their_worker_does() -> None:
