@@ -35,7 +35,8 @@ def autoscaling() -> list[Panel]:
     by = "max by (deployment)"
     return [
         timeseries(
-            "Replicas wanted by the policy, before bounds",
+            # After the delays, and so the target again but for the moments in which it changes.
+            "Replicas decided by the policy, after delays, before bounds",
             [Query(f"{by} (ray_serve_autoscaling_desired_replicas{{{APPLICATION}}})", "{{deployment}}")],
             "short",
         ),

@@ -20,6 +20,7 @@ from pathlib import Path
 import yaml
 
 from cluster import dashboard, ray_environment
+from cluster.promql import APPLICATION
 
 ROOT = Path(__file__).resolve().parents[1]
 CLUSTER = ROOT / "cluster"
@@ -61,6 +62,17 @@ def one_gpu_config() -> str:
     return _ONE_GPU_HEAD + yaml.safe_dump(config, sort_keys=False, width=110)
 
 
+def replicas_at_their_maximum() -> str:
+    """PromQL for the deployments that have as many replicas as the production configuration allows."""
+    config = yaml.safe_load((CLUSTER / "serve_config.gpu.yaml").read_text(encoding="utf-8"))
+    series = "ray_serve_autoscaling_target_replicas"
+    return "  or\n".join(
+        f'{series}{{{APPLICATION}, deployment="{each["name"]}"}} >= '
+        f"{each['autoscaling_config']['max_replicas']}\n"
+        for each in config["applications"][0]["deployments"]
+    )
+
+
 def environment_of_container() -> str:
     """ray.env as ``env`` of a Kubernetes container."""
     lines: list[str] = []
@@ -83,7 +95,9 @@ SOURCES: Mapping[str, Callable[[], str]] = {
     "cluster/serve_config.gpu.yaml": _file("serve_config.gpu.yaml"),
     "cluster/ray.env": environment_of_container,
     "cluster/ray.env for docker run": environment_of_docker,
-    "cluster/monitoring/alerts.yaml": _file("monitoring/alerts.yaml"),
+    "the bounds in cluster/serve_config.gpu.yaml": replicas_at_their_maximum,
+    # A region of it is rendered itself, and may be older on disk.
+    "cluster/monitoring/alerts.yaml": lambda: with_regions(_file("monitoring/alerts.yaml")()),
 }
 WHOLE: Mapping[str, Callable[[], str]] = {
     "serve_config.cpu.yaml": cpu_config,

@@ -19,12 +19,14 @@ _FRACTION_STEP = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """One deployment in the configuration: what a replica has of a node, and replicas a node may have."""
+    """One deployment in the configuration: what a replica has of a node, replicas a node may have, and
+    replicas there may be, None for any number."""
 
     name: str
     num_cpus: float
     num_gpus: float
     per_node: int
+    max_replicas: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ def placements(config: Mapping[str, Any]) -> dict[str, Placement]:
             float(options["num_cpus"]),
             float(options.get("num_gpus", 0)),
             int(block.get("max_replicas_per_node", 1)),
+            int(block["autoscaling_config"]["max_replicas"]) if "autoscaling_config" in block else None,
         )
     return found
 
@@ -125,6 +128,12 @@ def fractions(found: Plan, where: Mapping[str, Placement]) -> dict[str, float]:
         largest = max(shared, key=lambda name: shared[name])
         shared[largest] -= 1
     return {name: round(steps * _FRACTION_STEP, 2) for name, steps in shared.items()}
+
+
+def allowed_nodes(where: Mapping[str, Placement]) -> int | None:
+    """Nodes on which every deployment may still start replicas; None where none is bounded."""
+    bounded = [ceil(each.max_replicas / each.per_node) for each in where.values() if each.max_replicas]
+    return min(bounded, default=None)
 
 
 def carried_pages_per_s(measured: Measured) -> float:

@@ -6,7 +6,14 @@ from collections.abc import Mapping
 
 from cluster.capacity.demand import Demand
 from cluster.capacity.measured import Measured
-from cluster.capacity.plan import UTILISATION, Placement, Plan, carried_pages_per_s, fractions
+from cluster.capacity.plan import (
+    UTILISATION,
+    Placement,
+    Plan,
+    allowed_nodes,
+    carried_pages_per_s,
+    fractions,
+)
 
 
 def report(
@@ -38,7 +45,23 @@ def report(
         lines.append(f"  {found.cards:.1f} cards at work; num_gpus of a replica by use: {shares}")
     if node_price is not None:
         lines.append(f"  {_price(demand, found, node_price)}")
+    lines += [f"  WARNING: {warning}" for warning in warnings(measured, found, where)]
     return "\n".join(lines)
+
+
+def warnings(measured: Measured, found: Plan, where: Mapping[str, Placement]) -> list[str]:
+    """What the plan does not hold for: another kind of machine, or more than the configuration allows."""
+    said = []
+    if measured.on_gpu != any(each.num_gpus for each in where.values()):
+        here, there = ("on a GPU", "without") if measured.on_gpu else ("without a GPU", "with GPUs")
+        said.append(f"measured {here}, for a configuration {there}: measure on such a machine")
+    allowed = allowed_nodes(where)
+    if allowed is not None and found.nodes > allowed:
+        said.append(
+            f"the configuration has room for {allowed} nodes: raise max_replicas of every deployment, and "
+            "the nodes that the cluster may have"
+        )
+    return said
 
 
 def _price(demand: Demand, found: Plan, node_price: float) -> str:

@@ -3,18 +3,36 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from cluster.capacity import measured as results
-from cluster.capacity.__main__ import main
+from cluster.capacity.__main__ import CONFIG, main
 from cluster.capacity.demand import Demand, demand_of_mix, parse_mix
-from cluster.capacity.measured import DEFAULT_RESULT, Measured, Served, StageTimes, newest_result, read_result
-from cluster.capacity.plan import Placement, carried_pages_per_s, fractions, plan
-from cluster.capacity.report import comparison
+from cluster.capacity.measured import (
+    DEFAULT_RESULT,
+    ROOT,
+    Measured,
+    Served,
+    StageTimes,
+    newest_result,
+    read_result,
+)
+from cluster.capacity.plan import (
+    Placement,
+    allowed_nodes,
+    carried_pages_per_s,
+    fractions,
+    placements,
+    plan,
+)
+from cluster.capacity.report import comparison, warnings
 
 WHERE = {
     "ocringress": Placement("OcrIngress", num_cpus=2, num_gpus=0, per_node=1),
@@ -93,6 +111,27 @@ def test_fractions_follow_what_the_models_take_of_a_card() -> None:
     many = {name: Placement(each.name, 1, 0, 4) for name, each in WHERE.items()}
     shared = fractions(plan(measured(), Demand(100, 40), many), many)
     assert 4 * sum(shared.values()) <= 1
+
+
+def test_more_nodes_than_the_configuration_allows_are_said() -> None:
+    # Three nodes for detection, two for two recognisers each: two nodes can hold a set.
+    where = {stage: replace(each, max_replicas=3) for stage, each in WHERE.items()}
+    assert allowed_nodes(where) == 2 and allowed_nodes(WHERE) is None
+    few, many = (plan(measured(), Demand(pages, 40), where) for pages in (10, 100))
+    assert few.nodes == 2 and not warnings(measured(), few, where)
+    (warning,) = warnings(measured(), many, where)
+    assert "room for 2 nodes" in warning and not warnings(measured(), many, WHERE)
+
+
+@pytest.mark.parametrize("on_gpu", [True, False])
+def test_times_of_another_kind_of_machine_are_said(on_gpu: bool) -> None:
+    without = {stage: replace(each, num_gpus=0) for stage, each in WHERE.items()}
+    fitting, other = (WHERE, without) if on_gpu else (without, WHERE)
+    times = measured(on_gpu=on_gpu)
+    found = plan(times, Demand(10, 40), WHERE)
+    assert not warnings(times, found, fitting)
+    (warning,) = warnings(times, found, other)
+    assert "measure on such a machine" in warning
 
 
 def test_the_ingress_is_planned_from_what_it_took_in_the_service() -> None:
@@ -217,7 +256,23 @@ def test_the_newest_result_of_a_machine_is_taken(tmp_path: Path, monkeypatch: py
     assert newest_result() == newer
 
 
+def test_the_handbooks_large_plan_is_the_tools() -> None:
+    """Within a tenth, so that a benchmark taken again need not rewrite it."""
+    handbook = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    section = handbook[handbook.index("### A plan to 10,000") :]
+    taken = read_result(newest_result())
+    where = placements(yaml.safe_load(CONFIG.read_text(encoding="utf-8")))
+    found = plan(taken, Demand(10_000, taken.lines_per_page), where)
+    (cores,) = re.findall(r"asks for ([\d,]+) processors", section)
+    assert int(cores.replace(",", "")) == pytest.approx(found.cores, rel=0.1)
+    (share,) = re.findall(r"it reaches (\d+) % of the limit", section)
+    assert int(share) / 100 == pytest.approx(taken.efficiency, rel=0.1)
+
+
 def test_the_shipped_figures_and_configuration_fit_together(capsys: pytest.CaptureFixture[str]) -> None:
     assert read_result(DEFAULT_RESULT).stages.keys() == {"detection", "classification", "recognition"}
-    assert main(["--pages-per-s", "50", "--result", str(DEFAULT_RESULT)]) == 0
-    assert "RecognitionCrnn" in capsys.readouterr().out
+    assert main(["--pages-per-s", "100", "--result", str(DEFAULT_RESULT)]) == 0
+    said = capsys.readouterr().out
+    assert "RecognitionCrnn" in said
+    # From processors, for a configuration of eight nodes with cards.
+    assert "for a configuration with GPUs" in said and "room for 8 nodes" in said

@@ -17,6 +17,7 @@ import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
 from cluster import ray_environment, render
+from serve_app.config import AppConfig
 from serve_app.environment import ALWAYS, HEALING, OFFLINE, QUIET_RAY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,6 +69,22 @@ def test_serve_knows_every_variable_that_is_set_for_it() -> None:
             assert f'"{variable.name}"' in constants, variable.name
 
 
+@pytest.mark.parametrize(
+    "name", ["serve_config.gpu.yaml", "serve_config.one-gpu.yaml", "serve_config.cpu.yaml"]
+)
+def test_nothing_outside_the_ingress_ends_a_request_before_its_own_deadlines_do(name: str) -> None:
+    """Serve's timeout covers upload and answer together; HAProxy's the silence between two pieces."""
+    config = yaml.safe_load((CLUSTER / name).read_text(encoding="utf-8"))
+    limits = AppConfig(**config["applications"][0]["args"]).limits
+    longest_s = limits.max_body_s + limits.max_pages * limits.request_deadline_s
+    timeout_s = config["http_options"].get("request_timeout_s")
+    assert timeout_s is None or timeout_s > longest_s
+    silence_s = {each.name: each.value for each in ray_environment.load()}[
+        "RAY_SERVE_HAPROXY_TIMEOUT_SERVER_S"
+    ]
+    assert float(silence_s) > max(limits.request_deadline_s, limits.max_body_idle_s)
+
+
 def test_compose_publishes_no_private_port() -> None:
     compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
     schema = resources.files("check_jsonschema").joinpath("builtin_schemas/vendor/compose-spec.json")
@@ -84,8 +101,8 @@ def test_compose_publishes_no_private_port() -> None:
 
 def test_containers_run_as_nobody_without_rights_on_read_only_files() -> None:
     """The pods of Kubernetes: test_kuberay_files.py."""
-    dockerfile = (CLUSTER / "docker" / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^USER (.+)$", dockerfile, re.MULTILINE) == ["10001:10001"]
+    for name in ("service", "gpu-vm"):  # cpu and gpu are the first, with packages
+        assert re.findall(r"^USER (.+)$", stages()[name], re.MULTILINE)[-1] == "10001:10001", name
     compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
     assert compose["services"]
     for name, service in compose["services"].items():
@@ -110,6 +127,49 @@ def test_the_launcher_of_ray_takes_the_cluster_of_machines() -> None:
     validate_config(prepare_config(config))
     with pytest.raises(jsonschema.ValidationError):
         validate_config(prepare_config({**config, "max_wrkers": 1}))
+
+
+def stages() -> dict[str, str]:
+    """The stages of the image by name."""
+    dockerfile = (CLUSTER / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    parts = re.split(r"^FROM \S+ AS (\S+)$", dockerfile, flags=re.MULTILINE)[1:]
+    return dict(zip(parts[::2], parts[1::2], strict=True))
+
+
+def test_images_are_named_after_the_stages_that_they_are_built_from() -> None:
+    compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
+    built = {
+        each["image"]: each["build"]["target"] for each in compose["services"].values() if "build" in each
+    }
+    machines = yaml.safe_load((CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8"))
+    manifest = (CLUSTER / "kuberay" / "base" / "rayservice.yaml").read_text(encoding="utf-8")
+    images = {*built, machines["docker"]["image"], *re.findall(r"^ +image: (\S+)$", manifest, re.MULTILINE)}
+    assert images == {"scriptorium:cpu", "scriptorium:gpu", "scriptorium:gpu-vm"}
+    for image in images:
+        target = image.removeprefix("scriptorium:")
+        assert target in stages() and built.get(image, target) == target
+
+
+def test_the_image_for_machines_has_what_the_launcher_calls() -> None:
+    """rsync and ssh inside the container, a name for its user, and `ray` in a login shell."""
+    stage = stages()["gpu-vm"]
+    (packages,) = re.findall(r"apt-get install -y --no-install-recommends (.+) \\$", stage, re.MULTILINE)
+    assert {"openssh-client", "rsync"} <= set(packages.split())
+    assert "useradd --uid 10001 " in stage and "--home-dir /tmp " in stage and "--shell /bin/bash " in stage
+    assert "ENV PATH=/opt/venv/bin:$PATH" in stages()["service"]
+    assert 'echo "export PATH=$PATH" > /etc/profile.d/' in stage
+
+
+def test_the_operators_shell_has_the_token_of_the_cluster() -> None:
+    """Ray's commands send a token only when they are told that there is one."""
+    text = (CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8")
+    head = text[: text.index("cluster_name:")]
+    assert (
+        head.index("export RAY_AUTH_MODE=token RAY_AUTH_TOKEN=")
+        < head.index("ray up")
+        < head.index("serve deploy")
+    )
+    assert "--env=RAY_AUTH_MODE=token" in text and "--env-file=/etc/scriptorium/token.env" in text
 
 
 def test_the_dockerfile_is_free_of_findings() -> None:

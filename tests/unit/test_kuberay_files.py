@@ -1,4 +1,4 @@
-"""The manifests hold to the schemas of Kubernetes and KubeRay, to the configuration, and to each other."""
+"""The manifests hold to the schemas of Kubernetes and KubeRay."""
 
 from __future__ import annotations
 
@@ -7,8 +7,6 @@ import json
 import shutil
 import subprocess
 from collections.abc import Iterator
-from math import ceil
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -17,36 +15,12 @@ import pytest
 import yaml
 
 from cluster import ray_environment
-from serve_app.config import AppConfig
+from tests.manifests import KUBERAY, ROOT, Manifest, budgets, groups, manifests, of_kind
 
-ROOT = Path(__file__).resolve().parents[2]
-CLUSTER = ROOT / "cluster"
-KUBERAY = CLUSTER / "kuberay"
 KUBERNETES = "1.34"
 OPERATORS = jsonschema.Draft202012Validator(
     json.loads((ROOT / "tests" / "data" / "custom-resources.schema.json").read_text(encoding="utf-8"))
 )
-# A node of the worker group, as the production configuration assumes it.
-NODE_CPUS, NODE_GPUS = 7, 1
-
-Manifest = dict[str, Any]
-
-
-def manifests() -> Iterator[tuple[Path, Manifest]]:
-    for path in sorted(KUBERAY.rglob("*.yaml")):
-        for manifest in yaml.safe_load_all(path.read_text(encoding="utf-8")):
-            yield path.relative_to(ROOT), manifest
-
-
-def of_kind(kind: str) -> Manifest:
-    (found,) = [manifest for _, manifest in manifests() if manifest["kind"] == kind]
-    return found
-
-
-def deployments() -> list[Manifest]:
-    config = yaml.safe_load((CLUSTER / "serve_config.gpu.yaml").read_text(encoding="utf-8"))
-    found: list[Manifest] = config["applications"][0]["deployments"]
-    return found
 
 
 def check(manifest: Manifest) -> None:
@@ -119,13 +93,6 @@ def test_a_misspelt_field_would_be_found() -> None:
         kubernetes_validate.validate(budget, KUBERNETES, strict=True)
 
 
-def groups() -> tuple[Manifest, Manifest]:
-    """The head group and the worker group."""
-    cluster = of_kind("RayService")["spec"]["rayClusterConfig"]
-    (workers,) = cluster["workerGroupSpecs"]
-    return cluster["headGroupSpec"], workers
-
-
 def test_pods_run_as_nobody_on_read_only_files_with_memory_bounds() -> None:
     for group in groups():
         pod = group["template"]["spec"]
@@ -148,98 +115,6 @@ def test_the_environment_is_set_on_head_and_workers() -> None:
         assert {each["name"]: each["value"] for each in container["env"]} == expected
 
 
-def test_the_object_store_fits_into_shared_memory() -> None:
-    _, workers = groups()
-    shm = next(v["emptyDir"] for v in workers["template"]["spec"]["volumes"] if v["name"] == "shm")
-    size = int(shm["sizeLimit"].removesuffix("Gi")) * 2**30
-    assert int(workers["rayStartParams"]["object-store-memory"]) < size
-
-
-def test_a_node_holds_one_set_of_replicas_exactly() -> None:
-    """Whatever order replicas start in, none is left without a place by the others."""
-    gpus = sum(d["max_replicas_per_node"] * d["ray_actor_options"].get("num_gpus", 0) for d in deployments())
-    cpus = sum(d["max_replicas_per_node"] * d["ray_actor_options"]["num_cpus"] for d in deployments())
-    assert gpus == pytest.approx(NODE_GPUS) and cpus == NODE_CPUS
-    _, workers = groups()
-    params = workers["rayStartParams"]
-    assert (int(params["num-cpus"]), int(params["num-gpus"])) == (NODE_CPUS, NODE_GPUS)
-    (container,) = workers["template"]["spec"]["containers"]
-    assert int(container["resources"]["requests"]["cpu"]) > NODE_CPUS
-    vm = (CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8")
-    assert f"--num-cpus={NODE_CPUS} --num-gpus={NODE_GPUS}" in vm
-
-
-@pytest.mark.parametrize("bound", ["min", "max"])
-def test_the_worker_group_is_as_large_as_the_bounds_of_replicas(bound: str) -> None:
-    _, workers = groups()
-    needed = {
-        ceil(d["autoscaling_config"][f"{bound}_replicas"] / d["max_replicas_per_node"]) for d in deployments()
-    }
-    assert needed == {workers[f"{bound}Replicas"]}
-
-
-def test_memory_of_replicas_fits_their_pod_and_gpu_memory_their_card() -> None:
-    _, workers = groups()
-    (container,) = workers["template"]["spec"]["containers"]
-    pod_bytes = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
-    replicas = sum(d["max_replicas_per_node"] * d["ray_actor_options"]["memory"] for d in deployments())
-    limits = AppConfig(**of_config()["args"]).limits
-    decoders = limits.max_concurrent_documents * limits.max_decode_memory_bytes
-    ingress = next(d for d in deployments() if d["name"] == "OcrIngress")
-    assert limits.max_bodies_bytes < ingress["ray_actor_options"]["memory"]
-    assert replicas + decoders + int(workers["rayStartParams"]["object-store-memory"]) < pod_bytes
-    args = of_config()["args"]
-    shares = {
-        "Detection": args["detection"]["gpu_memory_fraction"],
-        "Classification": args["classification"]["gpu_memory_fraction"],
-        "RecognitionCrnn": args["recognition"]["engines"]["crnn"]["gpu_memory_fraction"],
-    }
-    by_name = {d["name"]: d for d in deployments()}
-    assert all(share <= by_name[name]["ray_actor_options"]["num_gpus"] for name, share in shares.items())
-    used = sum(share * by_name[name]["max_replicas_per_node"] for name, share in shares.items())
-    assert used <= 0.8 + 1e-9
-
-
-def of_config() -> Manifest:
-    config = yaml.safe_load((CLUSTER / "serve_config.gpu.yaml").read_text(encoding="utf-8"))
-    found: Manifest = config["applications"][0]
-    return found
-
-
-def test_requests_end_before_their_worker_does() -> None:
-    _, workers = groups()
-    (container,) = workers["template"]["spec"]["containers"]
-    command = container["lifecycle"]["preStop"]["exec"]["command"][-1]
-    wait_s = int(command.split()[1])
-    assert of_config()["args"]["limits"]["request_deadline_s"] < wait_s
-    assert wait_s < workers["template"]["spec"]["terminationGracePeriodSeconds"]
-
-
-def test_replicas_are_drained_before_a_worker_ends() -> None:
-    _, workers = groups()
-    grace_s = workers["template"]["spec"]["terminationGracePeriodSeconds"]
-    assert grace_s > max(d["graceful_shutdown_timeout_s"] for d in deployments())
-    compose = yaml.safe_load((CLUSTER / "docker" / "compose.yaml").read_text(encoding="utf-8"))
-    assert compose["x-service"]["stop_grace_period"] == "120s"
-
-
-PRIVATE_PORTS = {6379, 8265, 10001, 52365}
-
-
-def test_only_the_pods_themselves_and_the_operator_reach_private_ports() -> None:
-    policies = [m for p, m in manifests() if m["kind"] == "NetworkPolicy" and p.parent.name == "base"]
-    names = {policy["metadata"]["name"] for policy in policies}
-    assert "scriptorium-nothing-by-default" in names
-    for policy in policies:
-        for rule in policy["spec"].get("ingress", []):
-            assert rule["from"], policy["metadata"]["name"]
-            ports = {port["port"] for port in rule.get("ports", [])}
-            if policy["metadata"]["name"] == "scriptorium-operator":
-                assert ports == {8265}
-            elif policy["metadata"]["name"] != "scriptorium-among-themselves":
-                assert ports and not ports & PRIVATE_PORTS
-
-
 @pytest.mark.parametrize("overlay", ["base", "gcs-fault-tolerance", "monitoring"])
 def test_kustomize_builds(overlay: str) -> None:
     kubectl = shutil.which("kubectl")
@@ -255,3 +130,6 @@ def test_kustomize_builds(overlay: str) -> None:
     if overlay == "gcs-fault-tolerance":
         (service,) = [m for m in built if m["kind"] == "RayService"]
         assert service["spec"]["rayClusterConfig"]["gcsFaultToleranceOptions"]["redisAddress"] == "redis:6379"
+        assert budgets(built).keys() == {"scriptorium-workers"}
+    if overlay == "monitoring":
+        assert all(m["metadata"]["labels"]["release"] for m in built)

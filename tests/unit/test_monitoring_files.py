@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from cluster import dashboard
+from cluster import dashboard, ray_environment
 from cluster.panels import COLUMNS
 from deployments.instruments import INSTRUMENTS, Kind
 from serve_app.problems import catalogue
@@ -82,6 +82,25 @@ def test_the_alert_on_haproxy_leaves_out_all_that_the_service_answers_itself() -
     importlib.import_module("serve_app.api")  # with which every problem is known
     (codes,) = re.findall(r'code=~"([^"]+)"', rule["expr"])
     assert set(codes.split("|")) == {code for code, kind in catalogue().items() if kind.status >= 500}
+
+
+def test_the_alert_on_bounds_has_those_of_the_production_configuration() -> None:
+    (rule,) = [each for each in rules() if each["alert"] == "ScriptoriumAtMaximum"]
+    config = yaml.safe_load((ROOT / "cluster" / "serve_config.gpu.yaml").read_text(encoding="utf-8"))
+    bounds = {
+        each["name"]: str(each["autoscaling_config"]["max_replicas"])
+        for each in config["applications"][0]["deployments"]
+    }
+    assert dict(re.findall(r'deployment="(\w+)"} >= (\d+)', rule["expr"])) == bounds
+
+
+def test_pods_report_their_disk() -> None:
+    """Without the variable Ray reports a disk of one byte, empty, from a pod."""
+    assert any(rule["alert"] == "ScriptoriumNodeDisk" for rule in rules())
+    variables = {each.name: each.value for each in ray_environment.load()}
+    assert variables["RAY_DASHBOARD_ENABLE_K8S_DISK_USAGE"] == "1"
+    reporter = resources.files("ray.dashboard.modules.reporter").joinpath("reporter_agent.py")
+    assert '"RAY_DASHBOARD_ENABLE_K8S_DISK_USAGE") == "1"' in reporter.read_text(encoding="utf-8")
 
 
 def test_labels_that_are_asked_for_exist() -> None:
