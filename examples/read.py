@@ -2,7 +2,8 @@
 
     python examples/read.py scan.pdf      prints kind, confidence and text of every line
 
-SCRIPTORIUM_URL is the address of the service, SCRIPTORIUM_KEY the API key where it asks for one.
+The exit code is 1 unless every page and every line was read. SCRIPTORIUM_URL is the address of the
+service, SCRIPTORIUM_KEY the API key where it asks for one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from http.client import HTTPResponse
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
@@ -51,24 +52,39 @@ def post(document: bytes, parameters: str, accept: str) -> HTTPResponse:
 
 
 def pages(document: bytes) -> Iterator[dict[str, Any]]:
-    """Each page as soon as it is read: the answer is one JSON object a line."""
+    """Each page as soon as it is read: the answer is one JSON object a line.
+
+    Raises RuntimeError where the answer ends before its line ``end``: pages are missing then.
+    """
     with post(document, "words=true", "application/x-ndjson") as lines:
-        for line in map(json.loads, lines):
-            if "page" in line:
-                yield line["page"]
-            elif "problem" in line:
-                raise RuntimeError(f"broken off: {line['problem']['detail']}")
+        try:
+            for line in map(json.loads, lines):
+                if "page" in line:
+                    yield line["page"]
+                elif "problem" in line:
+                    raise RuntimeError(f"broken off: {line['problem']['detail']}")
+                elif "end" in line:
+                    return
+        except (OSError, HTTPException, json.JSONDecodeError):
+            pass  # The connection was lost, or the last line is half of one: told below.
+    raise RuntimeError("broken off: the answer has no end; read the document again")
 
 
-def main(path: str) -> None:
-    """Print what stands in a document."""
+def main(path: str) -> int:
+    """Print what stands in a document, and on standard error what could not be read; the exit code."""
+    unread = 0
     for page in pages(Path(path).read_bytes()):
-        for region in page["regions"]:
-            print(page["page"], region["kind"], region["confidence"], region["text"], sep="\t")
+        for part in (page, *page["regions"]):
+            if part["error"]:
+                print(f"page {page['page']}: {part['error']['detail']}", file=sys.stderr)
+                unread += 1
+            elif part is not page:
+                print(page["page"], part["kind"], part["confidence"], part["text"], sep="\t")
+    return 1 if unread else 0
 
 
 if __name__ == "__main__":
     try:
-        main(sys.argv[1])
+        sys.exit(main(sys.argv[1]))
     except RuntimeError as error:
         sys.exit(str(error))

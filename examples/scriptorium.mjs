@@ -36,21 +36,27 @@ export class Scriptorium {
     }
   }
 
-  // Each page as soon as it is read.
+  // Each page as soon as it is read; one that could not be read has an `error`. Throws where the answer
+  // ends before its line `end`: pages are missing then.
   async *pages(document, parameters = {}) {
     const answer = await this.read(document, parameters, "application/x-ndjson");
+    let ended = false;
     for await (const line of lines(answer.body)) {
-      const { page, problem } = JSON.parse(line);
+      const { page, problem, end } = JSON.parse(line);
       if (problem) throw new Problem(problem);
       if (page) yield page;
+      ended = Boolean(end);
     }
+    if (!ended) throw new Error("Broken off: the answer has no end; read the document again");
   }
 }
 
+// Whole lines, as they come; they end with the connection too, however that ends.
 async function* lines(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const next = () => reader.read().catch(() => ({ done: true }));
   let rest = "";
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  for (let part = await next(); !part.done; part = await next()) {
     const pieces = (rest + part.value).split("\n");
     rest = pieces.pop();
     yield* pieces;

@@ -99,7 +99,13 @@ handwriting in orange, grey where the kind is unknown.
 
 JSON lines, each an object with one member: `start`, then a `page` (as in `json`) as soon as it and those
 before it are read, then `end`. What fails before the second line is answered with its own status; what fails
-later is a last line `problem`. Two parameters add lines, for programs that show people what is going on:
+later is a last line `problem`.
+
+**The answer is complete only if its last line is `end`.** If it ends any other way, with `problem` or in the
+middle because the connection or the service was lost, read the document again. Pages that failed carry
+`error`; the status stays 200 even if all of them failed.
+
+Two parameters add lines, for programs that show people what is going on:
 `progress=true` a `step` for each stage that a page enters, `pictures=1600` each page's `picture`, a JPEG of
 at most so many pixels on its longer side, as soon as the page is decoded.
 

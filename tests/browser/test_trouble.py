@@ -60,6 +60,7 @@ STREAM = """
         if (!String(url).startsWith("ocr")) return real(url, options);
         const body = new ReadableStream({ start(controller) {
             window.say = (line) => controller.enqueue(new TextEncoder().encode(JSON.stringify(line) + "\\n"));
+            window.finish = () => controller.close();
             window.hangUp = () => controller.error(new TypeError("gone"));
             const aborted = new DOMException("", "AbortError");
             options.signal.addEventListener("abort", () => controller.error(aborted));
@@ -71,7 +72,7 @@ STREAM = """
 
 @pytest.fixture
 def told(page: Any) -> Any:
-    """The page, with a service whose lines the test says: ``say`` one, or ``hangUp``."""
+    """The page, with a service whose lines the test says: ``say`` one, ``finish`` or ``hangUp``."""
     page.evaluate("() => {" + STREAM + "}")
     return page
 
@@ -148,6 +149,16 @@ def test_a_connection_that_breaks_keeps_the_pages(told: Any) -> None:
     told.evaluate("window.hangUp()")
     expect(told.locator("#broken-text")).to_have_text(
         "Reading broke off after 1 of 2 pages: The service does not answer."
+    )
+
+
+def test_an_answer_without_its_end_is_none(told: Any) -> None:
+    """The connection ended as if all were well, say by a proxy: pages may be missing."""
+    send(told, upload(b"%PDF-", "scan.pdf"))
+    say(told, start_of(2), read_page(1))
+    told.evaluate("window.finish()")
+    expect(told.locator("#broken-text")).to_have_text(
+        "Reading broke off after 1 of 2 pages: The connection broke off."
     )
 
 

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from deployments.errors import Overloaded
+from deployments.errors import Overloaded, StageFailed
 from serve_app.api import create_api
 from serve_app.keys import entry, new_key
 from serve_app.middleware.config import Access, Cors, KeySource
@@ -109,6 +110,52 @@ def test_node(url: str, scan: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()) == (0, ROWS), done.stderr
     refused = run("node", EXAMPLES / "read.mjs", scan, url=url, key="wrong")
     assert refused.returncode == 1 and "API key is not known" in refused.stderr
+
+
+def without_end(how: str) -> Starlette:
+    """A service whose answer stops after the first of two pages, in one of the ways that there are."""
+
+    async def lines() -> AsyncIterator[str]:
+        yield json.dumps({"start": {"request_id": "r", "page_count": 2, "engines": {}}}) + "\n"
+        yield json.dumps({"page": {"page": 1, "regions": [], "text": "", "error": None}}) + "\n"
+        if how != "between lines":
+            yield '{"page": {"page"'
+        if how == "connection lost":
+            await asyncio.sleep(0.5)  # The client has begun to read by then.
+            raise ConnectionError
+
+    def ocr(request: Any) -> StreamingResponse:
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    return Starlette(routes=[Route("/ocr", ocr, methods=["POST"])])
+
+
+def python_and_node() -> list[tuple[str | Path, ...]]:
+    return [(sys.executable, EXAMPLES / "read.py"), ("node", EXAMPLES / "read.mjs")]
+
+
+@pytest.mark.parametrize("how", ["between lines", "within a line", "connection lost"])
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_an_answer_without_its_end_is_a_failure(
+    program: tuple[str | Path, ...], how: str, scan: Path
+) -> None:
+    needs(str(program[0]))
+    with served(without_end(how)) as address:
+        done = run(*program, scan, url=address)
+    assert done.returncode == 1
+    assert "roken off: the answer has no end; read the document again" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_what_could_not_be_read_is_told(program: tuple[str | Path, ...], scan: Path) -> None:
+    needs(str(program[0]))
+    failing = InkReader(page_errors={1: StageFailed("Lost.")}, region_errors={1: StageFailed("Torn.")})
+    with served(create_api(failing, Config())) as address:
+        done = run(*program, scan, url=address)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["1\tprinted\t0.75\trow 1", "3\tprinted\t0.75\trow 1"]
+    assert done.stderr.splitlines() == ["page 1: Torn.", "page 2: Lost.", "page 3: Torn."]
 
 
 PROGRAM = """

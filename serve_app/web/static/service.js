@@ -12,16 +12,20 @@ export class Refusal extends Error {
 
 /**
  * Read documents page by page; every line of the streamed answer is handed to `onLine` as it comes: an
- * object with one of `start`, `picture`, `step`, `page` and `end`. A reading that breaks off is a Refusal.
+ * object with one of `start`, `picture`, `step`, `page` and `end`. A reading that breaks off is a Refusal,
+ * and so is one without its `end`.
  */
 export async function read(files, parameters, signal, onLine) {
   const query = { ...parameters, words: true, progress: true };
   const response = await post(query, files, signal, "application/x-ndjson");
+  let ended = false;
   for await (const text of linesOf(response)) {
     const line = JSON.parse(text);
     if (line.problem) throw refusalOf(line.problem, line.problem.request_id, true, line.problem.retry_after_s);
     onLine(line);
+    ended = Boolean(line.end);
   }
+  if (!ended) throw new Refusal({ code: "cut_short", mayPass: true });
 }
 
 /** Documents in a format, as a Blob. */
@@ -55,6 +59,7 @@ async function post(query, files, signal, accept = "*/*") {
   }
 }
 
+/** Whole lines as they come: what follows the last line break is half of one. */
 async function* linesOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -62,10 +67,10 @@ async function* linesOf(response) {
     const { done, value } = await reader.read().catch((error) => {
       throw error.name === "AbortError" ? error : new Refusal({ code: "offline", mayPass: true });
     });
-    const lines = (rest + (value ?? "")).split("\n");
-    rest = done ? "" : lines.pop();
-    yield* lines.filter((line) => line);
     if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    yield* lines;
   }
 }
 

@@ -106,6 +106,7 @@ export default {
   retryIn: "Trying again in {seconds} s…",
   problems: {
     offline: ["The service does not answer", "Check the connection and try again."],
+    cut_short: ["The connection broke off", "Try again."],
     page: ["This page failed", "Reload it and try again."],
     malformed_request: ["The request is malformed", "Choose the document once more."],
     unauthorized: ["An API key is needed", "Ask whoever runs this service for one."],
