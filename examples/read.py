@@ -22,10 +22,12 @@ from typing import Any
 URL = os.environ.get("SCRIPTORIUM_URL", "http://127.0.0.1:8000")
 KEY = os.environ.get("SCRIPTORIUM_KEY")
 TRIES = 5
+# What Ray Serve or a proxy answers by itself while a part of the service is away.
+PASSING = {500, 502, 503, 504}
 
 
 def post(document: bytes, parameters: str, accept: str) -> HTTPResponse:
-    """Send a document; a busy service is asked again when it says.
+    """Send a document; again where that may help, when the service says or after 1, 2, 4, ... seconds.
 
     Raises RuntimeError with the words of the problem that the service answers with, or without an answer.
     """
@@ -33,22 +35,34 @@ def post(document: bytes, parameters: str, accept: str) -> HTTPResponse:
     if KEY:
         headers["Authorization"] = f"Bearer {KEY}"
     request = urllib.request.Request(f"{URL}/ocr?{parameters}", document, headers)
+    failure = ""
     for attempt in range(TRIES):
+        wait_s = 2.0**attempt
         try:
             answer: HTTPResponse = urllib.request.urlopen(request, timeout=120)
             return answer
         except urllib.error.HTTPError as error:
-            wait_s = error.headers.get("Retry-After")
-            if wait_s is None or attempt + 1 == TRIES:
-                problem = json.load(error)
-                raise RuntimeError(
-                    f"{problem['title']}: {problem['detail']} (request {problem['request_id']})"
-                ) from None
-            time.sleep(float(wait_s))
-        except urllib.error.URLError as error:
+            failure, of_service = words_of(error)
+            said = error.headers.get("Retry-After", "")
+            if said.isdigit():
+                wait_s = float(said)
+            elif of_service or error.code not in PASSING:
+                break  # A problem of the service says itself when to come back; Serve and proxies do not.
+        except (OSError, HTTPException) as error:
             # Also where the service closed the connection on a document that is too large.
-            raise RuntimeError(f"{URL} does not take the document: {error.reason}") from None
-    raise AssertionError("unreachable")
+            failure = f"{URL} does not take the document: {getattr(error, 'reason', error)}"
+        if attempt + 1 < TRIES:
+            time.sleep(wait_s)
+    raise RuntimeError(failure)
+
+
+def words_of(error: urllib.error.HTTPError) -> tuple[str, bool]:
+    """What a refusal says, and whether it is a problem document of the service."""
+    try:
+        problem = json.load(error)
+        return f"{problem['title']}: {problem['detail']} (request {problem['request_id']})", True
+    except (ValueError, KeyError, TypeError, OSError, HTTPException):
+        return f"HTTP {error.code}", False
 
 
 def pages(document: bytes) -> Iterator[dict[str, Any]]:
