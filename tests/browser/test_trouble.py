@@ -21,7 +21,7 @@ THREE_PAGES = upload(tiff(rows("black"), rows("blue", "black"), rows("black")), 
 KEY = "correct-horse"
 
 
-def problem(status: int, code: str, **headers: str) -> dict[str, Any]:
+def problem(status: int, code: str = "not_found", **headers: str) -> dict[str, Any]:
     """What the service answers with, for a route."""
     body = {
         "type": f"/problems/{code}",

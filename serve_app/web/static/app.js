@@ -7,10 +7,11 @@ import { clearFinder, listenToFinder, refreshFinder } from "./finder.js";
 import { chooseFiles, listenToIntake } from "./intake.js";
 import { listenForKey } from "./key.js";
 import { step } from "./lines.js";
-import { copy, listenToPrinting, saveAs } from "./output.js";
+import { copy, listenToPrinting } from "./output.js";
 import { showProgress, startClock, stopClock } from "./progress.js";
 import { Reading } from "./reading.js";
 import { isUnsure } from "./regions.js";
+import { listenToSaving, saveAs, stopSaving } from "./saving.js";
 import { isReady } from "./service.js";
 import { listenToKeys } from "./shortcuts.js";
 import { listenToTabs, openOtherTab, openTab } from "./tabs.js";
@@ -44,6 +45,7 @@ function take(files) {
 
 async function start(files) {
   stopWaiting();
+  stopSaving();
   reading?.close();
   const mine = (reading = new Reading(files, chosenLayout()));
   $("broken").hidden = true;
@@ -116,6 +118,7 @@ function breakOff(name, reason = "") {
 
 function reset() {
   stopWaiting();
+  stopSaving();
   reading?.close();
   reading = null;
   enter("empty");
@@ -180,6 +183,7 @@ function listen() {
   listenToIntake(take);
   listenForKey();
   listenToPrinting(() => reading);
+  listenToSaving();
   listenToViewer();
   listenToDesk();
   listenToTabs();

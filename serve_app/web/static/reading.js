@@ -12,7 +12,7 @@ const PICTURE_PX = 1600;
 export class Reading {
   constructor(files, layout) {
     Object.assign(this, {
-      files, layout, pages: [], pageCount: 0, requestId: "", engines: {}, timingsMs: null, begun: false,
+      files, layout, pages: [], pageCount: 0, pagesInAll: 0, requestId: "", engines: {}, timingsMs: null, begun: false,
     });
     this.pictures = [];
     this.attempt = new AbortController();
@@ -41,7 +41,7 @@ export class Reading {
     }
   }
 
-  /** Let go of the pages that were not read: no more will come. */
+  /** Let go of the pages that were not read: no more will come. `pagesInAll` still counts them. */
   keepRead() {
     this.pages = this.pages.filter((entry) => entry.result !== null);
     this.pageCount = this.pages.length;
@@ -66,7 +66,8 @@ export class Reading {
   take({ start, picture, step, page, end }) {
     if (start) {
       this.begun = true;
-      Object.assign(this, { requestId: start.request_id, pageCount: start.page_count, engines: start.engines });
+      Object.assign(this, { requestId: start.request_id, engines: start.engines });
+      this.pageCount = this.pagesInAll = start.page_count;
     }
     if (end) this.timingsMs = end.timings_ms;
     if (!picture && !step && !page) return null;

@@ -21,6 +21,13 @@ export const sentenceOf = (error) => {
   return problemTitle(refusal.code, refusal.title);
 };
 
+/** The sentence, what to do about it, and the request that it was. */
+export const reasonOf = (error) => {
+  const { code, requestId } = refusalOf(error);
+  const request = requestId && `${word("requestId")} ${requestId}`;
+  return `${sentenceOf(error)}. ${[adviceOn(code), request].filter((part) => part).join(" ")}`;
+};
+
 /**
  * Explain a refusal; where the service says when to come back, `retry` is called then, a few times.
  * `open` shows the service's own words at once: of several files they say which is at fault.
