@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from serve_app import problems
+from tests.api_client import serving
 
 WEB = Path(__file__).parents[2] / "serve_app" / "web"
 LANGUAGES = ("en", "ru")
@@ -37,7 +38,10 @@ def test_both_languages_say_the_same_things() -> None:
     assert words("en").keys() == words("ru").keys()
     assert problem_words("en").keys() == problem_words("ru").keys()
     placeholders = [
-        {name: sorted(re.findall(r"\{(\w+)\}", text)) for name, text in words(each).items()}
+        {
+            name: sorted(re.findall(r"\{(\w+)\}", text))
+            for name, text in (words(each) | problem_words(each)).items()
+        }
         for each in LANGUAGES
     ]
     assert placeholders[0] == placeholders[1]
@@ -59,6 +63,13 @@ def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
         "unknown",
         "unsure",
     }
+
+
+async def test_the_page_knows_the_limits_of_its_service() -> None:
+    async with serving(max_files=7, max_body_bytes=12_345) as client:
+        page = (await client.get("/")).text
+    assert 'data-max-files="7" data-max-body-bytes="12345"' in page
+    assert "{max_" not in page
 
 
 def test_the_page_keeps_to_its_policy() -> None:

@@ -16,7 +16,7 @@ import { isReady } from "./service.js";
 import { listenToKeys } from "./shortcuts.js";
 import { listenToTabs, openOtherTab, openTab } from "./tabs.js";
 import { announce } from "./toast.js";
-import { forgetTries, sentenceOf, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
+import { forgetTries, listenToTrouble, sentenceOf, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
 import { fit, listenToViewer, zoomIn, zoomOut } from "./viewer.js";
 import { choose as chooseLanguage, fill, seconds, speak, spentName, word } from "./words.js";
 
@@ -95,9 +95,19 @@ function fail(error) {
     return;
   }
   const { files } = reading;
-  showTrouble(error, { retry: () => start(files), open: files.length > 1 });
+  explain(error, { retry: () => start(files), open: files.length > 1 });
+}
+
+function explain(error, how) {
+  showTrouble(error, how);
   enter("trouble");
   ($("retry").hidden ? $("dismiss") : $("retry")).focus();
+}
+
+/** Nothing came that could be read. */
+function decline(error, retry) {
+  reset();
+  explain(error, { retry, open: false });
 }
 
 function cancel() {
@@ -168,7 +178,7 @@ const ACTIONS = {
 function listen() {
   const on = (id, act) => $(id).addEventListener("click", act);
   for (const id of ["again", "dismiss"]) on(id, reset);
-  for (const id of ["retry", "broken-retry"]) on(id, () => take(reading.files));
+  on("broken-retry", () => take(reading.files));
   on("cancel", cancel);
   on("copy", () => copy(reading.text));
   $("save-as").addEventListener("change", ({ target }) => {
@@ -180,7 +190,8 @@ function listen() {
   }
   listenToKeys(ACTIONS);
   listenToFinder(() => reading?.pages ?? [], openPage);
-  listenToIntake(take);
+  listenToIntake(take, decline);
+  listenToTrouble();
   listenForKey();
   listenToPrinting(() => reading);
   listenToSaving();

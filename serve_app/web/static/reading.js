@@ -1,6 +1,6 @@
 // One reading: the pages of the documents that were sent, as they come to be known.
 
-import { objectUrl, picturesOf } from "./documents.js";
+import { checkLimits, objectUrl, picturesOf } from "./documents.js";
 import { read } from "./service.js";
 
 const PICTURE_PX = 1600;
@@ -21,6 +21,7 @@ export class Reading {
   /** Read it; `onChange(entry)` is called after every change, with the page concerned or null. */
   async run(onChange) {
     this.pictures = await picturesOf(this.files);
+    checkLimits(this.files);
     if (this.pictures[0]) onChange(this.entry({ file: 1, page: 1 }));
     const pictures = this.pictures.includes(null) ? { pictures: PICTURE_PX } : {};
     await read(this.files, { layout: this.layout, ...pictures }, this.attempt.signal, (line) => {

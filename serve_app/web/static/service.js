@@ -2,11 +2,16 @@
 
 import { askForKey, knownKey } from "./key.js";
 
-/** A refusal, as the service words it (problem+json), or no answer at all (code "offline"). */
+/**
+ * A refusal, as the service words it (problem+json), no answer at all (code "offline"), or one of this page.
+ * `values()` are what its words leave open, as the language at hand writes them.
+ */
 export class Refusal extends Error {
-  constructor({ code, title = "", detail = "", requestId = "", mayPass = false, retryAfterS = null }) {
+  constructor({
+    code, title = "", detail = "", requestId = "", mayPass = false, retryAfterS = null, values = () => ({}),
+  }) {
     super(detail || title);
-    Object.assign(this, { code, title, detail, requestId, mayPass, retryAfterS });
+    Object.assign(this, { code, title, detail, requestId, mayPass, retryAfterS, values });
   }
 }
 

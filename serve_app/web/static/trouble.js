@@ -10,6 +10,7 @@ const LONGEST_WAIT_S = 60;
 let timer = 0;
 let tries = 0;
 let shown = null;
+let again = null;
 
 /** An error as a Refusal, whatever it was. */
 export const refusalOf = (error) =>
@@ -23,9 +24,9 @@ export const sentenceOf = (error) => {
 
 /** The sentence, what to do about it, and the request that it was. */
 export const reasonOf = (error) => {
-  const { code, requestId } = refusalOf(error);
-  const request = requestId && `${word("requestId")} ${requestId}`;
-  return `${sentenceOf(error)}. ${[adviceOn(code), request].filter((part) => part).join(" ")}`;
+  const refusal = refusalOf(error);
+  const request = refusal.requestId && `${word("requestId")} ${refusal.requestId}`;
+  return `${sentenceOf(refusal)}. ${[adviceOn(refusal), request].filter((part) => part).join(" ")}`;
 };
 
 /**
@@ -34,6 +35,7 @@ export const reasonOf = (error) => {
  */
 export function showTrouble(error, { retry, open }) {
   const refusal = (shown = refusalOf(error));
+  again = retry;
   tellTrouble();
   $("trouble-more").open = open;
   $("retry").hidden = !refusal.mayPass;
@@ -42,11 +44,18 @@ export function showTrouble(error, { retry, open }) {
   if (refusal.retryAfterS && tries < MOST_TRIES) countDown(Math.min(refusal.retryAfterS, LONGEST_WAIT_S), retry);
 }
 
+export function listenToTrouble() {
+  $("retry").addEventListener("click", () => {
+    forgetTries();
+    again();
+  });
+}
+
 /** Say it, or say it again in the language that was chosen meanwhile. */
 export function tellTrouble() {
   const { code, title, detail, requestId } = shown;
   $("trouble-title").textContent = problemTitle(code, title);
-  $("trouble-advice").textContent = adviceOn(code);
+  $("trouble-advice").textContent = adviceOn(shown);
   $("trouble-detail").textContent = detail === title ? "" : detail;
   $("trouble-id").textContent = requestId ? `${word("requestId")} ${requestId}` : "";
   $("trouble-more").hidden = !requestId && !$("trouble-detail").textContent;

@@ -81,6 +81,7 @@ export default {
   notSaved: "Nothing was saved: {reason}",
   readIn: "Read in",
   requestId: "Request",
+  unnamed: "A file",
   notFile: "That is not a file. Drop or paste a document.",
 
   keyLines: "previous and next line",
@@ -108,6 +109,10 @@ export default {
   retryIn: "Trying again in {seconds} s…",
   problems: {
     offline: ["The service does not answer", "Check the connection and try again."],
+    unreadable_file: ["A file cannot be opened", "{name} is a folder, or was moved or changed meanwhile: choose documents once more."],
+    empty_file: ["The file is empty", "{name} has nothing in it. A folder cannot be sent either: choose the files in it."],
+    too_many_files: ["These are too many files", "The service takes {most} at once, and these are {count}: send them in parts."],
+    too_many_bytes: ["This is too much at once", "The service takes {most}, and this is {size}: send fewer pages, or pictures of a lower resolution."],
     cut_short: ["The connection broke off", "Try again."],
     page: ["This page failed", "Reload it and try again."],
     malformed_request: ["The request is malformed", "Choose the document once more."],
