@@ -77,7 +77,9 @@ _TEXTS = {
     OutputFormat.HOCR: "hOCR 1.2. Words stand where the recogniser saw their characters; `x_kind` is ours.",
     OutputFormat.ALTO: "ALTO 4.4, in pixels, all pages in one file. A tag gives each line's kind.",
     OutputFormat.CSV: "UTF-8, a row a region. Texts stand as they were read: guard against formulas before "
-    "opening strangers' documents in a spreadsheet.",
+    "opening strangers' documents in a spreadsheet. Excel takes a file that is simply opened for one in the "
+    "system's own encoding: choose Data → From Text/CSV, with UTF-8 (65001) and comma. What the page at `/` "
+    "saves begins with a byte order mark, by which Excel knows; what the API answers does not.",
 }
 
 _TAIL = """\

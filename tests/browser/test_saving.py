@@ -49,8 +49,11 @@ def test_several_pages_are_written_by_a_job_that_is_removed(page: Any) -> None:
 def test_one_page_is_written_in_one_request(page: Any) -> None:
     open_document(page, SCAN)
     asked = asked_of(page)
-    assert b"row 1" in saved_as(page, "csv")
+    table = saved_as(page, "csv")
     assert asked == ["POST /ocr"]
+    # The mark by which Excel knows UTF-8, once, before the names of the columns.
+    assert table.startswith(b"\xef\xbb\xbffile,") and table.count(b"\xef\xbb\xbf") == 1
+    assert b"row 1" in table
 
 
 @pytest.mark.parametrize("code", ["not_found", "too_many_jobs"])

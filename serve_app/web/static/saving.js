@@ -67,7 +67,9 @@ function tellFailure(error, retry) {
   $("unsaved").hidden = false;
 }
 
-function save(blob, file, format) {
+function save(content, file, format) {
+  // Excel takes a CSV file for one in the system's own encoding, unless it begins with this mark.
+  const blob = format === "csv" ? new Blob(["\ufeff", content], { type: content.type }) : content;
   const name = (file.name || "document").replace(/\.[^.]*$/, "");
   const url = URL.createObjectURL(blob);
   element("a", { href: url, download: `${name}.${SUFFIXES[format]}` }).click();
