@@ -65,6 +65,14 @@ def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
     }
 
 
+def test_without_scripts_the_page_says_in_both_languages_what_it_needs() -> None:
+    """Its words are all put in by a script; a browser that is driven has one for itself, so none can look."""
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    (told,) = re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    assert "needs JavaScript" in told and 'lang="ru"' in told
+    assert "scripting: none" in (WEB / "static" / "style.css").read_text(encoding="utf-8")
+
+
 async def test_the_page_knows_the_limits_of_its_service() -> None:
     async with serving(max_files=7, max_body_bytes=12_345) as client:
         page = (await client.get("/")).text

@@ -1,6 +1,7 @@
 // What leaves the page: text on the clipboard, and paper; files are in saving.js.
 
 import { $, element } from "./dom.js";
+import { languageOf } from "./regions.js";
 import { toast } from "./toast.js";
 import { word } from "./words.js";
 
@@ -14,7 +15,7 @@ export function listenToPrinting(readingNow) {
     const reading = readingNow();
     const pages = (reading?.results ?? []).map((result, index) => element("article", {},
       element("h2", {}, `${result.file_name ?? ""} · ${word("page")} ${index + 1}`),
-      element("pre", {}, result.text ?? result.error?.detail ?? "")));
+      element("pre", { lang: languageOf(result) }, result.text ?? result.error?.detail ?? "")));
     $("paper").replaceChildren(...pages);
   });
   addEventListener("afterprint", () => $("paper").replaceChildren());

@@ -2,7 +2,7 @@
 
 import { $ } from "./dom.js";
 import { Refusal } from "./service.js";
-import { adviceOn, fill, problemTitle, word } from "./words.js";
+import { adviceOn, fill, isKnown, problemTitle, word } from "./words.js";
 
 const MOST_TRIES = 5;
 const LONGEST_WAIT_S = 60;
@@ -55,6 +55,8 @@ export function listenToTrouble() {
 export function tellTrouble() {
   const { code, title, detail, requestId } = shown;
   $("trouble-title").textContent = problemTitle(code, title);
+  // A problem that this page has no words for is told in the service's.
+  $("trouble-title").lang = isKnown(code) ? document.documentElement.lang : "en";
   $("trouble-advice").textContent = adviceOn(shown);
   $("trouble-detail").textContent = detail === title ? "" : detail;
   $("trouble-id").textContent = requestId ? `${word("requestId")} ${requestId}` : "";

@@ -96,6 +96,7 @@ export default {
   keyOpen: "open documents",
   keyEscape: "end a search, cancel a reading",
   keyHelp: "this help",
+  singleKeys: "Keys of a single letter or sign are shortcuts",
   legend: "Print has a plain blue frame, handwriting an orange one above a wavy line. Dashes and a triangle mark "
     + "lines that the service is unsure of: check them. Click a line or its box to copy the text. The picture can "
     + "be dragged, and zoomed with two fingers or with Ctrl and the wheel.",

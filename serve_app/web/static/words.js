@@ -21,6 +21,7 @@ export const word = (key) => WORDS[language][key];
 export const fill = (key, values) => filled(word(key), values);
 export const stageName = (stage) => WORDS[language].stages[stage] ?? stage;
 export const spentName = (stage) => WORDS[language].spent[stage] ?? stage;
+export const isKnown = (code) => code in WORDS[language].problems;
 export const problemTitle = (code, title) => WORDS[language].problems[code]?.[0] ?? title;
 export const adviceOn = ({ code, values }) => filled(WORDS[language].problems[code]?.[1] ?? "", values());
 
