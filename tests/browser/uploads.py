@@ -48,6 +48,7 @@ def send(page: Any, *files: dict[str, Any]) -> None:
 def open_sample(page: Any) -> None:
     page.click("#sample")
     page.wait_for_selector("body[data-state=read]")
+    page.wait_for_selector("#rows .words")  # Lines and boxes are drawn with the frame after.
 
 
 def open_document(page: Any, *files: dict[str, Any]) -> None:
