@@ -9,8 +9,7 @@ import pytest
 
 from deployments.errors import StageFailed
 from tests.browser.conftest import SampleReader
-from tests.browser.test_trouble import SCAN, THREE_PAGES, problem
-from tests.browser.uploads import open_document, open_sample, send
+from tests.browser.uploads import SCAN, THREE_PAGES, open_document, open_sample, problem, send
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 

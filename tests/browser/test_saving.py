@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import SampleReader
-from tests.browser.test_trouble import SCAN, THREE_PAGES, problem
-from tests.browser.uploads import open_document
+from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
