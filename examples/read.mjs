@@ -1,6 +1,7 @@
 // Read a document with Node:  node examples/read.mjs scan.pdf
 //
-// SCRIPTORIUM_URL is the address of the service, SCRIPTORIUM_KEY the API key where it asks for one.
+// The exit code is 1 unless every page and every line was read. SCRIPTORIUM_URL is the address of the
+// service, SCRIPTORIUM_KEY the API key where it asks for one.
 
 import { readFile } from "node:fs/promises";
 import { Scriptorium } from "./scriptorium.mjs";
@@ -10,8 +11,13 @@ const document = new Blob([await readFile(process.argv[2])]);
 
 try {
   for await (const page of new Scriptorium(url, { key }).pages(document)) {
-    for (const { kind, confidence, text } of page.regions) {
-      console.log([page.page, kind, confidence, text].join("\t"));
+    for (const part of [page, ...page.regions]) {
+      if (part.error) {
+        console.error(`page ${page.page}: ${part.error.detail}`);
+        process.exitCode = 1;
+      } else if (part !== page) {
+        console.log([page.page, part.kind, part.confidence, part.text].join("\t"));
+      }
     }
   }
 } catch (error) {

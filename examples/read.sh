@@ -14,18 +14,36 @@ document=${1:?usage: read.sh DOCUMENT}
 ocr() {
     if [ -n "${SCRIPTORIUM_KEY:-}" ]; then
         printf 'header = "Authorization: Bearer %s"\n' "$SCRIPTORIUM_KEY"
-    fi | curl --config - --silent --show-error --fail-with-body --retry 5 "$@"
+    fi | curl --config - --silent --show-error --fail-with-body --retry 5 --retry-connrefused "$@"
+}
+
+# An answer becomes a file when all of it is there; what the service says instead goes to standard error.
+ocr_to() {
+    file=$1
+    shift
+    code=0
+    ocr --output "$file.part" "$@" || code=$?
+    if [ "$code" -eq 0 ]; then
+        mv "$file.part" "$file"
+        return
+    fi
+    # 22: an answer came, with a status of 400 or more.
+    if [ "$code" -eq 22 ]; then cat "$file.part" >&2; fi
+    rm -f "$file.part"
+    exit "$code"
 }
 
 # A form field, as browsers send files. The answer's format is a parameter.
-ocr -F "image=@$document" "$url/ocr?format=text" --output "$document.txt"
+ocr_to "$document.txt" -F "image=@$document" "$url/ocr?format=text"
 
 # The raw body does as well, and the Accept header. The client waits 30 s at most.
-ocr --data-binary "@$document" -H 'Accept: application/json' -H 'Prefer: wait=30' "$url/ocr" \
-    --output "$document.json"
+ocr_to "$document.json" --data-binary "@$document" -H 'Accept: application/json' -H 'Prefer: wait=30' "$url/ocr"
 
 # Pages 1 to 3 only.
-ocr -F "image=@$document" "$url/ocr?format=pdf&pages=1-3" --output "$document.searchable.pdf"
+ocr_to "$document.searchable.pdf" -F "image=@$document" "$url/ocr?format=pdf&pages=1-3"
 
-# Each page as soon as it is read, one line of JSON each.
-ocr --no-buffer -F "image=@$document" -H 'Accept: application/x-ndjson' "$url/ocr"
+# Each page as soon as it is read, one line of JSON each; all of them came if the last line is `end`.
+ocr --no-buffer -F "image=@$document" -H 'Accept: application/x-ndjson' "$url/ocr" | awk '
+    { print; fflush(); last = $0 }
+    END { if (index(last, "{\"end\":") != 1) { print "broken off: read the document again" > "/dev/stderr"; exit 1 } }
+'

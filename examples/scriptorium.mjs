@@ -14,6 +14,9 @@ export class Problem extends Error {
   }
 }
 
+// What Ray Serve or a proxy answers by itself while a part of the service is away.
+const PASSING = [500, 502, 503, 504];
+
 export class Scriptorium {
   constructor(url, { key, tries = 5 } = {}) {
     this.url = url;
@@ -21,36 +24,62 @@ export class Scriptorium {
     this.tries = tries;
   }
 
-  // The answer to a document, a Blob or File. Parameters are those of /ocr, such as {format: "pdf"}.
+  // The answer to a document, a Blob or File. Parameters are those of /ocr, such as {format: "pdf"}. What may
+  // help is tried again, when the service says or after 1, 2, 4, ... seconds. Throws a Problem where the
+  // service answers with one.
   async read(document, parameters = {}, accept = "application/json") {
     const form = new FormData();
     form.append("image", document, document.name ?? "document");
     const headers = { ...this.headers, Accept: accept };
+    const url = `${this.url}/ocr?${new URLSearchParams(parameters)}`;
     for (let attempt = 1; ; attempt++) {
-      const query = new URLSearchParams(parameters);
-      const answer = await fetch(`${this.url}/ocr?${query}`, { method: "POST", body: form, headers });
+      const answer = await fetch(url, { method: "POST", body: form, headers }).catch((error) => error);
       if (answer.ok) return answer;
-      const waitSeconds = Number(answer.headers.get("Retry-After"));
-      if (!waitSeconds || attempt === this.tries) throw new Problem(await answer.json());
+      const failure = await failureOf(answer, this.url);
+      const waitSeconds = waitAfter(answer, failure, attempt);
+      if (!waitSeconds || attempt === this.tries) throw failure;
       await new Promise((resolve) => setTimeout(resolve, waitSeconds * 1000));
     }
   }
 
-  // Each page as soon as it is read.
+  // Each page as soon as it is read; one that could not be read has an `error`. Throws where the answer
+  // ends before its line `end`: pages are missing then.
   async *pages(document, parameters = {}) {
     const answer = await this.read(document, parameters, "application/x-ndjson");
+    let ended = false;
     for await (const line of lines(answer.body)) {
-      const { page, problem } = JSON.parse(line);
+      const { page, problem, end } = JSON.parse(line);
       if (problem) throw new Problem(problem);
       if (page) yield page;
+      ended = Boolean(end);
     }
+    if (!ended) throw new Error("Broken off: the answer has no end; read the document again");
   }
 }
 
+// What is wrong with an answer, or with the connection where an error came in its place.
+async function failureOf(answer, url) {
+  if (answer instanceof Error) {
+    return new Error(`${url} does not take the document: ${answer.cause?.message || answer.message}`);
+  }
+  const problem = await answer.json().catch(() => null);
+  return problem?.request_id ? new Problem(problem) : new Error(`HTTP ${answer.status}`);
+}
+
+// Seconds until another try may help, 0 where none does. A problem of the service says itself when to come
+// back; Serve and proxies do not.
+function waitAfter(answer, failure, attempt) {
+  const said = Number(answer.headers?.get("Retry-After"));
+  const mayPass = answer instanceof Error || (PASSING.includes(answer.status) && !(failure instanceof Problem));
+  return said || (mayPass ? 2 ** (attempt - 1) : 0);
+}
+
+// Whole lines, as they come; they end with the connection too, however that ends.
 async function* lines(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  const next = () => reader.read().catch(() => ({ done: true }));
   let rest = "";
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+  for (let part = await next(); !part.done; part = await next()) {
     const pieces = (rest + part.value).split("\n");
     rest = pieces.pop();
     yield* pieces;

@@ -97,7 +97,7 @@ def create_api(
     if jobs:
         add_job_routes(app, jobs, config.limits.max_files)
     _add_state_routes(app, reader)
-    mount_site(app)
+    mount_site(app, config.limits)
     contract.install(app, keys_wanted=keys_wanted(config.access))
     return app
 

@@ -5,11 +5,11 @@ python -m serve_app.client scans/ 'more/*.tif' --format json -o readings/
 
 Folders are searched for documents, patterns are expanded. One document goes to ``-o FILE`` or to
 standard output; several go to files of their own names in the folder ``-o DIR``, those of a folder
-below it as they lay. A service that is
-busy is asked again, when it says. Where the service asks for an API key, it is taken from --key or
-from SCRIPTORIUM_KEY. With --as-job, documents that take minutes are read in the background of the
-service, and the bar tells their pages. Exit codes: 0 everything was read, 1 some documents were not,
-2 the command makes no sense, 3 no service answers.
+below it as they lay. A service that is busy is asked again, when it says; so is one that lost the
+connection or a part of itself. Where the service asks for an API key, it is taken from --key or from
+SCRIPTORIUM_KEY. With --as-job, documents that take minutes are read in the background of the service,
+and the bar tells their pages. Exit codes: 0 everything was read, 1 some documents were not, 2 the
+command makes no sense, 3 no service answers.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ import httpx
 from tqdm import tqdm
 
 from serve_app.client_files import find_documents, targets
-from serve_app.http_client import Client, NoService, Refused
+from serve_app.http_client import TRIES, Client, NoService, Refused
 from serve_app.pages import TextLayer
 from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import Layout, OutputFormat
@@ -62,13 +62,14 @@ def run(client: Client, documents: Sequence[Path], places: Sequence[Path | None]
             for failure in pool.map(read, pairs):
                 bar.update()
                 failures += [failure] if failure else []
+            code = FAILED if failures else 0
         except NoService as error:
             pool.shutdown(cancel_futures=True)
-            print(error, file=sys.stderr)
-            return NO_SERVICE
+            failures.append(str(error))
+            code = NO_SERVICE
     for failure in failures:
         print(failure, file=sys.stderr)
-    return FAILED if failures else 0
+    return code
 
 
 def _put(reading: bytes, place: Path | None) -> None:
@@ -112,7 +113,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", help="file, or folder for several documents")
     parser.add_argument("--as-job", action="store_true", help="for documents that take minutes")
     parser.add_argument("--jobs", type=int, default=2, help="requests at a time")
-    parser.add_argument("--tries", type=int, default=5, help="how often a busy service is asked")
+    parser.add_argument("--tries", type=int, default=TRIES, help="how often what may pass is tried")
     parser.add_argument("--timeout", type=float, default=300.0, help="seconds to wait for an answer")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     return parser

@@ -12,39 +12,47 @@ from typing import Any
 
 import httpx
 
-_BUSY = frozenset({429, 502, 503, 504})
+from serve_app import problems
+
+# What Ray Serve or a proxy answers by itself while a part of the service is away.
+_PASSING = frozenset({429, 500, 502, 503, 504})
+# Half a minute together: the slowest part to come back, the proxy, takes 16 s.
+TRIES = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+# No request was made of these: another try ends as the first.
+_NOT_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 Progress = Callable[[int, int], None]
 """Told how many pages are done, and of how many."""
 
 
 class Refused(Exception):
-    """The service does not read this document; the message is its own."""
+    """The service did not read this document; the message says why, in its own words where it has any."""
 
 
 class NoService(Exception):
-    """Nothing answers at the address."""
+    """Nothing takes connections at the address."""
 
 
 @dataclass(frozen=True, slots=True)
 class Client:
     """Sends documents to a service.
 
-    ``http`` has the address as its ``base_url``. A busy service is asked ``tries`` times in all, after
-    what its Retry-After says or after 1, 2, 4, ... seconds, at most a minute each.
+    ``http`` has the address as its ``base_url``. What may pass is asked ``tries`` times in all, after
+    what Retry-After says or after 1, 2, 4, ... seconds, at most a minute each: a busy service, a lost
+    connection, and a part of the service that died. A reading that was lost changed nothing.
     """
 
     http: httpx.Client
-    tries: int = 5
+    tries: int = TRIES
     sleep: Callable[[float], None] = time.sleep
 
     def read(self, document: Path, parameters: dict[str, str]) -> bytes:
         """The reading of one document, in the format that ``parameters`` ask for.
 
         Raises:
-            Refused: the service answered with a problem, or stayed busy.
-            NoService: it did not answer.
+            Refused: the service answered with a problem, stayed busy, or never answered to the end.
+            NoService: nothing took the connection.
             OSError: the document cannot be read from disk.
         """
         return self._ask("POST", "/ocr", params=parameters, files=_form(document)).content
@@ -79,17 +87,29 @@ class Client:
             self.sleep(_wait_s(answer, 0))
 
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
+        failure: Refused | NoService
         for attempt in range(self.tries):
             try:
                 answer = self.http.request(method, path, **content)
             except httpx.TransportError as error:
-                raise NoService(f"{self.http.base_url} does not answer: {error}") from error
-            if answer.status_code not in _BUSY or attempt + 1 == self.tries:
+                failure, wait_s = self._lost(error), _back_off_s(attempt)
+                may_pass = not isinstance(error, _NOT_SENT)
+            else:
+                if not answer.is_error:
+                    return answer
+                failure, wait_s = Refused(_problem(answer)), _wait_s(answer, attempt)
+                may_pass = _may_pass(answer)
+            if not may_pass:
                 break
-            self.sleep(_wait_s(answer, attempt))
-        if answer.is_error:
-            raise Refused(_problem(answer))
-        return answer
+            if attempt + 1 < self.tries:
+                self.sleep(wait_s)
+        raise failure
+
+    def _lost(self, error: httpx.TransportError) -> Refused | NoService:
+        reason = str(error) or type(error).__name__
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, *_NOT_SENT)):
+            return NoService(f"{self.http.base_url} does not answer: {reason}")
+        return Refused(f"no whole answer came: {reason}")
 
 
 def _form(document: Path) -> dict[str, tuple[str, bytes]]:
@@ -97,10 +117,20 @@ def _form(document: Path) -> dict[str, tuple[str, bytes]]:
     return {"file": (document.name, document.read_bytes())}
 
 
+def _may_pass(answer: httpx.Response) -> bool:
+    """Whether it makes sense to ask again. A problem says so itself: by Retry-After."""
+    if answer.headers.get("Content-Type", "").startswith(problems.MEDIA_TYPE):
+        return "Retry-After" in answer.headers
+    return answer.status_code in _PASSING
+
+
 def _wait_s(answer: httpx.Response, attempt: int) -> float:
     said = answer.headers.get("Retry-After", "")
-    wait_s = float(said) if said.isdigit() else _FIRST_WAIT_S * 2**attempt
-    return min(wait_s, _LONGEST_WAIT_S)
+    return min(float(said), _LONGEST_WAIT_S) if said.isdigit() else _back_off_s(attempt)
+
+
+def _back_off_s(attempt: int) -> float:
+    return min(_FIRST_WAIT_S * 2.0**attempt, _LONGEST_WAIT_S)
 
 
 def _problem(answer: httpx.Response) -> str:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Protocol
 
 from fastapi import FastAPI
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -37,21 +38,36 @@ class _Assets(StaticFiles):
         return response
 
 
-def mount_site(app: FastAPI) -> None:
+class SiteLimits(Protocol):
+    """What the page refuses to send, for the service would not take it."""
+
+    @property
+    def max_files(self) -> int: ...
+    @property
+    def max_body_bytes(self) -> int: ...
+
+
+def mount_site(app: FastAPI, limits: SiteLimits) -> None:
     """Serve the pages and their assets; every link in them is relative, so a path prefix does no harm."""
+    start = _with_limits((_WEB / "index.html").read_text(encoding="utf-8"), limits)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def reading_room() -> Response:
-        return _page("index.html", _POLICY)
+        return HTMLResponse(start, headers=_headers(_POLICY))
 
     @app.api_route("/docs", methods=["GET", "HEAD"], include_in_schema=False)
     async def reference() -> Response:
-        return _page("docs.html", _DOCS_POLICY)
+        return FileResponse(_WEB / "docs.html", media_type="text/html", headers=_headers(_DOCS_POLICY))
 
     app.mount("/static", _Assets(directory=_WEB / "static"), name="static")
     app.mount("/swagger", _Assets(packages=[("fastapi_swagger", "resources")]), name="swagger")
 
 
-def _page(name: str, policy: str) -> Response:
-    headers = {"Content-Security-Policy": policy, **_REVALIDATE}
-    return FileResponse(_WEB / name, media_type="text/html", headers=headers)
+def _with_limits(page: str, limits: SiteLimits) -> str:
+    for name in ("max_files", "max_body_bytes"):
+        page = page.replace(f"{{{name}}}", str(getattr(limits, name)))
+    return page
+
+
+def _headers(policy: str) -> dict[str, str]:
+    return {"Content-Security-Policy": policy, **_REVALIDATE}

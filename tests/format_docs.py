@@ -77,7 +77,9 @@ _TEXTS = {
     OutputFormat.HOCR: "hOCR 1.2. Words stand where the recogniser saw their characters; `x_kind` is ours.",
     OutputFormat.ALTO: "ALTO 4.4, in pixels, all pages in one file. A tag gives each line's kind.",
     OutputFormat.CSV: "UTF-8, a row a region. Texts stand as they were read: guard against formulas before "
-    "opening strangers' documents in a spreadsheet.",
+    "opening strangers' documents in a spreadsheet. Excel takes a file that is simply opened for one in the "
+    "system's own encoding: choose Data → From Text/CSV, with UTF-8 (65001) and comma. What the page at `/` "
+    "saves begins with a byte order mark, by which Excel knows; what the API answers does not.",
 }
 
 _TAIL = """\
@@ -99,7 +101,13 @@ handwriting in orange, grey where the kind is unknown.
 
 JSON lines, each an object with one member: `start`, then a `page` (as in `json`) as soon as it and those
 before it are read, then `end`. What fails before the second line is answered with its own status; what fails
-later is a last line `problem`. Two parameters add lines, for programs that show people what is going on:
+later is a last line `problem`.
+
+**The answer is complete only if its last line is `end`.** If it ends any other way, with `problem` or in the
+middle because the connection or the service was lost, read the document again. Pages that failed carry
+`error`; the status stays 200 even if all of them failed.
+
+Two parameters add lines, for programs that show people what is going on:
 `progress=true` a `step` for each stage that a page enters, `pictures=1600` each page's `picture`, a JPEG of
 at most so many pixels on its longer side, as soon as the page is decoded.
 

@@ -23,6 +23,7 @@ from deployments.geometry import quad_from_box
 from deployments.types import Image, Kind
 from serve_app.api import create_api
 from serve_app.config import AppConfig
+from serve_app.jobs.config import JobsConfig
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
@@ -91,12 +92,13 @@ class Service:
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    jobs = JobsConfig(directory=str(tmp_path_factory.mktemp("jobs")))
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen()
         served = Service(f"http://127.0.0.1:{listening.getsockname()[1]}")
-        api = create_api(served.reader, AppConfig(jobs=None))
+        api = create_api(served.reader, AppConfig(jobs=jobs))
         server = uvicorn.Server(uvicorn.Config(api, log_level="error"))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -134,7 +136,7 @@ def plain_reader(service: Service) -> SampleReader:
     reader = service.reader
     reader.failure = reader.gate = None
     reader.stages = {"detection": True}
-    reader.page_errors = {}
+    reader.page_errors = reader.region_errors = {}
     reader.refuse_after = None
     return reader
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import datetime
 from typing import Any
 
@@ -11,27 +10,12 @@ import pytest
 
 from deployments.errors import Overloaded
 from tests.browser.conftest import DESKTOP, PHONE, SampleReader
-from tests.browser.uploads import encoded, open_document, rows, send, tiff, upload
+from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem, send, upload
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
 both_sizes = pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
-SCAN = upload(encoded(rows("black")))
-THREE_PAGES = upload(tiff(rows("black"), rows("blue", "black"), rows("black")), "scan.tiff")
 KEY = "correct-horse"
-
-
-def problem(status: int, code: str, **headers: str) -> dict[str, Any]:
-    """What the service answers with, for a route."""
-    body = {
-        "type": f"/problems/{code}",
-        "title": "T.",
-        "status": status,
-        "detail": "D.",
-        "request_id": "id-1",
-    }
-    kind = {"Content-Type": "application/problem+json", "X-Request-ID": "id-1"}
-    return {"status": status, "headers": {**kind, **headers}, "body": json.dumps(body)}
 
 
 @both_sizes
@@ -60,6 +44,7 @@ STREAM = """
         if (!String(url).startsWith("ocr")) return real(url, options);
         const body = new ReadableStream({ start(controller) {
             window.say = (line) => controller.enqueue(new TextEncoder().encode(JSON.stringify(line) + "\\n"));
+            window.finish = () => controller.close();
             window.hangUp = () => controller.error(new TypeError("gone"));
             const aborted = new DOMException("", "AbortError");
             options.signal.addEventListener("abort", () => controller.error(aborted));
@@ -71,7 +56,7 @@ STREAM = """
 
 @pytest.fixture
 def told(page: Any) -> Any:
-    """The page, with a service whose lines the test says: ``say`` one, or ``hangUp``."""
+    """The page, with a service whose lines the test says: ``say`` one, ``finish`` or ``hangUp``."""
     page.evaluate("() => {" + STREAM + "}")
     return page
 
@@ -148,6 +133,16 @@ def test_a_connection_that_breaks_keeps_the_pages(told: Any) -> None:
     told.evaluate("window.hangUp()")
     expect(told.locator("#broken-text")).to_have_text(
         "Reading broke off after 1 of 2 pages: The service does not answer."
+    )
+
+
+def test_an_answer_without_its_end_is_none(told: Any) -> None:
+    """The connection ended as if all were well, say by a proxy: pages may be missing."""
+    send(told, upload(b"%PDF-", "scan.pdf"))
+    say(told, start_of(2), read_page(1))
+    told.evaluate("window.finish()")
+    expect(told.locator("#broken-text")).to_have_text(
+        "Reading broke off after 1 of 2 pages: The connection broke off."
     )
 
 

@@ -48,6 +48,7 @@ def send(page: Any, *files: dict[str, Any]) -> None:
 def open_sample(page: Any) -> None:
     page.click("#sample")
     page.wait_for_selector("body[data-state=read]")
+    page.wait_for_selector("#rows .words")  # Lines and boxes are drawn with the frame after.
 
 
 def open_document(page: Any, *files: dict[str, Any]) -> None:
@@ -83,3 +84,20 @@ def pixel(page: Any, x: float, y: float) -> tuple[int, ...]:
         [x, y],
     )
     return tuple(found)
+
+
+def problem(status: int, code: str = "not_found", **headers: str) -> dict[str, Any]:
+    """What the service answers with, for a route."""
+    body = {
+        "type": f"/problems/{code}",
+        "title": "T.",
+        "status": status,
+        "detail": "D.",
+        "request_id": "id-1",
+    }
+    kind = {"Content-Type": "application/problem+json", "X-Request-ID": "id-1"}
+    return {"status": status, "headers": {**kind, **headers}, "body": json.dumps(body)}
+
+
+SCAN = upload(encoded(rows("black")))
+THREE_PAGES = upload(tiff(rows("black"), rows("blue", "black"), rows("black")), "scan.tiff")

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import HTMLResponse
+from starlette.responses import HTMLResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from deployments.errors import Overloaded
+from deployments.errors import Overloaded, StageFailed
 from serve_app.api import create_api
 from serve_app.keys import entry, new_key
 from serve_app.middleware.config import Access, Cors, KeySource
@@ -90,8 +91,8 @@ def test_curl(url: str, scan: Path) -> None:
 def test_curl_without_a_key_is_refused_in_words(url: str, scan: Path) -> None:
     needs("curl")
     done = run("sh", EXAMPLES / "read.sh", scan, url=url, key="")
-    assert done.returncode == 22 and "401" in done.stderr
-    assert "API key" in scan.with_name("scan.tif.txt").read_text()
+    assert done.returncode == 22 and "401" in done.stderr and "API key" in done.stderr
+    assert [path.name for path in scan.parent.iterdir() if path.name.startswith("scan")] == ["scan.tif"]
 
 
 def test_python(url: str, scan: Path) -> None:
@@ -109,6 +110,101 @@ def test_node(url: str, scan: Path) -> None:
     assert (done.returncode, done.stdout.splitlines()) == (0, ROWS), done.stderr
     refused = run("node", EXAMPLES / "read.mjs", scan, url=url, key="wrong")
     assert refused.returncode == 1 and "API key is not known" in refused.stderr
+
+
+def without_end(how: str) -> Starlette:
+    """A service whose answer stops after the first of two pages, in one of the ways that there are."""
+
+    async def lines() -> AsyncIterator[str]:
+        yield json.dumps({"start": {"request_id": "r", "page_count": 2, "engines": {}}}) + "\n"
+        yield json.dumps({"page": {"page": 1, "regions": [], "text": "", "error": None}}) + "\n"
+        if how != "between lines":
+            yield '{"page": {"page"'
+        if how == "connection lost":
+            await asyncio.sleep(0.5)  # The client has begun to read by then.
+            raise ConnectionError
+
+    def ocr(request: Any) -> StreamingResponse:
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    return Starlette(routes=[Route("/ocr", ocr, methods=["POST"])])
+
+
+def python_and_node() -> list[tuple[str | Path, ...]]:
+    return [(sys.executable, EXAMPLES / "read.py"), ("node", EXAMPLES / "read.mjs")]
+
+
+@pytest.mark.parametrize("how", ["between lines", "within a line", "connection lost"])
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_an_answer_without_its_end_is_a_failure(
+    program: tuple[str | Path, ...], how: str, scan: Path
+) -> None:
+    needs(str(program[0]))
+    with served(without_end(how)) as address:
+        done = run(*program, scan, url=address)
+    assert done.returncode == 1
+    assert "roken off: the answer has no end; read the document again" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_curl_tells_an_answer_without_its_end(scan: Path) -> None:
+    needs("curl")
+    with served(without_end("between lines")) as address:
+        done = run("sh", EXAMPLES / "read.sh", scan, url=address)
+    assert done.returncode == 1 and "broken off: read the document again" in done.stderr
+
+
+def answering(*answers: tuple[int, str] | str) -> Starlette:
+    """A service that gives each answer in turn, the last one again and again; text is JSON lines."""
+    left = list(answers)
+
+    def ocr(request: Any) -> Response:
+        answer = left.pop(0) if len(left) > 1 else left[0]
+        status, text = (200, answer) if isinstance(answer, str) else answer
+        return Response(text, status)
+
+    return Starlette(routes=[Route("/ocr", ocr, methods=["POST"])])
+
+
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_what_serve_itself_answers_is_tried_again(program: tuple[str | Path, ...], scan: Path) -> None:
+    """A plain 500 or 503, in no problem document, while a part of the service is away."""
+    needs(str(program[0]))
+    ended = '{"start": {}}\n{"end": {}}\n'
+    with served(answering((500, "Internal Server Error"), (503, ""), ended)) as address:
+        done = run(*program, scan, url=address)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_other_answers_that_are_no_problem_are_told_by_their_status(
+    program: tuple[str | Path, ...], scan: Path
+) -> None:
+    needs(str(program[0]))
+    for text in ("<h1>Not here</h1>", "[]", "null"):
+        with served(answering((404, text))) as address:
+            done = run(*program, scan, url=address)
+        assert (done.returncode, done.stderr) == (1, "HTTP 404\n")
+
+
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_a_deadline_is_not_tried_again(program: tuple[str | Path, ...], scan: Path) -> None:
+    needs(str(program[0]))
+    problem = json.dumps({"title": "Late", "detail": "Too long.", "request_id": "r1"})
+    with served(answering((504, problem), '{"end": {}}\n')) as address:
+        done = run(*program, scan, url=address)
+    assert (done.returncode, done.stderr) == (1, "Late: Too long. (request r1)\n")
+
+
+@pytest.mark.parametrize("program", python_and_node(), ids=["python", "node"])
+def test_what_could_not_be_read_is_told(program: tuple[str | Path, ...], scan: Path) -> None:
+    needs(str(program[0]))
+    failing = InkReader(page_errors={1: StageFailed("Lost.")}, region_errors={1: StageFailed("Torn.")})
+    with served(create_api(failing, Config())) as address:
+        done = run(*program, scan, url=address)
+    assert done.returncode == 1
+    assert done.stdout.splitlines() == ["1\tprinted\t0.75\trow 1", "3\tprinted\t0.75\trow 1"]
+    assert done.stderr.splitlines() == ["page 1: Torn.", "page 2: Lost.", "page 3: Torn."]
 
 
 PROGRAM = """

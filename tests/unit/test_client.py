@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -18,7 +17,6 @@ from serve_app.api import create_api
 from serve_app.client import (
     FAILED,
     MISUSED,
-    NO_SERVICE,
     Client,
     Options,
     Refused,
@@ -28,8 +26,6 @@ from serve_app.client_files import Found, find_documents, targets
 from serve_app.jobs.config import JobsConfig
 from tests.api_client import PNG, Config
 from tests.readers import InkReader
-
-Answer = Callable[[httpx.Request], httpx.Response]
 
 
 @pytest.fixture
@@ -44,11 +40,6 @@ def scan(tmp_path: Path) -> Path:
     path = tmp_path / "scan.png"
     path.write_bytes(PNG)
     return path
-
-
-def answering(answer: Answer, tries: int = 5, sleep: Callable[[float], None] = time.sleep) -> Client:
-    http = httpx.Client(transport=httpx.MockTransport(answer), base_url="http://service")
-    return Client(http, tries, sleep)
 
 
 def test_a_document_is_read_into_a_file(service: httpx.Client, scan: Path, tmp_path: Path) -> None:
@@ -101,48 +92,6 @@ def test_what_cannot_be_read_is_told_and_the_rest_is_read(
     assert not places[0].exists() and places[1].exists()
     told = capsys.readouterr().err
     assert "broken.png" in told and "cannot be decoded" in told and "(request " in told
-
-
-def test_a_busy_service_is_asked_again_when_it_says(scan: Path) -> None:
-    answers = [
-        httpx.Response(503, headers={"Retry-After": "7"}),
-        httpx.Response(502),
-        httpx.Response(503, headers={"Retry-After": "3600"}),
-        httpx.Response(200, content=b"read"),
-    ]
-    waits: list[float] = []
-    asked = answering(lambda request: answers.pop(0), sleep=waits.append)
-    assert asked.read(scan, {}) == b"read"
-    assert waits == [7.0, 2.0, 60.0]
-
-
-def test_patience_ends(scan: Path) -> None:
-    waits: list[float] = []
-    asked = answering(lambda request: httpx.Response(503), tries=3, sleep=waits.append)
-    with pytest.raises(Refused, match="HTTP 503"):
-        asked.read(scan, {})
-    assert waits == [1.0, 2.0]
-
-
-def test_a_refusal_is_not_repeated(scan: Path) -> None:
-    calls: list[httpx.Request] = []
-
-    def refuse(request: httpx.Request) -> httpx.Response:
-        calls.append(request)
-        return httpx.Response(415, json={"title": "No", "detail": "It is a song.", "request_id": "r1"})
-
-    with pytest.raises(Refused, match=r"No: It is a song. \(request r1\)"):
-        answering(refuse).read(scan, {"pages": "1"})
-    assert len(calls) == 1 and calls[0].url.params["pages"] == "1"
-
-
-def test_without_a_service_it_says_so(scan: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def refuse(request: httpx.Request) -> httpx.Response:
-        raise httpx.ConnectError("refused", request=request)
-
-    code = run(answering(refuse), [scan, scan], [None, None], Options({}, quiet=True))
-    assert code == NO_SERVICE
-    assert "http://service" in capsys.readouterr().err
 
 
 def test_folders_and_patterns_are_expanded(tmp_path: Path) -> None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from deployments.errors import OcrError
 from serve_app import problems
-from serve_app.jobs import errors as job_errors
+from tests.api_client import serving
 
 WEB = Path(__file__).parents[2] / "serve_app" / "web"
 LANGUAGES = ("en", "ru")
@@ -31,10 +30,7 @@ def problem_words(language: str) -> dict[str, str]:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_problem_has_a_title_and_advice(language: str) -> None:
     known = problem_words(language)
-    errors = [each for each in vars(job_errors).values() if isinstance(each, type)]
-    of_jobs = {each.code for each in errors if issubclass(each, OcrError)}
-    # The page streams what it reads, and starts no jobs.
-    assert set(problems.catalogue()) - of_jobs <= known.keys()
+    assert set(problems.catalogue()) <= known.keys()
     assert all(re.fullmatch(r'\[".+", ".+\."\]', text) for text in known.values())
 
 
@@ -42,7 +38,10 @@ def test_both_languages_say_the_same_things() -> None:
     assert words("en").keys() == words("ru").keys()
     assert problem_words("en").keys() == problem_words("ru").keys()
     placeholders = [
-        {name: sorted(re.findall(r"\{(\w+)\}", text)) for name, text in words(each).items()}
+        {
+            name: sorted(re.findall(r"\{(\w+)\}", text))
+            for name, text in (words(each) | problem_words(each)).items()
+        }
         for each in LANGUAGES
     ]
     assert placeholders[0] == placeholders[1]
@@ -64,6 +63,21 @@ def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
         "unknown",
         "unsure",
     }
+
+
+def test_without_scripts_the_page_says_in_both_languages_what_it_needs() -> None:
+    """Its words are all put in by a script; a browser that is driven has one for itself, so none can look."""
+    page = (WEB / "index.html").read_text(encoding="utf-8")
+    (told,) = re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL)
+    assert "needs JavaScript" in told and 'lang="ru"' in told
+    assert "scripting: none" in (WEB / "static" / "style.css").read_text(encoding="utf-8")
+
+
+async def test_the_page_knows_the_limits_of_its_service() -> None:
+    async with serving(max_files=7, max_body_bytes=12_345) as client:
+        page = (await client.get("/")).text
+    assert 'data-max-files="7" data-max-body-bytes="12345"' in page
+    assert "{max_" not in page
 
 
 def test_the_page_keeps_to_its_policy() -> None:

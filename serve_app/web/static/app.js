@@ -7,15 +7,16 @@ import { clearFinder, listenToFinder, refreshFinder } from "./finder.js";
 import { chooseFiles, listenToIntake } from "./intake.js";
 import { listenForKey } from "./key.js";
 import { step } from "./lines.js";
-import { copy, listenToPrinting, saveAs } from "./output.js";
+import { copy, listenToPrinting } from "./output.js";
 import { showProgress, startClock, stopClock } from "./progress.js";
 import { Reading } from "./reading.js";
 import { isUnsure } from "./regions.js";
+import { listenToSaving, saveAs, stopSaving } from "./saving.js";
 import { isReady } from "./service.js";
 import { listenToKeys } from "./shortcuts.js";
 import { listenToTabs, openOtherTab, openTab } from "./tabs.js";
 import { announce } from "./toast.js";
-import { forgetTries, sentenceOf, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
+import { forgetTries, listenToTrouble, sentenceOf, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
 import { fit, listenToViewer, zoomIn, zoomOut } from "./viewer.js";
 import { choose as chooseLanguage, fill, seconds, speak, spentName, word } from "./words.js";
 
@@ -44,6 +45,7 @@ function take(files) {
 
 async function start(files) {
   stopWaiting();
+  stopSaving();
   reading?.close();
   const mine = (reading = new Reading(files, chosenLayout()));
   $("broken").hidden = true;
@@ -93,9 +95,19 @@ function fail(error) {
     return;
   }
   const { files } = reading;
-  showTrouble(error, { retry: () => start(files), open: files.length > 1 });
+  explain(error, { retry: () => start(files), open: files.length > 1 });
+}
+
+function explain(error, how) {
+  showTrouble(error, how);
   enter("trouble");
   ($("retry").hidden ? $("dismiss") : $("retry")).focus();
+}
+
+/** Nothing came that could be read. */
+function decline(error, retry) {
+  reset();
+  explain(error, { retry, open: false });
 }
 
 function cancel() {
@@ -116,6 +128,7 @@ function breakOff(name, reason = "") {
 
 function reset() {
   stopWaiting();
+  stopSaving();
   reading?.close();
   reading = null;
   enter("empty");
@@ -165,7 +178,7 @@ const ACTIONS = {
 function listen() {
   const on = (id, act) => $(id).addEventListener("click", act);
   for (const id of ["again", "dismiss"]) on(id, reset);
-  for (const id of ["retry", "broken-retry"]) on(id, () => take(reading.files));
+  on("broken-retry", () => take(reading.files));
   on("cancel", cancel);
   on("copy", () => copy(reading.text));
   $("save-as").addEventListener("change", ({ target }) => {
@@ -177,9 +190,11 @@ function listen() {
   }
   listenToKeys(ACTIONS);
   listenToFinder(() => reading?.pages ?? [], openPage);
-  listenToIntake(take);
+  listenToIntake(take, decline);
+  listenToTrouble();
   listenForKey();
   listenToPrinting(() => reading);
+  listenToSaving();
   listenToViewer();
   listenToDesk();
   listenToTabs();

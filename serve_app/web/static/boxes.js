@@ -1,7 +1,7 @@
 // Boxes over the picture: print in a plain frame, handwriting above a wavy line, dashed where it is unsure.
 
 import { $, drawn, element } from "./dom.js";
-import { classesOf, factsOf, isUnsure, kindOf, light, wordsOf } from "./regions.js";
+import { classesOf, factsOf, isUnsure, kindOf, languageOf, light, wordsOf } from "./regions.js";
 
 const WAVE_LENGTH = 0.45; // Shares of the line's height.
 const WAVE_HEIGHT = 0.08;
@@ -98,7 +98,7 @@ function writing({ polygon: [, , right, left], bbox, text }) {
 function showTip(region, group) {
   clearTimeout(tipTimer);
   const kind = `${kindOf(region)}${isUnsure(region) ? " unsure" : ""}`;
-  tip.replaceChildren(element("strong", {}, wordsOf(region)), element("span", { class: kind }, factsOf(region)));
+  tip.replaceChildren(element("strong", { lang: languageOf(region) }, wordsOf(region)), element("span", { class: kind }, factsOf(region)));
   tip.hidden = false;
   const area = group.getBoundingClientRect();
   const left = area.left + (area.width - tip.offsetWidth) / 2;

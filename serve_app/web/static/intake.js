@@ -1,14 +1,16 @@
 // Documents on their way in: chosen, photographed, dropped, pasted, or the sample.
 
 import { $ } from "./dom.js";
+import { ask, blobOf } from "./service.js";
 import { toast } from "./toast.js";
 import { word } from "./words.js";
 
-/** `take(files)` gets what comes in, one file or several. */
-export function listenToIntake(take) {
+/** `take(files)` gets what comes in, one file or several; `decline(error, retry)` hears why nothing did. */
+export function listenToIntake(take, decline) {
+  const openSample = () => sample().then((file) => take([file]), (error) => decline(error, openSample));
   $("choose").addEventListener("click", chooseFiles);
   $("photograph").addEventListener("click", () => $("camera").click());
-  $("sample").addEventListener("click", async () => take([await sample()]));
+  $("sample").addEventListener("click", openSample);
   for (const input of [$("file"), $("camera")]) {
     input.addEventListener("change", () => {
       if (input.files.length) take([...input.files]);
@@ -40,7 +42,7 @@ export function listenToIntake(take) {
 export const chooseFiles = () => $("file").click();
 
 async function sample() {
-  const blob = await (await fetch("static/sample.jpg")).blob();
+  const blob = await blobOf(await ask("static/sample.jpg", {}));
   document.querySelector("input[name=layout][value=page]").checked = true;
   return new File([blob], "sample.jpg", { type: blob.type });
 }

@@ -1,7 +1,7 @@
 // The lines of a page as a list, and its text.
 
 import { $, element, icon } from "./dom.js";
-import { classesOf, iconOf, isUnsure, kindOf, light, wordsOf } from "./regions.js";
+import { classesOf, iconOf, isUnsure, kindOf, languageOf, light, wordsOf } from "./regions.js";
 import { percent, word } from "./words.js";
 
 const rows = $("rows");
@@ -10,9 +10,10 @@ const list = $("lines");
 /** List the lines of a page; `onChoose` and `onPoint` get the region's index. */
 export function listLines(page, { onChoose, onPoint }) {
   const items = page.regions.map((region, index) => row(region, index, { onChoose, onPoint }));
-  if (!items.length) items.push(element("li", { class: "note" }, page.error?.detail ?? word("nothing")));
+  const instead = () => element("span", { lang: languageOf(page) }, page.error?.detail ?? word("nothing"));
+  if (!items.length) items.push(element("li", { class: "note" }, instead()));
   rows.replaceChildren(...items);
-  $("text").replaceChildren(...(page.text ? spaced(page.text) : [page.error?.detail ?? word("nothing")]));
+  $("text").replaceChildren(...(page.text ? spaced(page.text) : [instead()]));
 }
 
 /** Lines that are still to come. */
@@ -70,7 +71,7 @@ function row(region, index, { onChoose, onPoint }) {
   const kind = word(kindOf(region)) + (isUnsure(region) ? `, ${word("unsure")}` : "");
   const button = element("button", { type: "button", title: word("clickToCopy") },
     icon(iconOf(region)),
-    element("span", { class: "words" }, wordsOf(region)),
+    element("span", { class: "words", lang: languageOf(region) }, wordsOf(region)),
     element("span", { class: "unseen" }, kind),
     isUnsure(region) ? icon("unsure") : null,
     element("span", { class: "share" }, share));

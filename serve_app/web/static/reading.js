@@ -1,6 +1,6 @@
 // One reading: the pages of the documents that were sent, as they come to be known.
 
-import { objectUrl, picturesOf } from "./documents.js";
+import { checkLimits, objectUrl, picturesOf } from "./documents.js";
 import { read } from "./service.js";
 
 const PICTURE_PX = 1600;
@@ -12,7 +12,7 @@ const PICTURE_PX = 1600;
 export class Reading {
   constructor(files, layout) {
     Object.assign(this, {
-      files, layout, pages: [], pageCount: 0, requestId: "", engines: {}, timingsMs: null, begun: false,
+      files, layout, pages: [], pageCount: 0, pagesInAll: 0, requestId: "", engines: {}, timingsMs: null, begun: false,
     });
     this.pictures = [];
     this.attempt = new AbortController();
@@ -21,6 +21,7 @@ export class Reading {
   /** Read it; `onChange(entry)` is called after every change, with the page concerned or null. */
   async run(onChange) {
     this.pictures = await picturesOf(this.files);
+    checkLimits(this.files);
     if (this.pictures[0]) onChange(this.entry({ file: 1, page: 1 }));
     const pictures = this.pictures.includes(null) ? { pictures: PICTURE_PX } : {};
     await read(this.files, { layout: this.layout, ...pictures }, this.attempt.signal, (line) => {
@@ -41,7 +42,7 @@ export class Reading {
     }
   }
 
-  /** Let go of the pages that were not read: no more will come. */
+  /** Let go of the pages that were not read: no more will come. `pagesInAll` still counts them. */
   keepRead() {
     this.pages = this.pages.filter((entry) => entry.result !== null);
     this.pageCount = this.pages.length;
@@ -66,7 +67,8 @@ export class Reading {
   take({ start, picture, step, page, end }) {
     if (start) {
       this.begun = true;
-      Object.assign(this, { requestId: start.request_id, pageCount: start.page_count, engines: start.engines });
+      Object.assign(this, { requestId: start.request_id, engines: start.engines });
+      this.pageCount = this.pagesInAll = start.page_count;
     }
     if (end) this.timingsMs = end.timings_ms;
     if (!picture && !step && !page) return null;

@@ -11,6 +11,8 @@ export const kindOf = (region) => region.kind ?? "unknown";
 export const iconOf = (region) => ICONS[kindOf(region)];
 export const isUnsure = (region) => region.text === null || region.confidence < UNSURE_BELOW;
 export const classesOf = (region) => `${kindOf(region)}${isUnsure(region) ? " unsure" : ""}`;
+/** The language of what stands there in place of a text: errors are told in the service's own words. */
+export const languageOf = ({ text, error }) => (!text && error ? "en" : null);
 export const wordsOf = (region) => region.text ?? region.error?.detail ?? word("unread");
 
 /** The kind and how sure both are, in a sentence's worth of words. */

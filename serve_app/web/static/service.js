@@ -2,31 +2,36 @@
 
 import { askForKey, knownKey } from "./key.js";
 
-/** A refusal, as the service words it (problem+json), or no answer at all (code "offline"). */
+/**
+ * A refusal, as the service words it (problem+json), no answer at all (code "offline"), or one of this page.
+ * `values()` are what its words leave open, as the language at hand writes them.
+ */
 export class Refusal extends Error {
-  constructor({ code, title = "", detail = "", requestId = "", mayPass = false, retryAfterS = null }) {
+  constructor({
+    code, title = "", detail = "", requestId = "", mayPass = false, retryAfterS = null, values = () => ({}),
+  }) {
     super(detail || title);
-    Object.assign(this, { code, title, detail, requestId, mayPass, retryAfterS });
+    Object.assign(this, { code, title, detail, requestId, mayPass, retryAfterS, values });
   }
 }
 
 /**
  * Read documents page by page; every line of the streamed answer is handed to `onLine` as it comes: an
- * object with one of `start`, `picture`, `step`, `page` and `end`. A reading that breaks off is a Refusal.
+ * object with one of `start`, `picture`, `step`, `page` and `end`. A reading that breaks off is a Refusal,
+ * and so is one without its `end`.
  */
 export async function read(files, parameters, signal, onLine) {
   const query = { ...parameters, words: true, progress: true };
-  const response = await post(query, files, signal, "application/x-ndjson");
+  const headers = { Accept: "application/x-ndjson" };
+  const response = await ask(`ocr?${new URLSearchParams(query)}`, { method: "POST", body: formOf(files), headers, signal });
+  let ended = false;
   for await (const text of linesOf(response)) {
     const line = JSON.parse(text);
-    if (line.problem) throw refusalOf(line.problem, line.problem.request_id, true, line.problem.retry_after_s);
+    if (line.problem) throw refusalFrom(line.problem, line.problem.request_id, true, line.problem.retry_after_s);
     onLine(line);
+    ended = Boolean(line.end);
   }
-}
-
-/** Documents in a format, as a Blob. */
-export async function readAs(files, parameters) {
-  return (await post(parameters, files)).blob();
+  if (!ended) throw new Refusal({ code: "cut_short", mayPass: true });
 }
 
 /** Whether every stage is warm. */
@@ -38,15 +43,18 @@ export async function isReady() {
   }
 }
 
-async function post(query, files, signal, accept = "*/*") {
+/** Documents as the body of a request. */
+export function formOf(files) {
   const body = new FormData();
   for (const file of files) body.append("file", file, file.name || "document");
+  return body;
+}
+
+/** Ask for an address of the service; where it wants an API key, so is the person. No answer is a Refusal. */
+export async function ask(address, { headers = {}, ...options }) {
   for (let key = knownKey(); ;) {
-    const headers = { Accept: accept, ...(key && { "X-API-Key": key }) };
-    const response = await fetch(`ocr?${new URLSearchParams(query)}`, { method: "POST", body, signal, headers })
-      .catch((error) => {
-        throw error.name === "AbortError" ? error : new Refusal({ code: "offline", mayPass: true });
-      });
+    const all = { Accept: "*/*", ...headers, ...(key && { "X-API-Key": key }) };
+    const response = await fetch(address, { ...options, headers: all }).catch(lost);
     if (response.ok) return response;
     const refusal = await refused(response);
     if (response.status !== 401) throw refusal;
@@ -55,17 +63,23 @@ async function post(query, files, signal, accept = "*/*") {
   }
 }
 
+/** The body of an answer, as a Blob. */
+export const blobOf = (response) => response.blob().catch(lost);
+
+function lost(error) {
+  throw error.name === "AbortError" ? error : new Refusal({ code: "offline", mayPass: true });
+}
+
+/** Whole lines as they come: what follows the last line break is half of one. */
 async function* linesOf(response) {
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
-    const { done, value } = await reader.read().catch((error) => {
-      throw error.name === "AbortError" ? error : new Refusal({ code: "offline", mayPass: true });
-    });
-    const lines = (rest + (value ?? "")).split("\n");
-    rest = done ? "" : lines.pop();
-    yield* lines.filter((line) => line);
+    const { done, value } = await reader.read().catch(lost);
     if (done) return;
+    const lines = (rest + value).split("\n");
+    rest = lines.pop();
+    yield* lines;
   }
 }
 
@@ -74,7 +88,7 @@ async function refused(response) {
   const mayPass = response.status >= 500 || [401, 408, 429].includes(response.status);
   const retryAfterS = Number.parseInt(response.headers.get("Retry-After"), 10) || null;
   try {
-    return refusalOf(await response.json(), requestId, mayPass, retryAfterS);
+    return refusalFrom(await response.json(), requestId, mayPass, retryAfterS);
   } catch {
     // A proxy on the way answered, not the service.
     const code = `http_${response.status}`;
@@ -82,5 +96,6 @@ async function refused(response) {
   }
 }
 
-const refusalOf = ({ type, title, detail }, requestId, mayPass, retryAfterS) =>
+/** A problem document as a Refusal. */
+export const refusalFrom = ({ type, title, detail }, requestId, mayPass, retryAfterS = null) =>
   new Refusal({ code: type.split("/").pop(), title, detail, requestId, mayPass, retryAfterS });

@@ -10,6 +10,28 @@ const KEYS = [
   ["C", "keyCopyAll"], ["O", "keyOpen"], ["Esc", "keyEscape"], ["?", "keyHelp"],
 ];
 
+const STORED = "scriptorium.single-keys";
+
+// Who speaks to the computer, or hits keys by chance, is in need of a way to turn these off.
+let singleKeys = stored() !== "off";
+
+function stored() {
+  try {
+    return localStorage.getItem(STORED);
+  } catch {
+    return null; // Storage is forbidden in some private windows.
+  }
+}
+
+function chooseSingleKeys(on) {
+  singleKeys = on;
+  try {
+    localStorage.setItem(STORED, on ? "on" : "off");
+  } catch {
+    // The choice then lasts as long as the page.
+  }
+}
+
 /**
  * `actions` has a function for each shortcut by name. Letters go by their place on the keyboard, so that
  * they work in the Russian layout too.
@@ -26,6 +48,7 @@ export function listenToKeys(actions) {
   const byCode = { Slash: slash, KeyB: actions.boxes, KeyT: actions.tabs, KeyC: actions.copyAll, KeyO: actions.open };
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key.length === 1 && !singleKeys) return;
     const typing = event.target.closest?.("input:not([type=radio]), textarea, select");
     if (typing && event.key !== "Escape") return;
     const moving = ["ArrowDown", "ArrowUp", "PageDown", "PageUp"].includes(event.key);
@@ -35,6 +58,7 @@ export function listenToKeys(actions) {
     if (act && act(event) !== false) event.preventDefault();
   });
   $("help").addEventListener("click", openHelp);
+  $("single-keys").addEventListener("change", ({ target }) => chooseSingleKeys(target.checked));
   $("help-close").addEventListener("click", () => $("help-dialog").close());
 }
 
@@ -46,5 +70,6 @@ function openHelp() {
     element("dd", {}, word(name)),
   ]));
   $("help-legend").textContent = word("legend");
+  $("single-keys").checked = singleKeys;
   $("help-dialog").showModal();
 }

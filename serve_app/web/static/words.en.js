@@ -77,8 +77,11 @@ export default {
   asPng: "This page with boxes (PNG)",
   asPrint: "Print the text…",
   preparing: "One moment…",
+  savingPages: "Preparing the file: {done} of {pages} pages",
+  notSaved: "Nothing was saved: {reason}",
   readIn: "Read in",
   requestId: "Request",
+  unnamed: "A file",
   notFile: "That is not a file. Drop or paste a document.",
 
   keyLines: "previous and next line",
@@ -93,6 +96,7 @@ export default {
   keyOpen: "open documents",
   keyEscape: "end a search, cancel a reading",
   keyHelp: "this help",
+  singleKeys: "Keys of a single letter or sign are shortcuts",
   legend: "Print has a plain blue frame, handwriting an orange one above a wavy line. Dashes and a triangle mark "
     + "lines that the service is unsure of: check them. Click a line or its box to copy the text. The picture can "
     + "be dragged, and zoomed with two fingers or with Ctrl and the wheel.",
@@ -106,6 +110,11 @@ export default {
   retryIn: "Trying again in {seconds} s…",
   problems: {
     offline: ["The service does not answer", "Check the connection and try again."],
+    unreadable_file: ["A file cannot be opened", "{name} is a folder, or was moved or changed meanwhile: choose documents once more."],
+    empty_file: ["The file is empty", "{name} has nothing in it. A folder cannot be sent either: choose the files in it."],
+    too_many_files: ["These are too many files", "The service takes {most} at once, and these are {count}: send them in parts."],
+    too_many_bytes: ["This is too much at once", "The service takes {most}, and this is {size}: send fewer pages, or pictures of a lower resolution."],
+    cut_short: ["The connection broke off", "Try again."],
     page: ["This page failed", "Reload it and try again."],
     malformed_request: ["The request is malformed", "Choose the document once more."],
     unauthorized: ["An API key is needed", "Ask whoever runs this service for one."],
@@ -127,5 +136,13 @@ export default {
     stage_unavailable: ["One of the models is starting", "This takes a moment."],
     not_ready: ["The service is starting", "This takes a moment."],
     deadline_exceeded: ["Reading took too long", "Try again, or send fewer pages at once."],
+    job_not_found: ["The service has forgotten the file", "Try again."],
+    job_expired: ["The service has kept the file for its time", "Try again."],
+    job_not_finished: ["The file is not finished yet", "Try again in a moment."],
+    job_abandoned: ["The service broke down over this document", "Report it to whoever runs this service."],
+    idempotency_key_reused: ["The service mistook the request for another", "Try again."],
+    too_many_jobs: ["The service prepares as many files as it can", "Try again in a while."],
+    jobs_unavailable: ["The service cannot prepare files now", "Try again in a moment."],
+    job_storage_full: ["The service has no space for the file", "Try again in a while."],
   },
 };

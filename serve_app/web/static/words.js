@@ -18,11 +18,14 @@ function stored() {
 }
 
 export const word = (key) => WORDS[language][key];
-export const fill = (key, values) => word(key).replace(/\{(\w+)\}/g, (_, name) => values[name]);
+export const fill = (key, values) => filled(word(key), values);
 export const stageName = (stage) => WORDS[language].stages[stage] ?? stage;
 export const spentName = (stage) => WORDS[language].spent[stage] ?? stage;
+export const isKnown = (code) => code in WORDS[language].problems;
 export const problemTitle = (code, title) => WORDS[language].problems[code]?.[0] ?? title;
-export const adviceOn = (code) => WORDS[language].problems[code]?.[1] ?? "";
+export const adviceOn = ({ code, values }) => filled(WORDS[language].problems[code]?.[1] ?? "", values());
+
+const filled = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 /** Put the words of the current language into the page. */
 export function speak() {
@@ -60,6 +63,11 @@ export const seconds = (ms) => new Intl.NumberFormat(language, {
 export const clockTime = (ms) => new Intl.NumberFormat(language, {
   style: "unit", unit: "second", minimumFractionDigits: 1, maximumFractionDigits: 1,
 }).format(ms / 1000);
+
+/** Rounded to a tenth: limits are in binary megabytes, and so are these. */
+export const megabytes = (bytes) => new Intl.NumberFormat(language, {
+  style: "unit", unit: "megabyte", maximumFractionDigits: 1,
+}).format(bytes / 2 ** 20);
 
 export const percent = (share) =>
   new Intl.NumberFormat(language, { style: "percent", maximumFractionDigits: 0 }).format(share);

@@ -1,0 +1,126 @@
+"""Saving what was read in another format, in a real Chromium: what the service writes, and its troubles."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.browser.conftest import SampleReader
+from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem
+
+expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
+
+
+def asked_of(page: Any) -> list[str]:
+    """What is asked of the service from now on, as methods and paths."""
+    asked: list[str] = []
+
+    def note(request: Any) -> None:
+        path = "/" + request.url.split("/", 3)[3].split("?")[0]
+        asked.append(f"{request.method} {path}")
+
+    page.on("request", note)
+    return asked
+
+
+def saved_as(page: Any, name: str) -> bytes:
+    with page.expect_download() as download:
+        page.select_option("#save-as", value=name)
+    return Path(download.value.path()).read_bytes()
+
+
+def test_several_pages_are_written_by_a_job_that_is_removed(page: Any) -> None:
+    """A job has no deadline, and nothing stays at the service."""
+    open_document(page, THREE_PAGES)
+    asked = asked_of(page)
+    with page.expect_response(lambda answer: answer.request.method == "DELETE") as removed:
+        assert saved_as(page, "pdf").startswith(b"%PDF")
+    assert removed.value.status == 204
+    (job,) = {path.split("/")[2] for _, path in map(str.split, asked) if path.startswith("/jobs/")}
+    assert asked[0] == "POST /jobs" and asked[-2:] == [f"GET /jobs/{job}/result", f"DELETE /jobs/{job}"]
+    expect(page.locator("#saving")).to_be_hidden()
+    expect(page.locator("#unsaved")).to_be_hidden()
+
+
+def test_one_page_is_written_in_one_request(page: Any) -> None:
+    open_document(page, SCAN)
+    asked = asked_of(page)
+    table = saved_as(page, "csv")
+    assert asked == ["POST /ocr"]
+    # The mark by which Excel knows UTF-8, once, before the names of the columns.
+    assert table.startswith(b"\xef\xbb\xbffile,") and table.count(b"\xef\xbb\xbf") == 1
+    assert b"row 1" in table
+
+
+@pytest.mark.parametrize("code", ["not_found", "too_many_jobs"])
+def test_without_jobs_a_request_has_to_do(page: Any, code: str) -> None:
+    refusal = problem(404) if code == "not_found" else problem(503, code, **{"Retry-After": "3600"})
+    page.route("**/jobs*", lambda route: route.fulfill(**refusal))
+    open_document(page, THREE_PAGES)
+    asked = asked_of(page)
+    assert b"row 3" not in saved_as(page, "csv")
+    assert asked == ["POST /jobs", "POST /ocr"]
+
+
+def test_progress_is_shown_and_can_be_cancelled(page: Any, plain_reader: SampleReader) -> None:
+    open_document(page, THREE_PAGES)
+    plain_reader.gate = asyncio.Event()
+    page.select_option("#save-as", value="pdf")
+    expect(page.locator("#saving-text")).to_have_text("Preparing the file: 0 of 3 pages")
+    with page.expect_response(lambda answer: answer.request.method == "DELETE") as removed:
+        page.click("#saving-cancel")
+    assert removed.value.status == 204
+    expect(page.locator("#saving")).to_be_hidden()
+    expect(page.locator("#unsaved")).to_be_hidden()
+
+
+def test_another_document_ends_the_saving(page: Any, plain_reader: SampleReader) -> None:
+    open_document(page, THREE_PAGES)
+    plain_reader.gate = asyncio.Event()
+    page.select_option("#save-as", value="pdf")
+    expect(page.locator("#saving")).to_be_visible()
+    with page.expect_response(lambda answer: answer.request.method == "DELETE") as removed:
+        page.click("#again")
+    assert removed.value.status == 204
+    expect(page.locator("#saving")).to_be_hidden()
+
+
+def test_a_busy_service_is_asked_again(page: Any) -> None:
+    answers = [problem(503, "overloaded", **{"Retry-After": "1"}), {"status": 503, "body": "no problem"}]
+
+    def answer(route: Any) -> None:
+        route.fulfill(**answers.pop(0)) if answers else route.continue_()
+
+    page.route("**/jobs?*", answer)
+    open_document(page, THREE_PAGES)
+    page.select_option("#save-as", value="pdf")
+    expect(page.locator("#saving-text")).to_have_text("The service is busy. Trying again in 1 s…")
+    with page.expect_download():
+        expect(page.locator("#saving-text")).to_have_text("HTTP 503. Trying again in 4 s…")
+    assert answers == []
+
+
+@pytest.mark.parametrize("where", ["**/jobs?*", "**/jobs/*/result"])
+def test_what_was_not_saved_is_told_and_can_be_tried_again(page: Any, where: str) -> None:
+    page.route(where, lambda route: route.fulfill(**problem(500, "internal")))
+    open_document(page, THREE_PAGES)
+    page.select_option("#save-as", value="pdf")
+    expect(page.locator("#unsaved-text")).to_have_text(
+        "Nothing was saved: The service failed. Try again; if it fails again, report the request below. "
+        "Request id-1"
+    )
+    expect(page.locator("#saving")).to_be_hidden()
+    page.unroute(where)
+    with page.expect_download():
+        page.click("#unsaved-retry")
+    expect(page.locator("#unsaved")).to_be_hidden()
+
+
+def test_a_job_that_fails_is_told_in_the_words_of_its_problem(page: Any, plain_reader: SampleReader) -> None:
+    open_document(page, THREE_PAGES)
+    plain_reader.failure = ValueError("a fault of ours")
+    page.select_option("#save-as", value="pdf")
+    expect(page.locator("#unsaved-text")).to_contain_text("Nothing was saved: The service failed.")
