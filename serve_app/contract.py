@@ -36,9 +36,15 @@ DESCRIPTION = """\
 Reads documents: finds the lines of text on a page, tells handwriting from print, and reads both, in
 Russian and English.
 
-Every error is a problem document (`application/problem+json`, RFC 9457). Every answer carries the
-`X-Request-ID` of its request; send a short plain one of your own to follow a request through
-several services. Unknown parameters and fields are errors.
+Every error of the service itself is a problem document (`application/problem+json`, RFC 9457). Ray Serve
+and proxies in front of the service may answer a 500, 502 or 503 that is none.
+
+Readings change nothing and may always be sent again; send a job again with the same `Idempotency-Key`.
+After a 429 or 503 with `Retry-After`, wait that long. After a broken connection, a 502, or a 500 or 503
+that is not `application/problem+json`, wait 1, 2, 4, ... seconds.
+
+Every answer of the service carries the `X-Request-ID` of its request; send a short plain one of your own
+to follow a request through several services. Unknown parameters and fields are errors.
 """
 
 EXAMPLE: dict[str, Any] = {

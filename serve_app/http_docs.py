@@ -40,6 +40,7 @@ def page() -> str:
         "formats": (f"| `{name}` | {_codes(types)} |" for name, types in MEDIA_TYPES.items()),
         "shown headers": iter([_codes(SHOWN_HEADERS)]),
         "limits": _limits(AppConfig(), ""),
+        "retry statuses": iter([_retry_statuses()]),
         "problem": iter([_problem_example()]),
         "problems": _problems(),
         "examples": _examples(),
@@ -143,6 +144,10 @@ def _limits(model: BaseModel, prefix: str) -> Iterator[str]:
         elif _STATUS.search(field.description or ""):
             default = "–" if value is None else f"`{value}`"
             yield f"| `{path}` | {default} | {_cell(field.description or '')} |"
+
+
+def _retry_statuses() -> str:
+    return ", ".join(sorted({str(kind.status) for kind in problems.catalogue().values() if kind.retry}))
 
 
 def _problem_example() -> str:

@@ -26,7 +26,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "head_too_large": "Send shorter headers, or a shorter query.",
         "internal": "A fault of the service; its log has the reason under `request_id`.",
         "stage_failed": "A model failed on every page of the document. Failures of single pages and lines "
-        "are not problems of the request: they stand in the answer, as `error`.",
+        "are not problems of the request: they are in the answer, as `error`. JSON lines have begun by then: "
+        "they answer 200 even when every page failed, and each page has its `error`.",
         "overloaded": "Wait for `Retry-After`, then send the same request again.",
         "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
         "stopping": "Wait for `Retry-After`, then send the same request again: to the service started anew.",

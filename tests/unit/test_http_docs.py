@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from serve_app import problems
+from serve_app import contract, problems
 from serve_app.config import Limits
 from serve_app.http_docs import PAGE, page
 from serve_app.problem_advice import ADVICE
@@ -35,3 +35,16 @@ def test_every_limit_of_a_request_names_its_error() -> None:
     unbounded = {"max_concurrent_documents", "max_documents_in_work"}
     for name in Limits.model_fields.keys() - unbounded:
         assert f"| `limits.{name}` |" in TEXT, f"say in the description of {name} with which status it ends"
+
+
+def section(heading: str) -> str:
+    _, _, rest = TEXT.partition(f"\n## {heading}\n")
+    return rest.partition("\n## ")[0]
+
+
+def test_retrying_names_the_status_of_every_problem_that_passes_and_of_no_other() -> None:
+    by_wait, by_backoff, *_ = re.findall(r"^\| (?!answer|---)(.+) \|$", section("Retrying"), re.MULTILINE)
+    passing = {str(kind.status) for kind in problems.catalogue().values() if kind.retry}
+    assert set(re.findall(r"\b[45]\d\d\b", by_wait)) == passing
+    assert "not `application/problem+json`" in by_backoff and "Idempotency-Key" in section("Retrying")
+    assert "not `application/problem+json`" in contract.DESCRIPTION

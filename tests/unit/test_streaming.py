@@ -68,6 +68,16 @@ async def test_a_page_that_failed_stands_among_the_others() -> None:
     assert [error and error["code"] for error in errors] == [None, "stage_failed", None]
 
 
+async def test_lines_answer_200_also_where_every_page_failed() -> None:
+    reader = InkReader(page_errors={page: StageFailed("Lost.") for page in range(3)})
+    async with serving(reader) as client:
+        lines = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
+        whole = await client.post("/ocr", content=THREE_PAGES)
+    assert lines.status_code == 200
+    assert [line["page"]["error"]["code"] for line in lines_of(lines)[1:-1]] == ["stage_failed"] * 3
+    assert_problem(whole, 500, "stage_failed")
+
+
 @pytest.mark.parametrize(
     ("failure", "code"), [(Overloaded("Full."), "overloaded"), (RuntimeError("secret"), "internal")]
 )
