@@ -23,6 +23,7 @@ from serve_app.negotiation import MEDIA_TYPES
 from serve_app.schemas import (
     Answer,
     EncodedDocument,
+    JobFailedProblem,
     OutputFormat,
     Problem,
     Readiness,
@@ -185,7 +186,7 @@ def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
                 title=app.title, version=app.version, description=app.description, routes=app.routes
             )
             schemas = document["components"]["schemas"]
-            for model in (Problem, StagesProblem, EncodedDocument, StreamLine):
+            for model in (Problem, StagesProblem, JobFailedProblem, EncodedDocument, StreamLine):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 for name, part in schema.pop("$defs", {}).items():
                     schemas.setdefault(name, part)

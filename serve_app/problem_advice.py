@@ -37,6 +37,9 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "job_not_found": "The job was removed, has expired long ago, or belongs to another API key.",
         "job_expired": "Submit the document again; fetch results in time, by `expires_at`.",
         "job_not_finished": "Wait for `Retry-After`, and look at the job's `progress`.",
+        "job_failed": "`cause` says why, as the job's `problem` does. This answer never changes: what may "
+        "pass was tried again while the job ran. Submit the document again, with a new `Idempotency-Key`, "
+        "where the section of the cause says *retry: yes*, or once it is changed as that section says.",
         "idempotency_key_reused": "Use a new key for each document; the same key is for the same document "
         "and parameters, sent again.",
         "job_abandoned": "The service broke down each time it read this document. Report it with the "

@@ -251,6 +251,15 @@ class StagesProblem(Problem):
     stages: dict[str, bool] = Field(description="warm or not, by stage")
 
 
+class JobFailedProblem(Problem):
+    """The problem of a result that a failed job does not have."""
+
+    cause: Problem = Field(
+        description="the problem that the reading ended with, as in the job's `problem`; its `request_id` is "
+        "that of the submission"
+    )
+
+
 class ProblemKind(_Wire):
     """What a problem's `type` refers to."""
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from deployments import errors
 from serve_app import problems
-from serve_app.contract import EXAMPLE, FAILED_READING, OTHER_FORMATS
+from serve_app.contract import EXAMPLE, OTHER_FORMATS
 from serve_app.contract_parts import (
+    EXAMPLE_ID,
     REQUEST_ID_HEADER,
     RETRY_HEADER,
     UPLOAD,
@@ -17,6 +18,7 @@ from serve_app.jobs.errors import (
     IdempotencyKeyReused,
     JobAbandoned,
     JobExpired,
+    JobFailed,
     JobNotFinished,
     JobNotFound,
     JobStorageFull,
@@ -24,7 +26,7 @@ from serve_app.jobs.errors import (
     TooManyJobs,
 )
 from serve_app.jobs.schemas import JobView
-from serve_app.schemas import Answer, ProblemKind
+from serve_app.schemas import Answer, JobFailedProblem, ProblemKind
 
 _JOB_ID = "0b9d7e4f6c1a4f0e8d2b5a3c7e9f1d60"
 EXAMPLE_JOB: dict[str, Any] = {
@@ -79,11 +81,19 @@ _SUBMIT = _kinds(
     JobStorageFull,
 )
 _LOOK = _kinds(JobNotFound, JobExpired, JobsUnavailable)
-# A failed job answers whatever problem its reading had.
-_FETCH = [
-    *FAILED_READING,
-    *_kinds(JobNotFound, JobNotFinished, JobExpired, JobAbandoned, JobsUnavailable, JobStorageFull),
-]
+# Searchable PDF and PNG of a job that was submitted as something else decode its pages again.
+_FETCH = _kinds(
+    errors.NotAcceptable,
+    errors.PayloadTooLarge,
+    errors.InvalidParameter,
+    errors.UnreadableDocument,
+    errors.DecoderFailed,
+    JobNotFound,
+    JobNotFinished,
+    JobExpired,
+    JobsUnavailable,
+)
+_CAUSE = problems.problem(problems.kind_of(JobAbandoned), JobAbandoned.title, EXAMPLE_ID).model_dump()
 
 SUBMIT_JOB: dict[str, Any] = {
     "operation_id": "submitJob",
@@ -126,7 +136,8 @@ GET_JOB_RESULT: dict[str, Any] = {
             "headers": REQUEST_ID_HEADER,
             "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
         },
-        **problem_responses(*_FETCH),
+        **problem_responses(*_FETCH, problems.INTERNAL),
+        **problem_responses(problems.kind_of(JobFailed), model=JobFailedProblem, cause=_CAUSE),
     },
 }
 DELETE_JOB: dict[str, Any] = {
