@@ -143,6 +143,20 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
     }
 
 
+def _unready() -> dict[int, Any]:
+    """Two kinds of problem with one status; only that of a service which starts tells the stages."""
+    responses = problem_responses(problems.NOT_READY, problems.STOPPING)
+    content = responses[problems.NOT_READY.status]["content"][problems.MEDIA_TYPE]
+    content["schema"] = {
+        "anyOf": [{"$ref": f"#/components/schemas/{StagesProblem.__name__}"}, content["schema"]]
+    }
+    content["examples"][problems.NOT_READY.code]["value"]["stages"] = {
+        "detection": True,
+        "recognition.crnn": False,
+    }
+    return responses
+
+
 READ_UPLOAD = _reading("readUpload", "Read an uploaded document", UPLOAD)
 READ_ENCODED = _reading(
     "readEncoded",
@@ -161,9 +175,7 @@ READINESS: dict[str, Any] = {
     "tags": ["state"],
     "responses": {
         200: {"model": Readiness, "description": "Work is taken", "headers": REQUEST_ID_HEADER},
-        **problem_responses(
-            problems.NOT_READY, model=StagesProblem, stages={"detection": True, "recognition.crnn": False}
-        ),
+        **_unready(),
     },
 }
 PROBLEM_KIND: dict[str, Any] = {

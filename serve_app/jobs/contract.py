@@ -75,6 +75,7 @@ _SUBMIT = _kinds(
     errors.InvalidParameter,
     errors.UnreadableDocument,
     errors.DecoderFailed,
+    errors.Overloaded,
     IdempotencyKeyReused,
     TooManyJobs,
     JobsUnavailable,
@@ -107,7 +108,7 @@ SUBMIT_JOB: dict[str, Any] = {
             "headers": REQUEST_ID_HEADER | _LOCATION_HEADER | RETRY_HEADER,
             "content": {"application/json": {"example": _QUEUED}},
         },
-        **problem_responses(*_SUBMIT, problems.INTERNAL),
+        **problem_responses(*_SUBMIT, problems.INTERNAL, problems.STOPPING),
     },
     "openapi_extra": {"requestBody": {"required": True, "content": UPLOAD}},
 }
@@ -147,6 +148,7 @@ DELETE_JOB: dict[str, Any] = {
     "status_code": 204,
     "responses": {
         204: {"description": "The job is gone, with its document and result", "headers": REQUEST_ID_HEADER},
-        **problem_responses(*_LOOK, problems.INTERNAL),
+        # Removing writes to the database, which a full disk may refuse.
+        **problem_responses(*_LOOK, *_kinds(JobStorageFull), problems.INTERNAL),
     },
 }

@@ -11,10 +11,13 @@ import pytest
 
 from deployments.errors import Overloaded, StageFailed
 from serve_app import openapi, problems
+from serve_app.api import create_api
+from serve_app.draining import VARIABLE, drain
 from serve_app.jobs import errors as job_errors
+from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.schemas import JobView
 from serve_app.schemas import Problem
-from tests.api_client import PNG, THREE_PAGES, assert_problem, encoded, two_rows
+from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, encoded, two_rows
 from tests.job_service import ended, service, submit
 from tests.readers import InkReader
 
@@ -123,6 +126,23 @@ async def test_bounds_are_told_with_the_time_to_come_back(tmp_path: Path) -> Non
     assert "retry-after" in refused.headers
 
 
+async def test_a_submission_may_find_no_memory_or_a_service_that_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are published, like everything else that it may be answered with 503."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    config = Config(Bounds(max_bodies_bytes=10), jobs=JobsConfig(directory=str(tmp_path / "jobs")))
+    transport = httpx.ASGITransport(create_api(InkReader(), config))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        assert_problem(await client.post("/jobs", content=PNG), 503, "overloaded")
+        assert drain(tmp_path, 0)
+        assert_problem(await client.post("/jobs", content=PNG), 503, "stopping")
+    responses = json.loads(openapi.contract_json())["paths"]["/jobs"]["post"]["responses"]
+    assert set(responses["503"]["content"][problems.MEDIA_TYPE]["examples"]) == {
+        "overloaded", "stopping", "too_many_jobs", "jobs_unavailable"
+    }  # fmt: skip
+
+
 async def test_a_store_that_cannot_be_used_does_not_touch_readings(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("in the way")
     async with service(tmp_path) as client:
@@ -148,7 +168,8 @@ def test_every_problem_of_jobs_is_published_where_it_may_come() -> None:
         <= set(problems.catalogue()) - only_causes
     )
     looking = {"job_not_found", "job_expired", "jobs_unavailable"}
-    assert shown["getJob"] & job_problems() == shown["deleteJob"] & job_problems() == looking
+    assert shown["getJob"] & job_problems() == looking
+    assert shown["deleteJob"] & job_problems() == looking | {"job_storage_full"}
 
 
 def job_problems() -> set[str]:

@@ -129,6 +129,15 @@ def test_every_problem_of_a_reading_has_an_example(name: str) -> None:
     assert shown == set(problems.catalogue()) - elsewhere - of_jobs
 
 
+def test_unready_is_of_two_kinds_and_one_tells_the_stages() -> None:
+    content = operations()["get /readyz"]["responses"]["503"]["content"][problems.MEDIA_TYPE]
+    stages, plain = (choice["$ref"].rpartition("/")[2] for choice in content["schema"]["anyOf"])
+    values = {code: example["value"] for code, example in content["examples"].items()}
+    assert (stages, plain, set(values)) == ("StagesProblem", "Problem", {"not_ready", "stopping"})
+    schemas.StagesProblem.model_validate(values["not_ready"])
+    assert schemas.Problem.model_validate(values["stopping"]).model_dump() == values["stopping"]
+
+
 def test_every_reference_in_the_contract_leads_somewhere() -> None:
     text = openapi.contract_json()
     known = json.loads(text)["components"]["schemas"]
