@@ -45,7 +45,10 @@ After a 429 or 503 with `Retry-After`, wait that long. After a broken connection
 that is not `application/problem+json`, wait 1, 2, 4, ... seconds.
 
 Every answer of the service carries the `X-Request-ID` of its request; send a short plain one of your own
-to follow a request through several services. Unknown parameters and fields are errors.
+to follow a request through several services.
+
+Within a major version, fields, problem types and kinds of stream line may be added; ignore those you do
+not know. In requests, unknown parameters and fields are errors.
 """
 
 EXAMPLE: dict[str, Any] = {

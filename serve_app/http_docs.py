@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,8 @@ def page() -> str:
     """The whole page, as Markdown."""
     contract = json.loads(contract_json())
     parts = {
+        "version": iter([contract["info"]["version"]]),
+        "package version": iter([_package_version()]),
         "endpoints": _endpoints(contract),
         "request headers": _request_headers(contract),
         "answer headers": _answer_headers(contract),
@@ -144,6 +147,10 @@ def _limits(model: BaseModel, prefix: str) -> Iterator[str]:
         elif _STATUS.search(field.description or ""):
             default = "–" if value is None else f"`{value}`"
             yield f"| `{path}` | {default} | {_cell(field.description or '')} |"
+
+
+def _package_version() -> str:
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"])
 
 
 def _retry_statuses() -> str:

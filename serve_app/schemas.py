@@ -18,8 +18,16 @@ PixelPoint = Annotated[
 ]
 
 
-class _Wire(BaseModel):
+class Sent(BaseModel):
+    """What clients send: a field that is not known is a mistake, and refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Answered(BaseModel):
+    """What the service answers: later versions may add fields, so clients must not refuse unknown ones."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class Layout(StrEnum):
@@ -54,7 +62,7 @@ PageRangesText = Annotated[
 ]
 
 
-class OcrQuery(_Wire):
+class OcrQuery(Sent):
     """Query parameters of a reading."""
 
     layout: Layout = Field(
@@ -117,7 +125,7 @@ _BASE64 = "[A-Za-z0-9+/]"
 _DATA_URL = f"^data:[^,]*;base64,({_BASE64}{{4}})*({_BASE64}{{4}}|{_BASE64}{{3}}=|{_BASE64}{{2}}==)$"
 
 
-class EncodedDocument(_Wire):
+class EncodedDocument(Sent):
     """A document inside JSON."""
 
     image: str = Field(
@@ -128,7 +136,7 @@ class EncodedDocument(_Wire):
     )
 
 
-class BoundingBox(_Wire):
+class BoundingBox(Answered):
     """The straight rectangle around a region, pixels of the page."""
 
     x: float = Field(description="left edge, pixels from the left of the page")
@@ -137,7 +145,7 @@ class BoundingBox(_Wire):
     height: float = Field(ge=0, description="pixels")
 
 
-class ItemError(_Wire):
+class ItemError(Answered):
     """Why one page or region has no result while the rest of the document has."""
 
     code: str = Field(description="the last part of the problem's `type`", examples=["stage_failed"])
@@ -146,7 +154,7 @@ class ItemError(_Wire):
     )
 
 
-class WordView(_Wire):
+class WordView(Answered):
     """One word of a line."""
 
     text: str
@@ -159,7 +167,7 @@ class WordView(_Wire):
     )
 
 
-class RegionView(_Wire):
+class RegionView(Answered):
     """One line of text, or a piece of a line between wide gaps."""
 
     bbox: BoundingBox
@@ -180,7 +188,7 @@ class RegionView(_Wire):
     )
 
 
-class PageView(_Wire):
+class PageView(Answered):
     """One page, upright: its EXIF orientation is applied."""
 
     page: int = Field(ge=1, description="number of the page in its file, from 1")
@@ -204,7 +212,7 @@ class PageView(_Wire):
     error: ItemError | None = Field(None, description="present when a stage failed on this page alone")
 
 
-class Answer(_Wire):
+class Answer(Answered):
     """A document that was read.
 
     A page or region on which a stage failed carries its own `error`, and the others are answered.
@@ -219,20 +227,20 @@ class Answer(_Wire):
     engines: dict[str, str] = Field(description="engine by stage")
 
 
-class Health(_Wire):
+class Health(Answered):
     """The service is alive."""
 
     status: str = Field(examples=["alive"])
 
 
-class Readiness(_Wire):
+class Readiness(Answered):
     """Whether work can be taken."""
 
     ready: bool
     stages: dict[str, bool] = Field(description="warm or not, by stage")
 
 
-class Problem(_Wire):
+class Problem(Answered):
     """An error, as RFC 9457 describes it."""
 
     type: str = Field(
@@ -260,7 +268,7 @@ class JobFailedProblem(Problem):
     )
 
 
-class ProblemKind(_Wire):
+class ProblemKind(Answered):
     """What a problem's `type` refers to."""
 
     code: str
@@ -269,7 +277,7 @@ class ProblemKind(_Wire):
     retry: bool = Field(description="whether the same request may succeed later")
 
 
-class StreamStart(_Wire):
+class StreamStart(Answered):
     """The first line of a streamed answer."""
 
     request_id: str = Field(description="as in the `X-Request-ID` header")
@@ -277,7 +285,7 @@ class StreamStart(_Wire):
     engines: dict[str, str] = Field(description="engine by stage")
 
 
-class StageStep(_Wire):
+class StageStep(Answered):
     """A page enters a stage; with the parameter `progress`."""
 
     file: int = Field(ge=1, description="number of the file in the request, from 1")
@@ -288,7 +296,7 @@ class StageStep(_Wire):
     )
 
 
-class PagePicture(_Wire):
+class PagePicture(Answered):
     """What a page looks like, upright; with the parameter `pictures`."""
 
     file: int = Field(ge=1, description="number of the file in the request, from 1")
@@ -309,7 +317,7 @@ class StreamProblem(Problem):
     )
 
 
-class StreamEnd(_Wire):
+class StreamEnd(Answered):
     """The last line of a streamed answer that is complete."""
 
     page_count: int = Field(ge=0, description="pages that were answered")
@@ -318,7 +326,7 @@ class StreamEnd(_Wire):
     )
 
 
-class StreamLine(_Wire):
+class StreamLine(Answered):
     """One line of a streamed answer: it has exactly one of these."""
 
     start: StreamStart | None = Field(None, description="comes first")
