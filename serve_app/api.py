@@ -124,7 +124,7 @@ class _Service:
             response: Response = await streaming.stream(self.documents, request, query, files, limit_s)
         else:
             response = await self._whole(request, query, files, (output, media_type), limit_s)
-        if wait_s is not None:
+        if wait_s is not None and wait_s <= self.limits.request_deadline_s:
             response.headers["Preference-Applied"] = f"wait={wait_s}"
         return response
 

@@ -35,7 +35,8 @@ PREFER_PARAMETER = {
 }
 APPLIED_HEADER = {
     "Preference-Applied": {
-        "description": "the wait that was heeded, where one was preferred",
+        "description": "the wait that was applied; absent where none was preferred, or a longer one than the "
+        "service allows",
         "schema": {"type": "string"},
         "example": "wait=20",
     }

@@ -32,8 +32,9 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
         "stopping": "Wait for `Retry-After`, then send the same request again: to the service started anew.",
         "not_ready": "The service is starting; `stages` tells which part is not warm yet.",
-        "deadline_exceeded": "Ask for fewer pages, wait longer (`Prefer: wait`), take pages as JSON lines as "
-        "they are read, submit a job, or come back when the service is less busy.",
+        "deadline_exceeded": "Raise `Prefer: wait` if you sent one; it can only shorten the service's own "
+        "limit. Send a long document as a job, or take its pages as JSON lines, or ask for fewer pages. The "
+        "same request may succeed when the service is less busy.",
         "job_not_found": "The job was removed, has expired long ago, or belongs to another API key.",
         "job_expired": "Submit the document again; fetch results in time, by `expires_at`.",
         "job_not_finished": "Wait for `Retry-After`, and look at the job's `progress`.",
