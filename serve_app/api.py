@@ -121,7 +121,9 @@ class _Service:
         output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
         wait_s, limit_s = self._patience_s(request)
         if output is OutputFormat.NDJSON:
-            response: Response = await streaming.stream(self.documents, request, query, files, limit_s)
+            response: Response = await streaming.stream(
+                self.documents, request, query, files, limit_s, media_type
+            )
         else:
             response = await self._whole(request, query, files, (output, media_type), limit_s)
         if wait_s is not None and wait_s <= self.limits.request_deadline_s:

@@ -13,6 +13,7 @@ from serve_app.contract_access import describe_access
 from serve_app.contract_parts import (
     APPLIED_HEADER,
     EXAMPLE_ID,
+    NAME_HEADER,
     PREFER_PARAMETER,
     REQUEST_ID_HEADER,
     TIMING_HEADER,
@@ -134,7 +135,7 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
             200: {
                 "model": Answer,
                 "description": "The document as it was read",
-                "headers": REQUEST_ID_HEADER | TIMING_HEADER | APPLIED_HEADER,
+                "headers": REQUEST_ID_HEADER | TIMING_HEADER | APPLIED_HEADER | NAME_HEADER,
                 "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
             },
             **problem_responses(*FAILED_READING),

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
@@ -29,6 +30,9 @@ _TEMPLATE = Path(__file__).with_name("http_docs.template.md")
 _PLACE = re.compile(r"<!-- (?P<name>[a-z ]+) -->")
 _STATUS = re.compile(r"\((?P<status>[45]\d\d)( or [45]\d\d)?\b[^)]*\)")
 _EXAMPLES = (("read.sh", "sh"), ("read.py", "python"), ("scriptorium.mjs", "js"), ("read.mjs", "js"))
+
+Places: TypeAlias = dict[str, set[str]]
+"""Names of operations by status."""
 
 
 def page() -> str:
@@ -120,22 +124,37 @@ def _request_headers(contract: dict[str, Any]) -> Iterator[str]:
 
 def _answer_headers(contract: dict[str, Any]) -> Iterator[str]:
     meanings: dict[str, str] = {}
-    places: dict[str, set[str]] = {}
-    statuses: set[str] = set()
-    for _, operation in _operations(contract):
+    carrying: dict[str, Places] = defaultdict(lambda: defaultdict(set))
+    answering: Places = defaultdict(set)
+    for operation_name, operation in _operations(contract):
         for status, response in operation["responses"].items():
-            statuses.add(status)
+            answering[status].add(operation_name)
             for name, header in response.get("headers", {}).items():
                 meanings[name] = f"{header['description']}, such as `{header.get('example', '')}`"
-                places.setdefault(name, set()).add(status)
-    for name, where in sorted(places.items()):
-        everywhere = where == statuses
-        yield f"| `{name}` | {'all' if everywhere else ', '.join(sorted(where))} | {_cell(meanings[name])} |"
+                carrying[name][status].add(operation_name)
+    for name, places in sorted(carrying.items()):
+        yield f"| `{name}` | {_where(places, answering)} | {_cell(meanings[name])} |"
+
+
+def _where(places: Places, answering: Places) -> str:
+    """The statuses that carry a header, and the operations where not all that answer the status do."""
+    if places == answering:
+        return "all"
+    posts = {
+        status: {name for name in names if name.startswith("POST")} for status, names in answering.items()
+    }
+    if all(names == posts[status] for status, names in places.items()) and "200" in places:
+        return f"{', '.join(sorted(places))} of `POST`"
+    return ", ".join(
+        status if places[status] == answering[status] else f"{status} of {_codes(sorted(places[status]))}"
+        for status in sorted(places)
+    )
 
 
 def _operations(contract: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    for operations in contract["paths"].values():
-        yield from operations.items()
+    for path, operations in contract["paths"].items():
+        for method, operation in operations.items():
+            yield f"{method.upper()} {path}", operation
 
 
 def _limits(model: BaseModel, prefix: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from serve_app import problems
 from serve_app.contract import EXAMPLE, OTHER_FORMATS
 from serve_app.contract_parts import (
     EXAMPLE_ID,
+    NAME_HEADER,
     REQUEST_ID_HEADER,
     RETRY_HEADER,
     UPLOAD,
@@ -134,7 +135,7 @@ GET_JOB_RESULT: dict[str, Any] = {
         200: {
             "model": Answer,
             "description": "The document as it was read; `request_id` is that of the submission",
-            "headers": REQUEST_ID_HEADER,
+            "headers": REQUEST_ID_HEADER | NAME_HEADER,
             "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
         },
         **problem_responses(*_FETCH, problems.INTERNAL),

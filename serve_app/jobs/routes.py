@@ -28,8 +28,10 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="any text of your own, new for each job: a submission that is sent again with the same "
-        "key makes no second job, and is answered with the first",
+        description="1 to 255 characters of your own, new for each job: a submission that is sent again "
+        "with the same key, parameters, format, files and file names makes no second job, and is answered "
+        "with the first. A key belongs to the API key that sent it, and is free again once its job is "
+        "removed or has expired",
     ),
 ]
 
@@ -47,8 +49,10 @@ def add_job_routes(app: FastAPI, jobs: Jobs, max_files: int) -> None:
     ) -> Response:
         """Have a document read in the background; body and parameters are those of `/ocr`.
 
-        What is wrong with the document as a whole is answered at once. The job survives the service's
-        processes. It is read beside other requests, so that they need not wait for it.
+        A document that cannot be opened is refused at once. Jobs run in the background and share the
+        models with other requests; they survive the death of the service's processes. `format`, or
+        `Accept` where it is not given, chooses the format that the result is stored in; the 202 is JSON
+        always. `Prefer` is ignored.
         """
         output, _ = negotiate(query.format, _accept(request))
         files = await uploaded_files(request, jobs.config.max_body_bytes, max_files)

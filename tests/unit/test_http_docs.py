@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +9,8 @@ from serve_app import contract, problems
 from serve_app.config import Limits
 from serve_app.http_docs import PAGE, page
 from serve_app.problem_advice import ADVICE
+from tests.api_client import PNG
+from tests.job_service import ended, service, submit
 
 TEXT = PAGE.read_text(encoding="utf-8")
 
@@ -40,6 +43,35 @@ def test_every_limit_of_a_request_names_its_error() -> None:
 def section(heading: str) -> str:
     _, _, rest = TEXT.partition(f"\n## {heading}\n")
     return rest.partition("\n## ")[0]
+
+
+def header_rows() -> dict[str, tuple[str, str]]:
+    _, _, answers = section("Headers").partition("What an answer carries:")
+    rows = re.findall(r"^\| `([\w-]+)` \| (.+?) \| (.+) \|$", answers, re.MULTILINE)
+    return {name: (where, meaning) for name, where, meaning in rows}
+
+
+@pytest.mark.parametrize("output", ["json", "text", "pdf", "ndjson"])
+async def test_answers_have_the_headers_that_the_page_says(tmp_path: Path, output: str) -> None:
+    rows = header_rows()
+    assert rows["Server-Timing"][0] == "200 of `POST`"
+    assert rows["Retry-After"][0].startswith("200 of `GET /jobs/{job_id}`, 202, ")
+    assert "JSON lines" in rows["Server-Timing"][1] and "nor for JSON lines" in rows["Content-Disposition"][1]
+    async with service(tmp_path) as client:
+        read = await client.post(f"/ocr?format={output}", content=PNG)
+        job = await ended(client, await submit(client, PNG, f"/jobs?format={output}"))
+        result = await client.get(job.links.result)
+    assert ("server-timing" in read.headers) == (output != "ndjson") and "server-timing" not in result.headers
+    assert ("content-disposition" in read.headers) == (output not in ("json", "ndjson"))
+    assert ("content-disposition" in result.headers) == (output != "json")
+
+
+async def test_a_submission_answers_json_whatever_format_its_result_has(tmp_path: Path) -> None:
+    async with service(tmp_path) as client:
+        headers = {"Accept": "application/pdf", "Prefer": "wait=0"}
+        taken = await client.post("/jobs", content=PNG, headers=headers)
+    assert (taken.status_code, taken.headers["content-type"]) == (202, "application/json")
+    assert taken.json()["format"] == "pdf" and "preference-applied" not in taken.headers
 
 
 def test_retrying_names_the_status_of_every_problem_that_passes_and_of_no_other() -> None:

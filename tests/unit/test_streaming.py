@@ -52,6 +52,12 @@ async def test_the_format_parameter_asks_for_lines_too() -> None:
     assert [line["page"]["page"] for line in lines_of(answer)[1:-1]] == [2]
 
 
+async def test_lines_have_the_media_type_that_was_accepted() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr", content=PNG, headers={"Accept": "application/jsonl"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/jsonl")
+
+
 async def test_what_fails_before_the_first_page_has_its_own_status() -> None:
     async with serving() as client:
         assert_problem(await client.post("/ocr", content=b"text", headers=NDJSON), 415, "unsupported_format")
