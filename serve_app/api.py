@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Protocol
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 
 from deployments.errors import DeadlineExceeded
 from serve_app import contract, problems, streaming
@@ -32,6 +32,7 @@ from serve_app.site import mount_site
 from serve_app.uploads import encoded_document, plain_body, uploaded_files
 
 Parameters = Annotated[OcrQuery, Query()]
+ProblemCode = Annotated[str, Path(description="the last part of a problem's `type`, such as `overloaded`")]
 
 
 class ApiLimits(Bounds, DocumentLimits, Protocol):
@@ -209,7 +210,7 @@ def _add_state_routes(app: FastAPI, reader: Reader) -> None:
         return problem_response(StagesProblem(**problem.model_dump(), stages=stages), {"Retry-After": "1"})
 
     @app.get("/problems/{code}", **contract.PROBLEM_KIND)
-    async def problem_kind(code: str) -> ProblemKind:
+    async def problem_kind(code: ProblemCode) -> ProblemKind:
         """What the `type` of a problem refers to."""
         kind = problems.catalogue().get(code)
         if kind is None:

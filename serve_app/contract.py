@@ -123,6 +123,7 @@ def _other_formats() -> dict[str, dict[str, Any]]:
     }
 
 
+_STAGES = ("detection", "classification", "recognition.crnn")
 OTHER_FORMATS = _other_formats()
 
 
@@ -147,6 +148,11 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
     }
 
 
+def _state(description: str, example: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"example": example}}
+    return {"description": description, "headers": REQUEST_ID_HEADER, "content": content}
+
+
 def _unready() -> dict[int, Any]:
     """Two kinds of problem with one status; only that of a service which starts tells the stages."""
     responses = problem_responses(problems.NOT_READY, problems.STOPPING)
@@ -154,10 +160,9 @@ def _unready() -> dict[int, Any]:
     content["schema"] = {
         "anyOf": [{"$ref": f"#/components/schemas/{StagesProblem.__name__}"}, content["schema"]]
     }
-    content["examples"][problems.NOT_READY.code]["value"]["stages"] = {
-        "detection": True,
-        "recognition.crnn": False,
-    }
+    not_ready = content["examples"][problems.NOT_READY.code]["value"]
+    not_ready["detail"] = "Not warm yet: recognition.crnn."
+    not_ready["stages"] = dict.fromkeys(_STAGES, True) | {"recognition.crnn": False}
     return responses
 
 
@@ -171,14 +176,15 @@ HEALTH: dict[str, Any] = {
     "operation_id": "getHealth",
     "summary": "Tell whether the service is alive",
     "tags": ["state"],
-    "responses": {200: {"description": "The service is alive", "headers": REQUEST_ID_HEADER}},
+    "responses": {200: _state("The service is alive", {"status": "alive"})},
 }
 READINESS: dict[str, Any] = {
     "operation_id": "getReadiness",
     "summary": "Tell whether the service is ready",
     "tags": ["state"],
     "responses": {
-        200: {"model": Readiness, "description": "Work is taken", "headers": REQUEST_ID_HEADER},
+        200: {"model": Readiness}
+        | _state("Work is taken", {"ready": True, "stages": dict.fromkeys(_STAGES, True)}),
         **_unready(),
     },
 }
@@ -187,7 +193,7 @@ PROBLEM_KIND: dict[str, Any] = {
     "summary": "Explain a kind of problem",
     "tags": ["state"],
     "responses": {
-        200: {"description": "The kind of problem", "headers": REQUEST_ID_HEADER},
+        200: _state("The kind of problem", problems.kind_of(errors.Overloaded).model_dump()),
         **problem_responses(problems.kind_of_status(404)),
     },
 }

@@ -18,18 +18,19 @@ from pydantic import BaseModel
 from serve_app import problems
 from serve_app.config import AppConfig
 from serve_app.contract_parts import EXAMPLE_ID
+from serve_app.http_docs_fields import field_tables
 from serve_app.middleware.authentication import is_open
 from serve_app.middleware.stack import SHOWN_HEADERS
 from serve_app.negotiation import MEDIA_TYPES
 from serve_app.openapi import contract_json
 from serve_app.problem_advice import ADVICE
+from serve_app.schemas import Problem
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "http.md"
 _TEMPLATE = Path(__file__).with_name("http_docs.template.md")
 _PLACE = re.compile(r"<!-- (?P<name>[a-z ]+) -->")
 _STATUS = re.compile(r"\((?P<status>[45]\d\d)( or [45]\d\d)?\b[^)]*\)")
-_EXAMPLES = (("read.sh", "sh"), ("read.py", "python"), ("scriptorium.mjs", "js"), ("read.mjs", "js"))
 
 Places: TypeAlias = dict[str, set[str]]
 """Names of operations by status."""
@@ -50,7 +51,7 @@ def page() -> str:
         "retry statuses": iter([_retry_statuses()]),
         "problem": iter([_problem_example()]),
         "problems": _problems(),
-        "examples": _examples(),
+        "fields": field_tables(contract["components"]["schemas"]),
     }
     text = _TEMPLATE.read_text(encoding="utf-8")
     return _PLACE.sub(lambda place: "\n".join(parts[place["name"]]), text)
@@ -70,6 +71,8 @@ def _endpoints(contract: dict[str, Any]) -> Iterator[str]:
                 first = written.setdefault(table, name)
                 yield f"{table}\n" if first == name else f"Parameters: those of {first}.\n"
             yield from _answers(operation["responses"])
+            if "state" in operation["tags"]:
+                yield from _bodies(operation["responses"])
 
 
 def _parameters(parameters: Any, schemas: dict[str, Any]) -> Iterator[str]:
@@ -109,6 +112,17 @@ def _answers(responses: dict[str, Any]) -> Iterator[str]:
             types = f": {_codes(content)}" if content else ""
             yield f"| {status} | {response['description']}{types} |"
     yield ""
+
+
+def _bodies(responses: dict[str, Any]) -> Iterator[str]:
+    """What a short answer looks like, and a problem where it has more fields than others."""
+    for status, response in responses.items():
+        for content in response["content"].values():
+            values = [content["example"]] if "example" in content else []
+            values += [each["value"] for each in content.get("examples", {}).values()]
+            for value in values:
+                if "type" not in value or value.keys() - Problem.model_fields.keys():
+                    yield f"{status}:\n\n```json\n{json.dumps(value, ensure_ascii=False)}\n```\n"
 
 
 def _request_headers(contract: dict[str, Any]) -> Iterator[str]:
@@ -188,12 +202,6 @@ def _problems() -> Iterator[str]:
         retry = "yes" if kind.retry else "no"
         yield f"`/problems/{kind.code}` · {kind.status} · {kind.title} · retry: {retry}\n"
         yield f"{ADVICE[kind.code]}\n"
-
-
-def _examples() -> Iterator[str]:
-    for name, language in _EXAMPLES:
-        source = (ROOT / "examples" / name).read_text(encoding="utf-8").rstrip()
-        yield f"[examples/{name}](../examples/{name})\n\n```{language}\n{source}\n```\n"
 
 
 def _codes(names: Any) -> str:

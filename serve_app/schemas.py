@@ -137,12 +137,12 @@ class EncodedDocument(Sent):
 
 
 class BoundingBox(Answered):
-    """The straight rectangle around a region, pixels of the page."""
+    """The upright rectangle around a polygon, pixels of the page."""
 
     x: float = Field(description="left edge, pixels from the left of the page")
     y: float = Field(description="top edge, pixels from the top of the page")
-    width: float = Field(ge=0, description="pixels")
-    height: float = Field(ge=0, description="pixels")
+    width: float = Field(ge=0, description="width, pixels")
+    height: float = Field(ge=0, description="height, pixels")
 
 
 class ItemError(Answered):
@@ -154,16 +154,20 @@ class ItemError(Answered):
     )
 
 
+_CORNERS = (
+    "corners in pixels of the page, in the order top left, top right, bottom right, bottom left of the text "
+    "as it is read, which on a turned page are other corners of the page's own"
+)
+
+
 class WordView(Answered):
     """One word of a line."""
 
-    text: str
+    text: str = Field(description="the word, with the punctuation that touches it")
     bbox: BoundingBox
-    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(
-        description="corners as the text is read: top left, top right, bottom right, bottom left"
-    )
+    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(description=_CORNERS)
     confidence: Probability | None = Field(
-        description="probability of the word: geometric mean over its characters, 0 to 1"
+        description="probability of the word: geometric mean over its characters; null when its line has none"
     )
 
 
@@ -171,20 +175,26 @@ class RegionView(Answered):
     """One line of text, or a piece of a line between wide gaps."""
 
     bbox: BoundingBox
-    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(
-        description="corners as the text is read: top left, top right, bottom right, bottom left"
+    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(description=_CORNERS)
+    kind: Kind | None = Field(
+        description="typewriting counts as printed; null when classification failed on the region"
     )
-    kind: Kind | None = Field(description="handwritten or printed; typewriting counts as printed")
-    kind_confidence: Probability | None = Field(description="probability of `kind`, 0 to 1")
-    text: str | None = Field(description="what the line says; null when it could not be read")
+    kind_confidence: Probability | None = Field(description="probability of `kind`; null when that is")
+    text: str | None = Field(description="what the line says; null when recognition failed on the region")
     confidence: Probability | None = Field(
-        description="probability of `text`: geometric mean over its characters, 0 to 1"
+        description="probability of `text`: geometric mean over its characters; null when that is"
     )
-    detection_confidence: Probability = Field(description="probability that this is a line of text, 0 to 1")
-    engine: str | None = Field(description="recognition engine that read the line")
-    error: ItemError | None = Field(None, description="present when a stage failed on this region alone")
+    detection_confidence: Probability = Field(description="probability that this is a line of text")
+    engine: str | None = Field(
+        description="recognition engine that read the line, or failed to; `text-layer` where a PDF's own "
+        "text was taken"
+    )
+    error: ItemError | None = Field(
+        None,
+        description="why `kind` or `text` is null; null when both are there. Other regions are not affected",
+    )
     words: tuple[WordView, ...] | None = Field(
-        None, description="words in order, with the parameter `words`; else null"
+        None, description="words in order; null without the parameter `words`"
     )
 
 
@@ -193,23 +203,35 @@ class PageView(Answered):
 
     page: int = Field(ge=1, description="number of the page in its file, from 1")
     file: int = Field(1, ge=1, description="number of the file in the request, from 1")
-    file_name: str | None = Field(None, description="what the sender calls the file")
-    dpi: float | None = Field(
-        None, gt=0, description="resolution that the file states, or that a PDF page was drawn at"
+    file_name: str | None = Field(
+        None, description="what the sender calls the file; null when it has no name"
     )
-    width: int = Field(ge=1, description="pixels")
-    height: int = Field(ge=1, description="pixels")
-    skew_deg: float = Field(description="angle of the text's baselines, degrees; positive when they rise")
+    dpi: float | None = Field(
+        None,
+        gt=0,
+        description="resolution that the file states, or that a PDF page was drawn at, dots an inch; "
+        "null when it is not known",
+    )
+    width: int = Field(ge=1, description="width of the page, pixels")
+    height: int = Field(ge=1, description="height of the page, pixels")
+    skew_deg: float = Field(
+        description="angle of the text's baselines, degrees; positive when they rise to the right"
+    )
     orientation_deg: Literal[0, 90, 180, 270] = Field(
         description="how far the text is turned clockwise from reading level, degrees; the page's own "
         "coordinates stay, and polygons begin at the text's own top left corner"
     )
-    regions: tuple[RegionView, ...] = Field(description="lines of text in reading order")
+    regions: tuple[RegionView, ...] = Field(
+        description="lines of text in reading order; empty when there are none, or when the page has an "
+        "`error`"
+    )
     text: str | None = Field(
         description="the page's text in reading order: rows by line breaks, pieces of a row by spaces or "
         "tabs, paragraphs by empty lines; null when the page has an `error`"
     )
-    error: ItemError | None = Field(None, description="present when a stage failed on this page alone")
+    error: ItemError | None = Field(
+        None, description="why the page was not read; null when it was. Other pages are not affected"
+    )
 
 
 class Answer(Answered):
@@ -220,7 +242,7 @@ class Answer(Answered):
     """
 
     request_id: str = Field(description="as in the `X-Request-ID` header")
-    pages: tuple[PageView, ...]
+    pages: tuple[PageView, ...] = Field(description="pages in the order of the files and of their pages")
     timings_ms: dict[str, Milliseconds] = Field(
         description="milliseconds by stage, and `total` from the complete body to the answer; stages overlap"
     )
@@ -230,13 +252,13 @@ class Answer(Answered):
 class Health(Answered):
     """The service is alive."""
 
-    status: str = Field(examples=["alive"])
+    status: str = Field(description="`alive`", examples=["alive"])
 
 
 class Readiness(Answered):
     """Whether work can be taken."""
 
-    ready: bool
+    ready: bool = Field(description="true: every stage takes work")
     stages: dict[str, bool] = Field(description="warm or not, by stage")
 
 
@@ -271,9 +293,9 @@ class JobFailedProblem(Problem):
 class ProblemKind(Answered):
     """What a problem's `type` refers to."""
 
-    code: str
-    title: str
-    status: int
+    code: str = Field(description="the last part of a problem's `type`")
+    title: str = Field(description="the kind of problem in words")
+    status: int = Field(description="HTTP status")
     retry: bool = Field(description="whether the same request may succeed later")
 
 

@@ -46,10 +46,10 @@ class JobView(Answered):
         description="pages so far that could not be read; when all of them fail the job fails"
     )
     created_at: datetime = Field(description="when it was submitted, UTC")
-    started_at: datetime | None = Field(description="when its reading began")
-    finished_at: datetime | None = Field(description="when it succeeded or failed")
+    started_at: datetime | None = Field(description="when its reading began, UTC; null while it is queued")
+    finished_at: datetime | None = Field(description="when it succeeded or failed, UTC; null until then")
     expires_at: datetime = Field(
-        description="when it will be removed with its result; counts anew from `finished_at`"
+        description="when it will be removed with its result, UTC; counts anew from `finished_at`"
     )
     problem: Problem | None = Field(
         description="why it failed, with the request id of its submission; null otherwise"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from serve_app import contract, problems
 from serve_app.config import Limits
 from serve_app.http_docs import PAGE, page
+from serve_app.openapi import contract_json
 from serve_app.problem_advice import ADVICE
+from serve_app.schemas import Problem
 from tests.api_client import PNG
 from tests.job_service import ended, service, submit
 
@@ -43,6 +46,43 @@ def test_every_limit_of_a_request_names_its_error() -> None:
 def section(heading: str) -> str:
     _, _, rest = TEXT.partition(f"\n## {heading}\n")
     return rest.partition("\n## ")[0]
+
+
+def field_rows(schema: str) -> dict[str, tuple[str, str]]:
+    _, _, rest = TEXT.partition(f"\n### {schema}\n")
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", rest.partition("\n##")[0], re.MULTILINE)
+    return {name: (kind, meaning) for name, kind, meaning in rows}
+
+
+def test_every_field_of_every_answer_is_described() -> None:
+    answered = json.loads(contract_json())["components"]["schemas"]
+    del answered["EncodedDocument"]
+    for name, schema in answered.items():
+        inherited = Problem.model_fields if re.fullmatch(".+Problem", name) else ()
+        expected = set(schema.get("properties", ())) - set(inherited)
+        assert set(field_rows(name)) == expected, name
+        assert all(meaning.strip() for _, meaning in field_rows(name).values()), name
+
+
+def test_fields_say_their_type_their_unit_and_when_they_are_null() -> None:
+    region, page_ = field_rows("RegionView"), field_rows("PageView")
+    assert region["polygon"][0] == "4 points `[x, y]`"
+    assert "top left, top right, bottom right, bottom left" in region["polygon"][1]
+    assert region["kind"][0] == "`handwritten`, `printed` or null"
+    assert region["confidence"][0] == "number from 0 to 1 or null"
+    assert page_["regions"][0] == "list of [RegionView](#regionview)"
+    assert "positive when they rise to the right" in page_["skew_deg"][1]
+    for name in ("Answer", "PageView", "RegionView", "WordView", "JobView"):
+        for field, (kind, meaning) in field_rows(name).items():
+            # Every region that is answered has been given to an engine.
+            assert ("null" in meaning) == (" or null" in kind) or field == "engine", (name, field)
+
+
+def test_the_bodies_of_state_are_shown() -> None:
+    shown = [json.loads(body) for body in re.findall(r"^```json\n(\{.*\})\n```$", TEXT, re.MULTILINE)]
+    assert {"status": "alive"} in shown
+    assert [set(body["stages"].values()) for body in shown if "stages" in body] == [{True}, {True, False}]
+    assert problems.catalogue()["overloaded"].model_dump() in shown
 
 
 def header_rows() -> dict[str, tuple[str, str]]:
