@@ -177,7 +177,7 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
     async def read_upload(request: Request, query: Parameters) -> Response:
         """Read the documents in multipart fields `image` or `file`, or the one in the raw body.
 
-        The format is told by the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
+        The format is detected from the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
         frame). Pages of several files follow each other, in the order of the files.
         """
         service.refuse_if_late(request)
@@ -196,12 +196,12 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
 def _add_state_routes(app: FastAPI, reader: Reader) -> None:
     @app.get("/healthz", **contract.HEALTH)
     async def alive() -> Health:
-        """Alive: the event loop turns."""
+        """The process is running and responds."""
         return Health(status="alive")
 
     @app.get("/readyz", **contract.READINESS)
     async def ready(request: Request) -> Response:
-        """Ready: every stage is warm and takes work."""
+        """Every stage is warm and takes work."""
         stages = dict(await reader.readiness())
         if stages and all(stages.values()):
             return _json(Readiness(ready=True, stages=stages).model_dump_json())

@@ -7,21 +7,21 @@ from types import MappingProxyType
 
 ADVICE: Mapping[str, str] = MappingProxyType(
     {
-        "malformed_request": "Mend the request: an empty body, JSON that is none, a data URL without base64, "
-        "a multipart body that cannot be parsed or has other fields than `image` and `file`.",
-        "unauthorized": "Send an API key, or another one. `WWW-Authenticate` says how.",
-        "not_found": "Nothing is at this path, or no longer.",
+        "malformed_request": "Fix the request. Common causes: an empty body, invalid JSON, a data URL that "
+        "is not base64, a multipart body that cannot be parsed or has other fields than `image` and `file`.",
+        "unauthorized": "Send a valid API key. `WWW-Authenticate` says how.",
+        "not_found": "Check the path: nothing is there, or what was there is gone.",
         "method_not_allowed": "`Allow` names the methods that the path takes.",
-        "not_acceptable": "Accept one of the media types that `detail` lists, or ask by `format`.",
+        "not_acceptable": "Accept one of the media types that `detail` lists, or use the parameter `format`.",
         "slow_body": "The body came too slowly, or paused too long; the connection is closed.",
         "payload_too_large": "Send less at a time: fewer or smaller pages or files, or a lower `dpi`. "
         "`detail` says which limit was passed.",
-        "unsupported_format": "Send a document of a format that is read; its bytes decide, not its name.",
-        "invalid_parameter": "Mend the parameter that `detail` names.",
+        "unsupported_format": "Send a document of a format that is read; the content decides, not the name.",
+        "invalid_parameter": "Correct the parameter that `detail` names.",
         "unreadable_document": "The file is damaged, cut short, encrypted or too small. Another program may "
         "still open it: readers differ in what they forgive.",
         "decoder_failed": "The file crashed or hung the process that decodes it, which touches no other "
-        "request. Write it anew with another program.",
+        "request. Save it again with another program.",
         "rate_limited": "Wait for `Retry-After`; keep an eye on `RateLimit`.",
         "head_too_large": "Send shorter headers, or a shorter query.",
         "internal": "A fault of the service; its log has the reason under `request_id`.",
@@ -30,7 +30,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "they answer 200 even when every page failed, and each page has its `error`.",
         "overloaded": "Wait for `Retry-After`, then send the same request again.",
         "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
-        "stopping": "Wait for `Retry-After`, then send the same request again: to the service started anew.",
+        "stopping": "Wait for `Retry-After`, then send the same request again, to the restarted service.",
         "not_ready": "The service is starting; `stages` tells which part is not warm yet.",
         "deadline_exceeded": "Raise `Prefer: wait` if you sent one; it can only shorten the service's own "
         "limit. Send a long document as a job, or take its pages as JSON lines, or ask for fewer pages. The "

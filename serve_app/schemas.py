@@ -67,20 +67,20 @@ class OcrQuery(Sent):
 
     layout: Layout = Field(
         Layout.PAGE,
-        description="`page`: lines are located, and columns told apart. `block`: lines are located, and read "
-        "row by row across the whole width. `line`: each page is one line of text, read whole.",
+        description="`page`: lines are located, and columns are separated. `block`: lines are located, and "
+        "read row by row across the whole width. `line`: each page is one line of text, read whole.",
     )
     format: OutputFormat | None = Field(
         None,
-        description="`json`: regions and text. `text`: the text alone, pages parted by form feeds. `hocr`: "
-        "hOCR 1.2. `alto`: ALTO 4. `pdf`: the pages as pictures over their text, which can be searched. "
-        "`csv`: a row a region. `png`: one page with its regions drawn. `ndjson`: JSON lines, each page as "
-        "soon as it is read. Without it the Accept header decides, and JSON is the default.",
+        description="`json`: regions and text. `text`: the text alone, pages separated by form feeds. "
+        "`hocr`: hOCR 1.2. `alto`: ALTO 4. `pdf`: the pages as pictures over their text, which can be "
+        "searched. `csv`: one row for each region. `png`: one page with its regions drawn. `ndjson`: JSON "
+        "lines, each page as soon as it is read. Without it the Accept header decides; JSON is the default.",
     )
     pages: PageRangesText | None = Field(
         None,
-        description="pages to read, numbered from 1 in each file; those that a file does not have are passed "
-        "over, but one must be there. All by default.",
+        description="pages to read, numbered from 1 in each file; page numbers beyond the end of a file are "
+        "ignored; each file must contain at least one requested page. All by default.",
         examples=["1-3,7", "5-"],
     )
     dpi: int = Field(
@@ -99,7 +99,7 @@ class OcrQuery(Sent):
         examples=["crnn"],
     )
     min_confidence: Probability = Field(
-        0.0, description="regions whose text is less sure are left out of the answer"
+        0.0, description="regions whose text is less certain are left out of the answer"
     )
     kind: Kind | None = Field(None, description="regions of the other kind are left out of the answer")
     words: bool = Field(False, description="whether JSON regions list their words")
@@ -129,8 +129,8 @@ class EncodedDocument(Sent):
     """A document inside JSON."""
 
     image: str = Field(
-        description="data URL with base64 content, an image or a PDF; the format is told by the content, not "
-        "by the media type",
+        description="data URL with base64 content, an image or a PDF; the format is detected from the "
+        "content, not from the media type",
         examples=[_TINY_PNG],
         json_schema_extra={"pattern": _DATA_URL},
     )
