@@ -25,8 +25,8 @@ class KeySource(_Frozen):
         None,
         min_length=1,
         description="absolute path of a file with a line for each API key (`.venv/bin/python -m "
-        "serve_app.keys new NAME`); a change to it is taken over within seconds. Without it and `environment`, nobody is asked "
-        "for a key",
+        "serve_app.keys new NAME`); a change to it is taken over within seconds. Without it and "
+        "`environment`, nobody is asked for a key",
     )
     environment: str | None = Field(
         None,
