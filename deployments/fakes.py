@@ -49,7 +49,7 @@ class FakeBehaviour(BaseModel):
         0.0, ge=0, description="cost of a million pixels in a step, milliseconds, as a real model's grows"
     )
     faults: Mapping[int, Fault] = Field(
-        default_factory=dict, description="numbers on which recognition's step comes to harm, and how"
+        default_factory=dict, description="tests only: inputs for which the fake recogniser fails, and how"
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from typing import Annotated, Protocol
 
-from fastapi import FastAPI, HTTPException, Query, Request, Response
+from fastapi import FastAPI, HTTPException, Path, Query, Request, Response
 
 from deployments.errors import DeadlineExceeded
 from serve_app import contract, problems, streaming
@@ -32,6 +32,7 @@ from serve_app.site import mount_site
 from serve_app.uploads import encoded_document, plain_body, uploaded_files
 
 Parameters = Annotated[OcrQuery, Query()]
+ProblemCode = Annotated[str, Path(description="the last part of a problem's `type`, such as `overloaded`")]
 
 
 class ApiLimits(Bounds, DocumentLimits, Protocol):
@@ -121,10 +122,12 @@ class _Service:
         output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
         wait_s, limit_s = self._patience_s(request)
         if output is OutputFormat.NDJSON:
-            response: Response = await streaming.stream(self.documents, request, query, files, limit_s)
+            response: Response = await streaming.stream(
+                self.documents, request, query, files, limit_s, media_type
+            )
         else:
             response = await self._whole(request, query, files, (output, media_type), limit_s)
-        if wait_s is not None:
+        if wait_s is not None and wait_s <= self.limits.request_deadline_s:
             response.headers["Preference-Applied"] = f"wait={wait_s}"
         return response
 
@@ -174,7 +177,7 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
     async def read_upload(request: Request, query: Parameters) -> Response:
         """Read the documents in multipart fields `image` or `file`, or the one in the raw body.
 
-        The format is told by the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
+        The format is detected from the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
         frame). Pages of several files follow each other, in the order of the files.
         """
         service.refuse_if_late(request)
@@ -193,12 +196,12 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
 def _add_state_routes(app: FastAPI, reader: Reader) -> None:
     @app.get("/healthz", **contract.HEALTH)
     async def alive() -> Health:
-        """Alive: the event loop turns."""
+        """The process is running and responds."""
         return Health(status="alive")
 
     @app.get("/readyz", **contract.READINESS)
     async def ready(request: Request) -> Response:
-        """Ready: every stage is warm and takes work."""
+        """Every stage is warm and takes work."""
         stages = dict(await reader.readiness())
         if stages and all(stages.values()):
             return _json(Readiness(ready=True, stages=stages).model_dump_json())
@@ -207,7 +210,7 @@ def _add_state_routes(app: FastAPI, reader: Reader) -> None:
         return problem_response(StagesProblem(**problem.model_dump(), stages=stages), {"Retry-After": "1"})
 
     @app.get("/problems/{code}", **contract.PROBLEM_KIND)
-    async def problem_kind(code: str) -> ProblemKind:
+    async def problem_kind(code: ProblemCode) -> ProblemKind:
         """What the `type` of a problem refers to."""
         kind = problems.catalogue().get(code)
         if kind is None:

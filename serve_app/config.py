@@ -89,7 +89,7 @@ class Limits(_Frozen):
         0.35,
         gt=0,
         le=1,
-        description="share of its deadline that a document may be expected to wait, else it is refused (503)",
+        description="a document is refused if its expected wait exceeds this share of its deadline (503)",
     )
     max_concurrent_documents: int = Field(
         2,

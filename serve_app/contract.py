@@ -13,6 +13,7 @@ from serve_app.contract_access import describe_access
 from serve_app.contract_parts import (
     APPLIED_HEADER,
     EXAMPLE_ID,
+    NAME_HEADER,
     PREFER_PARAMETER,
     REQUEST_ID_HEADER,
     TIMING_HEADER,
@@ -23,6 +24,7 @@ from serve_app.negotiation import MEDIA_TYPES
 from serve_app.schemas import (
     Answer,
     EncodedDocument,
+    JobFailedProblem,
     OutputFormat,
     Problem,
     Readiness,
@@ -36,9 +38,18 @@ DESCRIPTION = """\
 Reads documents: finds the lines of text on a page, tells handwriting from print, and reads both, in
 Russian and English.
 
-Every error is a problem document (`application/problem+json`, RFC 9457). Every answer carries the
-`X-Request-ID` of its request; send a short plain one of your own to follow a request through
-several services. Unknown parameters and fields are errors.
+Every error of the service itself is a problem document (`application/problem+json`, RFC 9457). Ray Serve
+and proxies in front of the service may answer a 500, 502 or 503 that is none.
+
+Readings change nothing and may always be sent again; send a job again with the same `Idempotency-Key`.
+After a 429 or 503 with `Retry-After`, wait that long. After a broken connection, a 502, or a 500 or 503
+that is not `application/problem+json`, wait 1, 2, 4, ... seconds.
+
+Every answer of the service carries the `X-Request-ID` of its request; send a short plain one of your own
+to follow a request through several services.
+
+Within a major version, fields, problem types and kinds of stream line may be added; ignore those you do
+not know. In requests, unknown parameters and fields are errors.
 """
 
 EXAMPLE: dict[str, Any] = {
@@ -112,6 +123,7 @@ def _other_formats() -> dict[str, dict[str, Any]]:
     }
 
 
+_STAGES = ("detection", "classification", "recognition.crnn")
 OTHER_FORMATS = _other_formats()
 
 
@@ -124,7 +136,7 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
             200: {
                 "model": Answer,
                 "description": "The document as it was read",
-                "headers": REQUEST_ID_HEADER | TIMING_HEADER | APPLIED_HEADER,
+                "headers": REQUEST_ID_HEADER | TIMING_HEADER | APPLIED_HEADER | NAME_HEADER,
                 "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
             },
             **problem_responses(*FAILED_READING),
@@ -134,6 +146,24 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
             "requestBody": {"required": True, "content": body},
         },
     }
+
+
+def _state(description: str, example: dict[str, Any]) -> dict[str, Any]:
+    content = {"application/json": {"example": example}}
+    return {"description": description, "headers": REQUEST_ID_HEADER, "content": content}
+
+
+def _unready() -> dict[int, Any]:
+    """Two kinds of problem with one status; only that of a service which starts tells the stages."""
+    responses = problem_responses(problems.NOT_READY, problems.STOPPING)
+    content = responses[problems.NOT_READY.status]["content"][problems.MEDIA_TYPE]
+    content["schema"] = {
+        "anyOf": [{"$ref": f"#/components/schemas/{StagesProblem.__name__}"}, content["schema"]]
+    }
+    not_ready = content["examples"][problems.NOT_READY.code]["value"]
+    not_ready["detail"] = "Not warm yet: recognition.crnn."
+    not_ready["stages"] = dict.fromkeys(_STAGES, True) | {"recognition.crnn": False}
+    return responses
 
 
 READ_UPLOAD = _reading("readUpload", "Read an uploaded document", UPLOAD)
@@ -146,17 +176,16 @@ HEALTH: dict[str, Any] = {
     "operation_id": "getHealth",
     "summary": "Tell whether the service is alive",
     "tags": ["state"],
-    "responses": {200: {"description": "The service is alive", "headers": REQUEST_ID_HEADER}},
+    "responses": {200: _state("The service is alive", {"status": "alive"})},
 }
 READINESS: dict[str, Any] = {
     "operation_id": "getReadiness",
     "summary": "Tell whether the service is ready",
     "tags": ["state"],
     "responses": {
-        200: {"model": Readiness, "description": "Work is taken", "headers": REQUEST_ID_HEADER},
-        **problem_responses(
-            problems.NOT_READY, model=StagesProblem, stages={"detection": True, "recognition.crnn": False}
-        ),
+        200: {"model": Readiness}
+        | _state("Work is taken", {"ready": True, "stages": dict.fromkeys(_STAGES, True)}),
+        **_unready(),
     },
 }
 PROBLEM_KIND: dict[str, Any] = {
@@ -164,7 +193,7 @@ PROBLEM_KIND: dict[str, Any] = {
     "summary": "Explain a kind of problem",
     "tags": ["state"],
     "responses": {
-        200: {"description": "The kind of problem", "headers": REQUEST_ID_HEADER},
+        200: _state("The kind of problem", problems.kind_of(errors.Overloaded).model_dump()),
         **problem_responses(problems.kind_of_status(404)),
     },
 }
@@ -179,7 +208,7 @@ def install(app: FastAPI, *, keys_wanted: bool = False) -> None:
                 title=app.title, version=app.version, description=app.description, routes=app.routes
             )
             schemas = document["components"]["schemas"]
-            for model in (Problem, StagesProblem, EncodedDocument, StreamLine):
+            for model in (Problem, StagesProblem, JobFailedProblem, EncodedDocument, StreamLine):
                 schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
                 for name, part in schema.pop("$defs", {}).items():
                     schemas.setdefault(name, part)

@@ -15,9 +15,16 @@ REQUEST_ID_HEADER = {
 }
 TIMING_HEADER = {
     "Server-Timing": {
-        "description": "milliseconds by stage",
+        "description": "milliseconds by stage; JSON lines have them in their last line instead",
         "schema": {"type": "string"},
         "example": "decode;dur=21.4, detection;dur=84.0, recognition;dur=140.9, total;dur=252.0",
+    }
+}
+NAME_HEADER = {
+    "Content-Disposition": {
+        "description": "a name to save the answer under; not for JSON, nor for JSON lines that are streamed",
+        "schema": {"type": "string"},
+        "example": 'inline; filename="reading.pdf"',
     }
 }
 RETRY_HEADER = {
@@ -35,7 +42,8 @@ PREFER_PARAMETER = {
 }
 APPLIED_HEADER = {
     "Preference-Applied": {
-        "description": "the wait that was heeded, where one was preferred",
+        "description": "the wait that was applied; absent where none was preferred, or a longer one than the "
+        "service allows",
         "schema": {"type": "string"},
         "example": "wait=20",
     }

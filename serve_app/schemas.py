@@ -18,8 +18,16 @@ PixelPoint = Annotated[
 ]
 
 
-class _Wire(BaseModel):
+class Sent(BaseModel):
+    """What clients send: a field that is not known is a mistake, and refused."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Answered(BaseModel):
+    """What the service answers: later versions may add fields, so clients must not refuse unknown ones."""
+
+    model_config = ConfigDict(frozen=True)
 
 
 class Layout(StrEnum):
@@ -54,25 +62,25 @@ PageRangesText = Annotated[
 ]
 
 
-class OcrQuery(_Wire):
+class OcrQuery(Sent):
     """Query parameters of a reading."""
 
     layout: Layout = Field(
         Layout.PAGE,
-        description="`page`: lines are located, and columns told apart. `block`: lines are located, and read "
-        "row by row across the whole width. `line`: each page is one line of text, read whole.",
+        description="`page`: lines are located, and columns are separated. `block`: lines are located, and "
+        "read row by row across the whole width. `line`: each page is one line of text, read whole.",
     )
     format: OutputFormat | None = Field(
         None,
-        description="`json`: regions and text. `text`: the text alone, pages parted by form feeds. `hocr`: "
-        "hOCR 1.2. `alto`: ALTO 4. `pdf`: the pages as pictures over their text, which can be searched. "
-        "`csv`: a row a region. `png`: one page with its regions drawn. `ndjson`: JSON lines, each page as "
-        "soon as it is read. Without it the Accept header decides, and JSON is the default.",
+        description="`json`: regions and text. `text`: the text alone, pages separated by form feeds. "
+        "`hocr`: hOCR 1.2. `alto`: ALTO 4. `pdf`: the pages as pictures over their text, which can be "
+        "searched. `csv`: one row for each region. `png`: one page with its regions drawn. `ndjson`: JSON "
+        "lines, each page as soon as it is read. Without it the Accept header decides; JSON is the default.",
     )
     pages: PageRangesText | None = Field(
         None,
-        description="pages to read, numbered from 1 in each file; those that a file does not have are passed "
-        "over, but one must be there. All by default.",
+        description="pages to read, numbered from 1 in each file; page numbers beyond the end of a file are "
+        "ignored; each file must contain at least one requested page. All by default.",
         examples=["1-3,7", "5-"],
     )
     dpi: int = Field(
@@ -91,7 +99,7 @@ class OcrQuery(_Wire):
         examples=["crnn"],
     )
     min_confidence: Probability = Field(
-        0.0, description="regions whose text is less sure are left out of the answer"
+        0.0, description="regions whose text is less certain are left out of the answer"
     )
     kind: Kind | None = Field(None, description="regions of the other kind are left out of the answer")
     words: bool = Field(False, description="whether JSON regions list their words")
@@ -117,27 +125,27 @@ _BASE64 = "[A-Za-z0-9+/]"
 _DATA_URL = f"^data:[^,]*;base64,({_BASE64}{{4}})*({_BASE64}{{4}}|{_BASE64}{{3}}=|{_BASE64}{{2}}==)$"
 
 
-class EncodedDocument(_Wire):
+class EncodedDocument(Sent):
     """A document inside JSON."""
 
     image: str = Field(
-        description="data URL with base64 content, an image or a PDF; the format is told by the content, not "
-        "by the media type",
+        description="data URL with base64 content, an image or a PDF; the format is detected from the "
+        "content, not from the media type",
         examples=[_TINY_PNG],
         json_schema_extra={"pattern": _DATA_URL},
     )
 
 
-class BoundingBox(_Wire):
-    """The straight rectangle around a region, pixels of the page."""
+class BoundingBox(Answered):
+    """The upright rectangle around a polygon, pixels of the page."""
 
     x: float = Field(description="left edge, pixels from the left of the page")
     y: float = Field(description="top edge, pixels from the top of the page")
-    width: float = Field(ge=0, description="pixels")
-    height: float = Field(ge=0, description="pixels")
+    width: float = Field(ge=0, description="width, pixels")
+    height: float = Field(ge=0, description="height, pixels")
 
 
-class ItemError(_Wire):
+class ItemError(Answered):
     """Why one page or region has no result while the rest of the document has."""
 
     code: str = Field(description="the last part of the problem's `type`", examples=["stage_failed"])
@@ -146,65 +154,87 @@ class ItemError(_Wire):
     )
 
 
-class WordView(_Wire):
+_CORNERS = (
+    "corners in pixels of the page, in the order top left, top right, bottom right, bottom left of the text "
+    "as it is read, which on a turned page are other corners of the page's own"
+)
+
+
+class WordView(Answered):
     """One word of a line."""
 
-    text: str
+    text: str = Field(description="the word, with the punctuation that touches it")
     bbox: BoundingBox
-    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(
-        description="corners as the text is read: top left, top right, bottom right, bottom left"
-    )
+    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(description=_CORNERS)
     confidence: Probability | None = Field(
-        description="probability of the word: geometric mean over its characters, 0 to 1"
+        description="probability of the word: geometric mean over its characters; null when its line has none"
     )
 
 
-class RegionView(_Wire):
+class RegionView(Answered):
     """One line of text, or a piece of a line between wide gaps."""
 
     bbox: BoundingBox
-    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(
-        description="corners as the text is read: top left, top right, bottom right, bottom left"
+    polygon: tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint] = Field(description=_CORNERS)
+    kind: Kind | None = Field(
+        description="typewriting counts as printed; null when classification failed on the region"
     )
-    kind: Kind | None = Field(description="handwritten or printed; typewriting counts as printed")
-    kind_confidence: Probability | None = Field(description="probability of `kind`, 0 to 1")
-    text: str | None = Field(description="what the line says; null when it could not be read")
+    kind_confidence: Probability | None = Field(description="probability of `kind`; null when that is")
+    text: str | None = Field(description="what the line says; null when recognition failed on the region")
     confidence: Probability | None = Field(
-        description="probability of `text`: geometric mean over its characters, 0 to 1"
+        description="probability of `text`: geometric mean over its characters; null when that is"
     )
-    detection_confidence: Probability = Field(description="probability that this is a line of text, 0 to 1")
-    engine: str | None = Field(description="recognition engine that read the line")
-    error: ItemError | None = Field(None, description="present when a stage failed on this region alone")
+    detection_confidence: Probability = Field(description="probability that this is a line of text")
+    engine: str | None = Field(
+        description="recognition engine that read the line, or failed to; `text-layer` where a PDF's own "
+        "text was taken"
+    )
+    error: ItemError | None = Field(
+        None,
+        description="why `kind` or `text` is null; null when both are there. Other regions are not affected",
+    )
     words: tuple[WordView, ...] | None = Field(
-        None, description="words in order, with the parameter `words`; else null"
+        None, description="words in order; null without the parameter `words`"
     )
 
 
-class PageView(_Wire):
+class PageView(Answered):
     """One page, upright: its EXIF orientation is applied."""
 
     page: int = Field(ge=1, description="number of the page in its file, from 1")
     file: int = Field(1, ge=1, description="number of the file in the request, from 1")
-    file_name: str | None = Field(None, description="what the sender calls the file")
-    dpi: float | None = Field(
-        None, gt=0, description="resolution that the file states, or that a PDF page was drawn at"
+    file_name: str | None = Field(
+        None, description="what the sender calls the file; null when it has no name"
     )
-    width: int = Field(ge=1, description="pixels")
-    height: int = Field(ge=1, description="pixels")
-    skew_deg: float = Field(description="angle of the text's baselines, degrees; positive when they rise")
+    dpi: float | None = Field(
+        None,
+        gt=0,
+        description="resolution that the file states, or that a PDF page was drawn at, dots an inch; "
+        "null when it is not known",
+    )
+    width: int = Field(ge=1, description="width of the page, pixels")
+    height: int = Field(ge=1, description="height of the page, pixels")
+    skew_deg: float = Field(
+        description="angle of the text's baselines, degrees; positive when they rise to the right"
+    )
     orientation_deg: Literal[0, 90, 180, 270] = Field(
         description="how far the text is turned clockwise from reading level, degrees; the page's own "
         "coordinates stay, and polygons begin at the text's own top left corner"
     )
-    regions: tuple[RegionView, ...] = Field(description="lines of text in reading order")
+    regions: tuple[RegionView, ...] = Field(
+        description="lines of text in reading order; empty when there are none, or when the page has an "
+        "`error`"
+    )
     text: str | None = Field(
         description="the page's text in reading order: rows by line breaks, pieces of a row by spaces or "
         "tabs, paragraphs by empty lines; null when the page has an `error`"
     )
-    error: ItemError | None = Field(None, description="present when a stage failed on this page alone")
+    error: ItemError | None = Field(
+        None, description="why the page was not read; null when it was. Other pages are not affected"
+    )
 
 
-class Answer(_Wire):
+class Answer(Answered):
     """A document that was read.
 
     A page or region on which a stage failed carries its own `error`, and the others are answered.
@@ -212,27 +242,27 @@ class Answer(_Wire):
     """
 
     request_id: str = Field(description="as in the `X-Request-ID` header")
-    pages: tuple[PageView, ...]
+    pages: tuple[PageView, ...] = Field(description="pages in the order of the files and of their pages")
     timings_ms: dict[str, Milliseconds] = Field(
         description="milliseconds by stage, and `total` from the complete body to the answer; stages overlap"
     )
     engines: dict[str, str] = Field(description="engine by stage")
 
 
-class Health(_Wire):
+class Health(Answered):
     """The service is alive."""
 
-    status: str = Field(examples=["alive"])
+    status: str = Field(description="`alive`", examples=["alive"])
 
 
-class Readiness(_Wire):
+class Readiness(Answered):
     """Whether work can be taken."""
 
-    ready: bool
+    ready: bool = Field(description="true: every stage takes work")
     stages: dict[str, bool] = Field(description="warm or not, by stage")
 
 
-class Problem(_Wire):
+class Problem(Answered):
     """An error, as RFC 9457 describes it."""
 
     type: str = Field(
@@ -251,16 +281,25 @@ class StagesProblem(Problem):
     stages: dict[str, bool] = Field(description="warm or not, by stage")
 
 
-class ProblemKind(_Wire):
+class JobFailedProblem(Problem):
+    """The problem of a result that a failed job does not have."""
+
+    cause: Problem = Field(
+        description="the problem that the reading ended with, as in the job's `problem`; its `request_id` is "
+        "that of the submission"
+    )
+
+
+class ProblemKind(Answered):
     """What a problem's `type` refers to."""
 
-    code: str
-    title: str
-    status: int
+    code: str = Field(description="the last part of a problem's `type`")
+    title: str = Field(description="the kind of problem in words")
+    status: int = Field(description="HTTP status")
     retry: bool = Field(description="whether the same request may succeed later")
 
 
-class StreamStart(_Wire):
+class StreamStart(Answered):
     """The first line of a streamed answer."""
 
     request_id: str = Field(description="as in the `X-Request-ID` header")
@@ -268,7 +307,7 @@ class StreamStart(_Wire):
     engines: dict[str, str] = Field(description="engine by stage")
 
 
-class StageStep(_Wire):
+class StageStep(Answered):
     """A page enters a stage; with the parameter `progress`."""
 
     file: int = Field(ge=1, description="number of the file in the request, from 1")
@@ -279,7 +318,7 @@ class StageStep(_Wire):
     )
 
 
-class PagePicture(_Wire):
+class PagePicture(Answered):
     """What a page looks like, upright; with the parameter `pictures`."""
 
     file: int = Field(ge=1, description="number of the file in the request, from 1")
@@ -300,7 +339,7 @@ class StreamProblem(Problem):
     )
 
 
-class StreamEnd(_Wire):
+class StreamEnd(Answered):
     """The last line of a streamed answer that is complete."""
 
     page_count: int = Field(ge=0, description="pages that were answered")
@@ -309,7 +348,7 @@ class StreamEnd(_Wire):
     )
 
 
-class StreamLine(_Wire):
+class StreamLine(Answered):
     """One line of a streamed answer: it has exactly one of these."""
 
     start: StreamStart | None = Field(None, description="comes first")

@@ -41,15 +41,14 @@ from serve_app.schemas import (
 
 logger = logging.getLogger(__name__)
 
-MEDIA_TYPE = "application/x-ndjson"
 _HEADERS = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
 class LinesResponse(StreamingResponse):
     """Lines as they come; closes their source when the client goes away."""
 
-    def __init__(self, lines: AsyncIterator[bytes]) -> None:
-        super().__init__(lines, media_type=MEDIA_TYPE, headers=_HEADERS)
+    def __init__(self, lines: AsyncIterator[bytes], media_type: str) -> None:
+        super().__init__(lines, media_type=media_type, headers=_HEADERS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -59,11 +58,17 @@ class LinesResponse(StreamingResponse):
 
 
 async def stream(
-    documents: DocumentReader, request: Request, query: OcrQuery, files: Files, page_deadline_s: float
+    documents: DocumentReader,
+    request: Request,
+    query: OcrQuery,
+    files: Files,
+    page_deadline_s: float,
+    media_type: str,
 ) -> LinesResponse:
     """Begin to read a document; answers once there is something to say of its first page.
 
-    ``page_deadline_s`` is how long the wait for each page may be, seconds.
+    ``page_deadline_s`` is how long the wait for each page may be, seconds; ``media_type`` is the one
+    that was negotiated.
 
     Raises:
         OcrError: the document cannot be opened, or its first page failed for a reason that would
@@ -76,7 +81,7 @@ async def stream(
     except BaseException:
         await lines.aclose()
         raise
-    return LinesResponse(_resumed(head, lines))
+    return LinesResponse(_resumed(head, lines), media_type)
 
 
 async def _take(lines: AsyncGenerator[bytes], count: int) -> list[bytes]:

@@ -6,8 +6,10 @@ from typing import Any
 
 from deployments import errors
 from serve_app import problems
-from serve_app.contract import EXAMPLE, FAILED_READING, OTHER_FORMATS
+from serve_app.contract import EXAMPLE, OTHER_FORMATS
 from serve_app.contract_parts import (
+    EXAMPLE_ID,
+    NAME_HEADER,
     REQUEST_ID_HEADER,
     RETRY_HEADER,
     UPLOAD,
@@ -17,6 +19,7 @@ from serve_app.jobs.errors import (
     IdempotencyKeyReused,
     JobAbandoned,
     JobExpired,
+    JobFailed,
     JobNotFinished,
     JobNotFound,
     JobStorageFull,
@@ -24,7 +27,7 @@ from serve_app.jobs.errors import (
     TooManyJobs,
 )
 from serve_app.jobs.schemas import JobView
-from serve_app.schemas import Answer, ProblemKind
+from serve_app.schemas import Answer, JobFailedProblem, ProblemKind
 
 _JOB_ID = "0b9d7e4f6c1a4f0e8d2b5a3c7e9f1d60"
 EXAMPLE_JOB: dict[str, Any] = {
@@ -73,17 +76,26 @@ _SUBMIT = _kinds(
     errors.InvalidParameter,
     errors.UnreadableDocument,
     errors.DecoderFailed,
+    errors.Overloaded,
     IdempotencyKeyReused,
     TooManyJobs,
     JobsUnavailable,
     JobStorageFull,
 )
 _LOOK = _kinds(JobNotFound, JobExpired, JobsUnavailable)
-# A failed job answers whatever problem its reading had.
-_FETCH = [
-    *FAILED_READING,
-    *_kinds(JobNotFound, JobNotFinished, JobExpired, JobAbandoned, JobsUnavailable, JobStorageFull),
-]
+# Searchable PDF and PNG of a job that was submitted as something else decode its pages again.
+_FETCH = _kinds(
+    errors.NotAcceptable,
+    errors.PayloadTooLarge,
+    errors.InvalidParameter,
+    errors.UnreadableDocument,
+    errors.DecoderFailed,
+    JobNotFound,
+    JobNotFinished,
+    JobExpired,
+    JobsUnavailable,
+)
+_CAUSE = problems.problem(problems.kind_of(JobAbandoned), JobAbandoned.title, EXAMPLE_ID).model_dump()
 
 SUBMIT_JOB: dict[str, Any] = {
     "operation_id": "submitJob",
@@ -97,7 +109,7 @@ SUBMIT_JOB: dict[str, Any] = {
             "headers": REQUEST_ID_HEADER | _LOCATION_HEADER | RETRY_HEADER,
             "content": {"application/json": {"example": _QUEUED}},
         },
-        **problem_responses(*_SUBMIT, problems.INTERNAL),
+        **problem_responses(*_SUBMIT, problems.INTERNAL, problems.STOPPING),
     },
     "openapi_extra": {"requestBody": {"required": True, "content": UPLOAD}},
 }
@@ -123,10 +135,11 @@ GET_JOB_RESULT: dict[str, Any] = {
         200: {
             "model": Answer,
             "description": "The document as it was read; `request_id` is that of the submission",
-            "headers": REQUEST_ID_HEADER,
+            "headers": REQUEST_ID_HEADER | NAME_HEADER,
             "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
         },
-        **problem_responses(*_FETCH),
+        **problem_responses(*_FETCH, problems.INTERNAL),
+        **problem_responses(problems.kind_of(JobFailed), model=JobFailedProblem, cause=_CAUSE),
     },
 }
 DELETE_JOB: dict[str, Any] = {
@@ -136,6 +149,7 @@ DELETE_JOB: dict[str, Any] = {
     "status_code": 204,
     "responses": {
         204: {"description": "The job is gone, with its document and result", "headers": REQUEST_ID_HEADER},
-        **problem_responses(*_LOOK, problems.INTERNAL),
+        # Removing writes to the database, which a full disk may refuse.
+        **problem_responses(*_LOOK, *_kinds(JobStorageFull), problems.INTERNAL),
     },
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deployments.errors import InputError, RetryLater, ServiceError
+from deployments.errors import InputError, OcrError, RetryLater, ServiceError
 
 
 class JobNotFound(InputError):
@@ -17,6 +17,12 @@ class JobNotFinished(RetryLater):
     """The client's to mend, by waiting."""
 
     status, code, title = 409, "job_not_finished", "The job is not finished yet"
+
+
+class JobFailed(OcrError):
+    """No status that clients ask again after, whatever the job died of: its result will never be there."""
+
+    status, code, title = 424, "job_failed", "The job failed and has no result"
 
 
 class IdempotencyKeyReused(InputError):

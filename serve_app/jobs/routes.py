@@ -11,14 +11,15 @@ from starlette.responses import StreamingResponse
 
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
-from serve_app.faults import answer_problem, request_id
+from serve_app.faults import problem_response, request_id
 from serve_app.jobs import contract
+from serve_app.jobs.errors import JobFailed
 from serve_app.jobs.records import Failure, Job, JobRequest
 from serve_app.jobs.schemas import JobLinks, JobProgress, JobView, PageFailureView, ResultQuery
 from serve_app.jobs.service import LOOK_AGAIN_S, Jobs
 from serve_app.jobs.store import StoredResult
 from serve_app.negotiation import negotiate, result_headers
-from serve_app.schemas import ItemError, OcrQuery, OutputFormat, Problem, ProblemKind
+from serve_app.schemas import ItemError, JobFailedProblem, OcrQuery, OutputFormat, Problem
 from serve_app.uploads import uploaded_files
 
 IdempotencyKey = Annotated[
@@ -27,8 +28,10 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        description="any text of your own, new for each job: a submission that is sent again with the same "
-        "key makes no second job, and is answered with the first",
+        description="1 to 255 characters of your own, new for each job: a submission that is sent again "
+        "with the same key, parameters, format, files and file names makes no second job, and is answered "
+        "with the first. A key belongs to the API key that sent it, and is free again once its job is "
+        "removed or has expired",
     ),
 ]
 
@@ -46,8 +49,10 @@ def add_job_routes(app: FastAPI, jobs: Jobs, max_files: int) -> None:
     ) -> Response:
         """Have a document read in the background; body and parameters are those of `/ocr`.
 
-        What is wrong with the document as a whole is answered at once. The job survives the service's
-        processes. It is read beside other requests, so that they need not wait for it.
+        A document that cannot be opened is refused at once. Jobs run in the background and share the
+        models with other requests; they survive the death of the service's processes. `format`, or
+        `Accept` where it is not given, chooses the format that the result is stored in; the 202 is JSON
+        always. `Prefer` is ignored.
         """
         output, _ = negotiate(query.format, _accept(request))
         files = await uploaded_files(request, jobs.config.max_body_bytes, max_files)
@@ -68,10 +73,10 @@ def add_job_routes(app: FastAPI, jobs: Jobs, max_files: int) -> None:
     async def get_job_result(
         request: Request, job_id: JobId, query: Annotated[ResultQuery, Query()]
     ) -> Response:
-        """The document as it was read, in any format; a job that failed answers its own problem."""
+        """The document as it was read, in any format; that of a failed job is `job_failed` with a `cause`."""
         job = await jobs.find(job_id, _owner(request))
         if job.failure is not None:
-            return answer_problem(request, _kind(job.failure), job.failure.detail)
+            return _job_failed(request, _problem(job.failure, job.request.request_id))
         output, media_type = negotiate(query.format, _accept(request), job.request.output)
         result = await unless_disconnected(request.receive, jobs.result(job, output))
         return _result(result, output, media_type)
@@ -105,6 +110,15 @@ def _result(result: StoredResult | bytes, output: OutputFormat, media_type: str)
     return StreamingResponse(result.chunks, headers=headers, media_type=media_type)
 
 
+def _job_failed(request: Request, cause: Problem) -> Response:
+    """Its own kind of problem: that of ``cause`` may say to ask again, and this answer never changes."""
+    kind = problems.kind_of(JobFailed)
+    detail = cause.title if cause.detail == cause.title else f"{cause.title}: {cause.detail}"
+    request.app.state.on_problem(kind.code)
+    problem = problems.problem(kind, detail, request_id(request))
+    return problem_response(JobFailedProblem(**problem.model_dump(), cause=cause))
+
+
 def _view(request: Request, job: Job) -> JobView:
     path = f"{request.scope.get('root_path', '')}/jobs/{job.id}"
     return JobView(
@@ -134,8 +148,5 @@ def _time(seconds: float) -> datetime:
 
 
 def _problem(failure: Failure, identity: str) -> Problem:
-    return problems.problem(_kind(failure), failure.detail, identity)
-
-
-def _kind(failure: Failure) -> ProblemKind:
-    return problems.catalogue().get(failure.code, problems.INTERNAL)
+    kind = problems.catalogue().get(failure.code, problems.INTERNAL)
+    return problems.problem(kind, failure.detail, identity)

@@ -4,24 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from serve_app.jobs.records import JobState
-from serve_app.schemas import ItemError, OutputFormat, Problem
+from serve_app.schemas import Answered, ItemError, OutputFormat, Problem, Sent
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class JobProgress(_Wire):
+class JobProgress(Answered):
     """How far a job is."""
 
     pages_done: int = Field(ge=0, description="pages that are read, those that failed included")
     page_count: int = Field(ge=1, description="pages to be read")
 
 
-class PageFailureView(_Wire):
+class PageFailureView(Answered):
     """A page of a job that could not be read; the others are not affected."""
 
     file: int = Field(ge=1, description="number of the file in the request, from 1")
@@ -29,14 +25,14 @@ class PageFailureView(_Wire):
     error: ItemError
 
 
-class JobLinks(_Wire):
+class JobLinks(Answered):
     """Where a job and its result are, paths of this service."""
 
     job: str = Field(description="GET: this document; DELETE: cancel and remove")
     result: str = Field(description="GET: the result, once `status` is `succeeded`")
 
 
-class JobView(_Wire):
+class JobView(Answered):
     """A job: a document that is read in the background."""
 
     id: str = Field(description="cannot be guessed: who knows it, and has the key that made it, has the job")
@@ -50,10 +46,10 @@ class JobView(_Wire):
         description="pages so far that could not be read; when all of them fail the job fails"
     )
     created_at: datetime = Field(description="when it was submitted, UTC")
-    started_at: datetime | None = Field(description="when its reading began")
-    finished_at: datetime | None = Field(description="when it succeeded or failed")
+    started_at: datetime | None = Field(description="when its reading began, UTC; null while it is queued")
+    finished_at: datetime | None = Field(description="when it succeeded or failed, UTC; null until then")
     expires_at: datetime = Field(
-        description="when it will be removed with its result; counts anew from `finished_at`"
+        description="when it will be removed with its result, UTC; counts anew from `finished_at`"
     )
     problem: Problem | None = Field(
         description="why it failed, with the request id of its submission; null otherwise"
@@ -61,7 +57,7 @@ class JobView(_Wire):
     links: JobLinks
 
 
-class ResultQuery(_Wire):
+class ResultQuery(Sent):
     """Query parameters of a result."""
 
     format: OutputFormat | None = Field(

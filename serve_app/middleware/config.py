@@ -24,9 +24,9 @@ class KeySource(_Frozen):
     file: str | None = Field(
         None,
         min_length=1,
-        description="absolute path of a file with a line for each API key (`python -m serve_app.keys new "
-        "NAME`); a change to it is taken over within seconds. Without it and `environment`, nobody is asked "
-        "for a key",
+        description="absolute path of a file with a line for each API key (`.venv/bin/python -m "
+        "serve_app.keys new NAME`); a change to it is taken over within seconds. Without it and "
+        "`environment`, nobody is asked for a key",
     )
     environment: str | None = Field(
         None,

@@ -6,13 +6,18 @@ import asyncio
 import json
 from pathlib import Path
 
+import httpx
 import pytest
 
-from deployments.errors import StageFailed
+from deployments.errors import Overloaded, StageFailed
 from serve_app import openapi, problems
+from serve_app.api import create_api
+from serve_app.draining import VARIABLE, drain
 from serve_app.jobs import errors as job_errors
+from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.schemas import JobView
-from tests.api_client import PNG, THREE_PAGES, assert_problem, encoded, two_rows
+from serve_app.schemas import Problem
+from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, encoded, two_rows
 from tests.job_service import ended, service, submit
 from tests.readers import InkReader
 
@@ -53,8 +58,8 @@ async def test_what_is_wrong_with_a_page_fails_the_job(
 ) -> None:
     async with service(tmp_path) as client:
         done = await ended(client, await submit(client, content))
-        assert done.status == "failed"
-        assert_problem(await client.get(done.links.result), status, code)
+        assert (done.status, done.problem and done.problem.status) == ("failed", status)
+        assert_failed(await client.get(done.links.result), code)
 
 
 async def test_unacceptable_answers_are_refused_before_the_work(tmp_path: Path) -> None:
@@ -71,14 +76,32 @@ async def test_a_body_may_be_larger_than_that_of_a_reading(tmp_path: Path) -> No
         await submit(client, noise)
 
 
-async def test_a_failed_job_answers_its_own_problem(tmp_path: Path) -> None:
+async def test_the_result_of_a_failed_job_tells_the_cause(tmp_path: Path) -> None:
     async with service(tmp_path, InkReader(failure=StageFailed("Lost."))) as client:
         answer = await client.post("/jobs", content=PNG, headers={"X-Request-ID": "sent"})
         done = await ended(client, JobView.model_validate_json(answer.content))
         result = await client.get(done.links.result)
     assert (done.status, done.progress.pages_done) == ("failed", 0)
     assert done.problem and (done.problem.status, done.problem.request_id) == (500, "sent")
-    assert assert_problem(result, 500, "stage_failed").detail == "Lost."
+    assert assert_problem(result, 424, "job_failed").detail == "A processing stage failed on this item: Lost."
+    assert result.json()["cause"] == done.problem.model_dump()
+
+
+async def test_a_client_that_goes_by_the_contract_never_asks_a_failed_job_again(tmp_path: Path) -> None:
+    """Even where the same document, submitted anew, might be read."""
+    reader = InkReader(failure=Overloaded("Full.", retry_after_s=0.0))
+    async with service(tmp_path, reader, max_retries=0) as client:
+        done = await ended(client, await submit(client, PNG))
+        result = await client.get(done.links.result)
+        kind = (await client.get(assert_failed(result, "overloaded").type)).json()
+    assert not kind["retry"] and "retry-after" not in result.headers
+    assert kind["status"] not in {each.status for each in problems.catalogue().values() if each.retry}
+
+
+def assert_failed(answer: httpx.Response, cause: str) -> Problem:
+    problem = assert_problem(answer, 424, "job_failed")
+    assert answer.json()["cause"]["type"] == f"/problems/{cause}"
+    return problem
 
 
 async def test_a_job_expires(tmp_path: Path) -> None:
@@ -103,6 +126,23 @@ async def test_bounds_are_told_with_the_time_to_come_back(tmp_path: Path) -> Non
     assert "retry-after" in refused.headers
 
 
+async def test_a_submission_may_find_no_memory_or_a_service_that_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are published, like everything else that it may be answered with 503."""
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    config = Config(Bounds(max_bodies_bytes=10), jobs=JobsConfig(directory=str(tmp_path / "jobs")))
+    transport = httpx.ASGITransport(create_api(InkReader(), config))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        assert_problem(await client.post("/jobs", content=PNG), 503, "overloaded")
+        assert drain(tmp_path, 0)
+        assert_problem(await client.post("/jobs", content=PNG), 503, "stopping")
+    responses = json.loads(openapi.contract_json())["paths"]["/jobs"]["post"]["responses"]
+    assert set(responses["503"]["content"][problems.MEDIA_TYPE]["examples"]) == {
+        "overloaded", "stopping", "too_many_jobs", "jobs_unavailable"
+    }  # fmt: skip
+
+
 async def test_a_store_that_cannot_be_used_does_not_touch_readings(tmp_path: Path) -> None:
     (tmp_path / "jobs").write_text("in the way")
     async with service(tmp_path) as client:
@@ -121,9 +161,15 @@ def test_every_problem_of_jobs_is_published_where_it_may_come() -> None:
             contents = [response.get("content", {}) for response in route["responses"].values()]
             examples = [content.get(problems.MEDIA_TYPE, {}).get("examples", {}) for content in contents]
             shown[route["operationId"]] = set().union(*examples)
-    assert job_problems() <= set().union(*shown.values()) <= set(problems.catalogue())
+    only_causes = {"job_abandoned"}
+    assert (
+        job_problems() - only_causes
+        <= set().union(*shown.values())
+        <= set(problems.catalogue()) - only_causes
+    )
     looking = {"job_not_found", "job_expired", "jobs_unavailable"}
-    assert shown["getJob"] & job_problems() == shown["deleteJob"] & job_problems() == looking
+    assert shown["getJob"] & job_problems() == looking
+    assert shown["deleteJob"] & job_problems() == looking | {"job_storage_full"}
 
 
 def job_problems() -> set[str]:

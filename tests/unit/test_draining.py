@@ -43,7 +43,9 @@ async def test_what_is_in_hand_is_answered_and_nothing_is_begun(
         refused = await client.post("/ocr", content=PNG)
         assert_problem(refused, 503, "stopping")
         assert refused.headers["retry-after"] == "10"
-        assert (await client.get("/readyz")).status_code == 503
+        unready = await client.get("/readyz")
+        assert_problem(unready, 503, "stopping")
+        assert "stages" not in unready.json() and unready.headers["retry-after"] == "10"
         assert (await client.get("/healthz")).status_code == 200
         reader.gate.set()
         assert (await asked).status_code == 200

@@ -48,6 +48,16 @@ async def test_the_answer_says_that_the_wait_was_heeded(path: str) -> None:
     assert "preference-applied" not in plain.headers
 
 
+@pytest.mark.parametrize("path", ["/ocr", "/ocr?format=ndjson"])
+@pytest.mark.parametrize(("wait", "applied"), [(30, "wait=30"), (31, None), (99_999, None)])
+async def test_a_wait_beyond_the_limit_of_the_service_is_not_applied(
+    path: str, wait: int, applied: str | None
+) -> None:
+    async with serving(request_deadline_s=30.0) as client:
+        answer = await client.post(path, content=PNG, headers={"Prefer": f"wait={wait}"})
+    assert (answer.status_code, answer.headers.get("preference-applied")) == (200, applied)
+
+
 async def test_the_stages_know_how_much_time_is_left() -> None:
     """Also where they are called in tasks of their own, and not beyond the request."""
     seen: list[float | None] = []

@@ -13,6 +13,8 @@ from deployments.errors import StageFailed
 from deployments.types import Kind
 from serve_app import contract, openapi, problems, schemas
 from serve_app.api import create_api
+from serve_app.jobs.contract import EXAMPLE_JOB
+from serve_app.jobs.schemas import JobView, ResultQuery
 from serve_app.keys import entry, new_key
 from serve_app.middleware.config import Access, KeySource
 from serve_app.render import json as json_format
@@ -70,8 +72,23 @@ def test_plain_text_parts_pages_by_form_feeds() -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_wire_models_refuse_unknown_fields_and_never_change(model: type[BaseModel]) -> None:
-    assert model.model_config.get("extra") == "forbid" and model.model_config.get("frozen")
+def test_wire_models_never_change(model: type[BaseModel]) -> None:
+    assert model.model_config.get("frozen")
+
+
+@pytest.mark.parametrize("model", [schemas.OcrQuery, schemas.EncodedDocument, ResultQuery])
+def test_requests_with_unknown_fields_are_refused(model: type[BaseModel]) -> None:
+    with pytest.raises(ValidationError, match="colour\n  Extra inputs are not permitted"):
+        model.model_validate({"image": "data:,", "colour": "red"})
+
+
+def test_answers_may_have_more_fields_than_a_client_knows() -> None:
+    """A schema that closes an answer breaks strict clients with the first field that is added."""
+    known = json.loads(openapi.contract_json())["components"]["schemas"]
+    closed = {name for name, schema in known.items() if schema.get("additionalProperties") is False}
+    assert closed == {"EncodedDocument"}
+    schemas.Answer.model_validate(contract.EXAMPLE | {"pages_per_s": 3})
+    JobView.model_validate(EXAMPLE_JOB | {"priority": 1})
 
 
 def test_confidences_are_probabilities() -> None:
@@ -127,6 +144,15 @@ def test_every_problem_of_a_reading_has_an_example(name: str) -> None:
     elsewhere = {"not_found", "method_not_allowed", "not_ready"}
     of_jobs = {code for code in problems.catalogue() if "job" in code} | {"idempotency_key_reused"}
     assert shown == set(problems.catalogue()) - elsewhere - of_jobs
+
+
+def test_unready_is_of_two_kinds_and_one_tells_the_stages() -> None:
+    content = operations()["get /readyz"]["responses"]["503"]["content"][problems.MEDIA_TYPE]
+    stages, plain = (choice["$ref"].rpartition("/")[2] for choice in content["schema"]["anyOf"])
+    values = {code: example["value"] for code, example in content["examples"].items()}
+    assert (stages, plain, set(values)) == ("StagesProblem", "Problem", {"not_ready", "stopping"})
+    schemas.StagesProblem.model_validate(values["not_ready"])
+    assert schemas.Problem.model_validate(values["stopping"]).model_dump() == values["stopping"]
 
 
 def test_every_reference_in_the_contract_leads_somewhere() -> None:

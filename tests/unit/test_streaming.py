@@ -52,6 +52,12 @@ async def test_the_format_parameter_asks_for_lines_too() -> None:
     assert [line["page"]["page"] for line in lines_of(answer)[1:-1]] == [2]
 
 
+async def test_lines_have_the_media_type_that_was_accepted() -> None:
+    async with serving() as client:
+        answer = await client.post("/ocr", content=PNG, headers={"Accept": "application/jsonl"})
+    assert (answer.status_code, answer.headers["content-type"]) == (200, "application/jsonl")
+
+
 async def test_what_fails_before_the_first_page_has_its_own_status() -> None:
     async with serving() as client:
         assert_problem(await client.post("/ocr", content=b"text", headers=NDJSON), 415, "unsupported_format")
@@ -66,6 +72,16 @@ async def test_a_page_that_failed_stands_among_the_others() -> None:
         answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
     errors = [line["page"]["error"] for line in lines_of(answer)[1:-1]]
     assert [error and error["code"] for error in errors] == [None, "stage_failed", None]
+
+
+async def test_lines_answer_200_also_where_every_page_failed() -> None:
+    reader = InkReader(page_errors={page: StageFailed("Lost.") for page in range(3)})
+    async with serving(reader) as client:
+        lines = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
+        whole = await client.post("/ocr", content=THREE_PAGES)
+    assert lines.status_code == 200
+    assert [line["page"]["error"]["code"] for line in lines_of(lines)[1:-1]] == ["stage_failed"] * 3
+    assert_problem(whole, 500, "stage_failed")
 
 
 @pytest.mark.parametrize(

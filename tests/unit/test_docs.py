@@ -1,0 +1,47 @@
+"""What the pages for readers say of themselves: links that lead somewhere, commands that can be run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+# Says at its top to activate the environment.
+ACTIVATED = {"training.md"}
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        path, _, anchor = link.partition("#")
+        target = page.parent / path if path else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_name_the_python_of_the_environment(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    if page.name in ACTIVATED:
+        assert ". .venv/bin/activate" in text.partition("```")[0]
+        return
+    ours = r"(?:serve_app|training|cluster)\b"
+    # Modules that only write a page are named, not run by readers; Ray runs jobs with a Python of its own.
+    bare = re.findall(rf"^ *python -m {ours}.*$", text, re.MULTILINE)
+    bare += re.findall(r"`python -m (?:serve_app\.(?:keys|client)|training)\b[^`]*`", text)
+    assert not bare
+
+
+def test_fine_tuning_begins_with_the_environment_that_training_needs() -> None:
+    guide = (ROOT / "docs" / "finetuning.md").read_text(encoding="utf-8")
+    target = "make .venv/.train"
+    assert guide.index(target) < guide.index("python -m training")
+    assert "$(VENV)/.train: requirements-train.lock" in (ROOT / "Makefile").read_text(encoding="utf-8")
