@@ -29,8 +29,8 @@ from serve_app.schemas import (
     Problem,
     Readiness,
     StagesProblem,
-    StreamLine,
 )
+from serve_app.stream_schemas import StreamLine
 
 TITLE = "Scriptorium"
 VERSION = "1.0.0"

@@ -28,9 +28,8 @@ from serve_app.reading import DocumentReader, Files, timely
 from serve_app.render.json import page_view
 from serve_app.render.ndjson import line
 from serve_app.results import PageResult, add_timings_ms
-from serve_app.schemas import (
-    OcrQuery,
-    OutputFormat,
+from serve_app.schemas import OcrQuery, OutputFormat
+from serve_app.stream_schemas import (
     PagePicture,
     StageStep,
     StreamEnd,

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from serve_app.render.json import page_view
 from serve_app.results import DocumentResult
-from serve_app.schemas import StreamEnd, StreamLine, StreamStart
+from serve_app.stream_schemas import StreamEnd, StreamLine, StreamStart
 
 
 def line(content: StreamLine) -> bytes:

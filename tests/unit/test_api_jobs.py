@@ -17,7 +17,8 @@ from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.schemas import JobView
 from serve_app.keys import entry, new_key
 from serve_app.middleware.config import Access, KeySource
-from serve_app.schemas import Answer, OutputFormat, StreamLine
+from serve_app.schemas import Answer, OutputFormat
+from serve_app.stream_schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Config, assert_problem
 from tests.job_service import ended, service, submit
 from tests.readers import InkReader

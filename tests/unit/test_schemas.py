@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from deployments.errors import StageFailed
 from deployments.types import Kind
-from serve_app import contract, openapi, problems, schemas
+from serve_app import contract, openapi, problems, schemas, stream_schemas
 from serve_app.api import create_api
 from serve_app.jobs.contract import EXAMPLE_JOB
 from serve_app.jobs.schemas import JobView, ResultQuery
@@ -26,7 +26,7 @@ from tests.readers import InkReader
 ROOT = Path(__file__).parents[2]
 MODELS = [
     model
-    for model in vars(schemas).values()
+    for model in (vars(schemas) | vars(stream_schemas)).values()
     if isinstance(model, type) and issubclass(model, BaseModel) and model is not BaseModel
 ]
 

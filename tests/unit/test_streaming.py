@@ -14,7 +14,7 @@ import pytest
 
 from deployments.errors import Overloaded, StageFailed
 from serve_app.api import create_api
-from serve_app.schemas import StreamLine
+from serve_app.stream_schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
 
