@@ -139,6 +139,7 @@ export default {
     job_not_found: ["The service has forgotten the file", "Try again."],
     job_expired: ["The service has kept the file for its time", "Try again."],
     job_not_finished: ["The file is not finished yet", "Try again in a moment."],
+    job_failed: ["The service could not finish the file", "Try again; if it fails again, report the request below."],
     job_abandoned: ["The service broke down over this document", "Report it to whoever runs this service."],
     idempotency_key_reused: ["The service mistook the request for another", "Try again."],
     too_many_jobs: ["The service prepares as many files as it can", "Try again in a while."],
