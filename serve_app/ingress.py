@@ -92,12 +92,17 @@ class StageClient:
                 return await self._call_near(items, self._buffers)
             except NotShared:
                 logger.info("%s: has replicas on other machines; images go through Ray", self._stage)
-                self._buffers = None
+                self._share_no_more()
             except grpc.aio.AioRpcError as error:
                 # Say, an answer too large for gRPC.
                 logger.warning("%s: %s; sending the call through Ray", self._stage, error.code())
         answer: list[Any] = await self._await(self._handle.remote(items, remaining_s()))
         return answer
+
+    def _share_no_more(self) -> None:
+        if self._buffers is not None:
+            self._buffers.close()
+            self._buffers = None
 
     async def _call_near(self, items: Sequence[Image], buffers: SharedBuffers) -> list[Any]:
         with ExitStack() as loans:

@@ -17,6 +17,7 @@ from deployments.errors import Overloaded, StageFailed, StageUnavailable, Unread
 from deployments.shared_images import NotShared, SharedImages, received
 from serve_app.deadline import deadline
 from serve_app.ingress import StageClient
+from tests.memory_files import files_held
 
 
 class Response(Awaitable[Any]):
@@ -97,6 +98,15 @@ async def test_images_go_through_ray_once_a_replica_could_not_reach_them() -> No
     assert await stage([PAGE]) == ["ok"] and await stage([PAGE]) == ["again"]
     assert handle.by_reference == [False, True, True]
     np.testing.assert_array_equal([pages for pages, _ in handle.calls], [[PAGE]] * 3)
+
+
+async def test_no_memory_is_held_for_replicas_that_cannot_reach_it() -> None:
+    stage, _ = client(["ok"], task_error(NotShared()), ["ok"])
+    before = files_held()
+    await stage([PAGE])
+    assert files_held() == before + 1
+    await stage([PAGE])
+    assert files_held() == before
 
 
 async def test_a_call_that_grpc_does_not_carry_goes_through_ray() -> None:
