@@ -125,10 +125,18 @@ class StageClient:
         except RayTaskError as error:
             if isinstance(error.cause, OcrError):
                 raise error.cause from error
-            logger.exception("%s: the call failed", self._stage)
-            raise StageFailed(f"The {self._stage} stage failed") from error
+            raise self._failed(error) from error
+        except (OcrError, RayActorError, grpc.aio.AioRpcError):
+            # Over gRPC errors of stages come as they were raised; what to do about the others says _call.
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
         self._answered_s = time.monotonic()
         return answer
+
+    def _failed(self, error: Exception) -> StageFailed:
+        logger.error("%s: the call failed", self._stage, exc_info=error)
+        return StageFailed(f"The {self._stage} stage failed")
 
 
 @serve.deployment

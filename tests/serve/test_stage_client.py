@@ -135,8 +135,18 @@ async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
         (task_error(UnreadableDocument("bad page")), (UnreadableDocument, [])),
         (task_error(StageUnavailable("down", 3.0)), (StageUnavailable, [])),
         (task_error(ZeroDivisionError()), (StageFailed, [])),
+        (UnreadableDocument("bad page"), (UnreadableDocument, [])),
+        (ZeroDivisionError(), (StageFailed, [])),
     ],
-    ids=["full", "undeployed", "our-error", "our-error-with-arguments", "any-error"],
+    ids=[
+        "full",
+        "undeployed",
+        "our-error",
+        "our-error-with-arguments",
+        "any-error",
+        "our-error-over-grpc",
+        "any-error-over-grpc",
+    ],
 )
 async def test_failures_become_ours(raised: Exception, expected: tuple[type[Exception], list[str]]) -> None:
     stage, handle = client(raised)
