@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from deployments.errors import DeadlineExceeded, InvalidParameter
 from serve_app.deadline import remaining_s
@@ -26,6 +26,9 @@ from serve_app.render.images import PageImage, page_image, reduced_image
 from serve_app.results import DocumentResult, PageOrigin, PageResult, whole_document
 from serve_app.schemas import OcrQuery, OutputFormat
 from serve_app.turns import TurnLimits, Turns
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 Files = Callable[[], Sequence[SourceFile]]
 """Gives the files of a request; called in a worker thread."""
@@ -122,7 +125,12 @@ class DocumentReader:
 
     async def write(self, reading: Reading, output: OutputFormat) -> bytes:
         """The reading in a format."""
-        return await asyncio.get_running_loop().run_in_executor(self._writers, write, reading, output)
+        return await self.beside(write, reading, output)
+
+    async def beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work`` makes of a reading, done in the threads that write answers."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, partial(work, *args, **kwargs))
 
     async def write_again(
         self, reading: Reading, output: OutputFormat, files: Sequence[SourceFile], query: OcrQuery
@@ -160,18 +168,16 @@ class DocumentReader:
     async def _showing(
         self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
     ) -> AsyncGenerator[SourcePage]:
-        loop = asyncio.get_running_loop()
         async for page in pages:
-            picture = await loop.run_in_executor(self._writers, reduced_image, page, longest_px)
+            picture = await self.beside(reduced_image, page, longest_px)
             on_event(PageDecoded(page.origin, picture))
             yield page
 
     async def _keeping(
         self, pages: AsyncIterator[SourcePage], images: list[PageImage]
     ) -> AsyncGenerator[SourcePage]:
-        loop = asyncio.get_running_loop()
         async for page in pages:
-            images.append(await loop.run_in_executor(self._writers, page_image, page))
+            images.append(await self.beside(page_image, page))
             yield page
 
 

@@ -116,8 +116,10 @@ async def _lines(
                     if isinstance(item, PageResult):
                         add_timings_ms(spent_ms, item)
                         answered += 1
+                    # A dense page is tenths of a second of work, which others need not wait for.
+                    told_line = await documents.beside(_line_of, item, query.words)
                     begun = True
-                    yield line(_told(item, query.words))
+                    yield told_line
     except Exception as error:
         if not begun:
             raise
@@ -125,6 +127,10 @@ async def _lines(
         return
     spent_ms["total"] = round((time.perf_counter() - started_s) * 1000, 2)
     yield line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
+
+
+def _line_of(item: PageEvent | PageResult, with_words: bool) -> bytes:
+    return line(_told(item, with_words))
 
 
 def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import threading
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ import pytest
 
 from deployments.errors import Overloaded, StageFailed
 from serve_app.api import create_api
+from serve_app.render.json import page_view
 from serve_app.schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
@@ -113,6 +115,20 @@ async def test_a_reading_that_breaks_off_says_when_to_come_back() -> None:
     async with serving(Breaking()) as client:
         answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
     assert lines_of(answer)[-1]["problem"]["retry_after_s"] == 3
+
+
+async def test_lines_are_written_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return page_view(*arguments)
+
+    monkeypatch.setattr("serve_app.streaming.page_view", noting)
+    async with serving() as client:
+        answer = await client.post("/ocr?words=true", content=THREE_PAGES, headers=NDJSON)
+    assert len(lines_of(answer)) == 5 and len(threads) == 3
+    assert threading.current_thread() not in threads
 
 
 def members(lines: list[dict[str, Any]]) -> list[tuple[str, int]]:
