@@ -23,7 +23,7 @@ from deployments.errors import OcrError
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
 from serve_app.events import Events, PageEvent, StageBegun
-from serve_app.faults import request_id
+from serve_app.faults import request_id, tell_problem
 from serve_app.reading import DocumentReader, Files, timely
 from serve_app.render.json import page_view
 from serve_app.render.ndjson import line
@@ -123,7 +123,7 @@ async def _lines(
     except Exception as error:
         if not begun:
             raise
-        yield line(StreamLine(problem=_problem(error, identity)))
+        yield line(StreamLine(problem=_problem(error, request)))
         return
     spent_ms["total"] = round((time.perf_counter() - started_s) * 1000, 2)
     yield line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
@@ -143,13 +143,15 @@ def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:
     return StreamLine(picture=PagePicture(file=file, page=page, image=image))
 
 
-def _problem(error: Exception, identity: str) -> StreamProblem:
+def _problem(error: Exception, request: Request) -> StreamProblem:
+    identity, retry_after_s = request_id(request), None
     if isinstance(error, OcrError):
         logger.warning("request %s: %s: %s", identity, error.code, error.public)
-        problem = problems.problem(problems.kind_of(type(error)), error.public, identity)
+        kind, detail = problems.kind_of(type(error)), error.public
         retry_after_s = problems.retry_after_s(error)
     else:
         logger.error("request %s failed while it was answered", identity, exc_info=error)
-        problem = problems.problem(problems.INTERNAL, "The service failed unexpectedly.", identity)
-        retry_after_s = None
+        kind, detail = problems.INTERNAL, "The service failed unexpectedly."
+    tell_problem(request, kind)
+    problem = problems.problem(kind, detail, identity)
     return StreamProblem(**problem.model_dump(), retry_after_s=retry_after_s)

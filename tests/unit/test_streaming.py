@@ -15,12 +15,21 @@ import pytest
 
 from deployments.errors import Overloaded, StageFailed
 from serve_app.api import create_api
+from serve_app.observer import Unobserved
 from serve_app.render.json import page_view
 from serve_app.schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
 
 NDJSON = {"Accept": "application/x-ndjson"}
+
+
+class Counting(Unobserved):
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def problem(self, code: str) -> None:
+        self.problems.append(code)
 
 
 def lines_of(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -96,13 +105,25 @@ async def test_a_reading_that_breaks_off_ends_with_the_problem(failure: Exceptio
                 yield result
                 raise failure
 
-    async with serving(Breaking()) as client:
+    counted = Counting()
+    app = create_api(Breaking(), Config(), observer=counted)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
     start, page, last = lines_of(answer)
+    assert counted.problems == [code]
     assert start["start"]["page_count"] == 3 and page["page"]["page"] == 1
     assert last["problem"]["type"] == f"/problems/{code}"
     assert last["problem"]["request_id"] == answer.headers["x-request-id"]
     assert "secret" not in answer.text
+
+
+async def test_what_fails_before_the_first_page_is_counted_once() -> None:
+    counted = Counting()
+    app = create_api(InkReader(failure=Overloaded("Full.")), Config(), observer=counted)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        answer = await client.post("/ocr", content=PNG, headers=NDJSON)
+    assert_problem(answer, 503, "overloaded")
+    assert counted.problems == ["overloaded"]
 
 
 async def test_a_reading_that_breaks_off_says_when_to_come_back() -> None:
