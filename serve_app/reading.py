@@ -181,17 +181,24 @@ class DocumentReader:
             yield page
 
 
-async def timely(results: AsyncIterator[PageResult], deadline_s: float) -> AsyncGenerator[PageResult]:
-    """Results as they come; raises DeadlineExceeded where one takes longer than ``deadline_s`` to come."""
+async def timely(
+    results: AsyncIterator[PageResult], deadline_s: float, spent_s: float = 0.0
+) -> AsyncGenerator[PageResult]:
+    """Results as they come; raises DeadlineExceeded where one takes longer than ``deadline_s`` to come.
+
+    ``spent_s`` of the time of the first are over already.
+    """
+    left_s = deadline_s - spent_s
     while True:
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(left_s):
                 result = await anext(results, None)
         except TimeoutError:
             raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
         if result is None:
             return
         yield result
+        left_s = deadline_s
 
 
 def check_page_count(output: OutputFormat, page_count: int) -> None:

@@ -8,6 +8,7 @@ fails later is the last line, and there is no end then.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import time
@@ -19,11 +20,12 @@ from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from deployments.errors import OcrError
+from deployments.errors import DeadlineExceeded, OcrError
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
 from serve_app.events import Events, PageEvent, StageBegun
 from serve_app.faults import request_id, tell_problem
+from serve_app.lookahead import PageStream
 from serve_app.reading import DocumentReader, Files, timely
 from serve_app.render.json import page_view
 from serve_app.render.ndjson import line
@@ -67,8 +69,8 @@ async def stream(
 ) -> LinesResponse:
     """Begin to read a document; answers once there is something to say of its first page.
 
-    ``page_deadline_s`` is how long the wait for each page may be, seconds; ``media_type`` is the one
-    that was negotiated.
+    ``page_deadline_s`` is how long the wait for each page may be, seconds, for the first one with what
+    comes before it; ``media_type`` is the one that was negotiated.
 
     Raises:
         OcrError: the document cannot be opened, or its first page failed for a reason that would
@@ -103,13 +105,13 @@ async def _lines(
     spent_ms: dict[str, float] = {}
     events = Events[PageEvent]()
     try:
-        async with await documents.open(files, query, OutputFormat.NDJSON, page_deadline_s) as pages:
+        async with await _opened(documents, query, files, page_deadline_s) as pages:
             engines = dict(documents.engines)
             start = StreamStart(request_id=identity, page_count=pages.page_count, engines=engines)
             yield line(StreamLine(start=start))
             async with (
                 aclosing(documents.stream(pages, query, events)) as results,
-                aclosing(timely(results, page_deadline_s)) as in_time,
+                aclosing(timely(results, page_deadline_s, time.perf_counter() - started_s)) as in_time,
                 aclosing(events.among(in_time)) as told,
             ):
                 async for item in told:
@@ -127,6 +129,15 @@ async def _lines(
         return
     spent_ms["total"] = round((time.perf_counter() - started_s) * 1000, 2)
     yield line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
+
+
+async def _opened(documents: DocumentReader, query: OcrQuery, files: Files, within_s: float) -> PageStream:
+    """The document, once its turn came; raises DeadlineExceeded where that takes too long."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await documents.open(files, query, OutputFormat.NDJSON, within_s)
+    except TimeoutError:
+        raise DeadlineExceeded(f"The document was not opened within {within_s:g} s.") from None
 
 
 def _line_of(item: PageEvent | PageResult, with_words: bool) -> bytes:

@@ -7,19 +7,23 @@ import base64
 import io
 import json
 import threading
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 import PIL.Image
 import pytest
 
-from deployments.errors import Overloaded, StageFailed
+from deployments.errors import DeadlineExceeded, Overloaded, StageFailed
 from serve_app.api import create_api
 from serve_app.observer import Unobserved
+from serve_app.reading import timely
 from serve_app.render.json import page_view
+from serve_app.results import PageResult
 from serve_app.schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
+from tests.virtual_time import run_virtually
 
 NDJSON = {"Accept": "application/x-ndjson"}
 
@@ -217,6 +221,32 @@ async def test_a_page_that_takes_too_long_is_a_problem() -> None:
     async with serving(InkReader(gate=asyncio.Event()), request_deadline_s=0.01) as client:
         answer = await client.post("/ocr", content=PNG, headers=NDJSON)
     assert_problem(answer, 504, "deadline_exceeded")
+
+
+async def test_the_wait_for_a_turn_is_bounded_by_what_the_client_would_wait() -> None:
+    reader = InkReader(gate=asyncio.Event())
+    async with serving(reader, max_documents_in_work=1) as client:
+        busy = asyncio.create_task(client.post("/ocr", content=PNG))
+        await reader.started.wait()
+        impatient = {**NDJSON, "Prefer": "wait=0"}
+        answer = await asyncio.wait_for(client.post("/ocr", content=PNG, headers=impatient), 20)
+        busy.cancel()
+    assert "opened" in assert_problem(answer, 504, "deadline_exceeded").detail
+    assert len(reader.calls) == 1
+
+
+def test_what_came_before_the_first_page_counts_towards_its_deadline() -> None:
+    async def results(*waits_s: float) -> AsyncGenerator[PageResult]:
+        for index, wait_s in enumerate(waits_s):
+            await asyncio.sleep(wait_s)
+            yield PageResult(index, 8, 8)
+
+    async def read(spent_s: float) -> list[int]:
+        return [page.index async for page in timely(results(2, 9), 10, spent_s)]
+
+    assert run_virtually(read(spent_s=7)) == [0, 1]
+    with pytest.raises(DeadlineExceeded, match="10 s"):
+        run_virtually(read(spent_s=9))
 
 
 async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the_work() -> None:
