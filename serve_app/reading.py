@@ -13,7 +13,7 @@ from typing import ParamSpec, Protocol, TypeVar
 from deployments.errors import DeadlineExceeded, InvalidParameter
 from serve_app.deadline import remaining_s
 from serve_app.decoding.pool import DecoderLimits, DecoderPool
-from serve_app.decoding.protocols import Decoders, Document
+from serve_app.decoding.protocols import Decoders
 from serve_app.events import PageDecoded, PageEvent, StageBegun
 from serve_app.filters import RegionFilter
 from serve_app.lookahead import PageStream, open_pages
@@ -137,33 +137,22 @@ class DocumentReader:
     ) -> bytes:
         """As ``write``, of a document read before: its pages are decoded again if ``output`` shows them.
 
-        Raises InvalidParameter as ``open``, and the errors of decoding.
+        Decoding ends with the wait for it. Raises InvalidParameter as ``open``, and the errors of decoding.
         """
         check_page_count(output, len(reading.document.pages))
-
-        def work() -> bytes:
-            if output not in WITH_IMAGES:
-                return write(reading, output)
-            options = _document_options(query)
-            opening = self._decoders.workers.submit(self._decoders.open, files, self._limits, options)
-            document = opening.result()
-            try:
-                return write(replace(reading, images=self._images(document)), output)
-            finally:
-                document.close()
-
-        return await asyncio.get_running_loop().run_in_executor(self._rewriters, work)
+        loop = asyncio.get_running_loop()
+        if output not in WITH_IMAGES:
+            return await loop.run_in_executor(self._rewriters, write, reading, output)
+        options = _document_options(query)
+        async with await open_pages(lambda: files, self._limits, options, self._decoders) as pages:
+            pictured = replace(reading, images=_images(pages, loop))
+            return await loop.run_in_executor(self._rewriters, write, pictured, output)
 
     def close(self) -> None:
         """Take no more documents."""
         self._decoders.close()
         for threads in (self._writers, self._rewriters):
             threads.shutdown(wait=False, cancel_futures=True)
-
-    def _images(self, document: Document) -> Iterator[PageImage]:
-        """Pictures of the pages, each made when it is asked for; in a thread that may wait."""
-        for index in range(document.page_count):
-            yield page_image(self._decoders.workers.submit(document.read, index).result())
 
     async def _showing(
         self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
@@ -179,6 +168,15 @@ class DocumentReader:
         async for page in pages:
             images.append(await self.beside(page_image, page))
             yield page
+
+
+def _images(pages: PageStream, loop: asyncio.AbstractEventLoop) -> Iterator[PageImage]:
+    """Pictures of the pages, each made when it is asked for; in a thread that may wait.
+
+    Once the pages are closed there are no more, and whoever asks is ended by StopAsyncIteration.
+    """
+    for _ in range(pages.page_count):
+        yield page_image(asyncio.run_coroutine_threadsafe(anext(pages), loop).result())
 
 
 async def timely(

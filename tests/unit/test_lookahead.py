@@ -4,7 +4,6 @@ import asyncio
 import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from threading import Event
 from typing import Any, cast
 
@@ -14,29 +13,9 @@ import pytest
 
 from deployments.errors import InputError, UnreadableDocument, UnsupportedFormat
 from serve_app.lookahead import PageStream, open_pages
-from serve_app.pages import DocumentOptions, SourceFile, SourcePage
-from serve_app.results import PageOrigin
+from serve_app.pages import DocumentOptions, SourceFile
 from tests.api_client import THREE_PAGES, Bounds
-from tests.in_process import InProcessDecoders
-
-
-@dataclass
-class Slow:
-    """A document whose pages are decoded when they are let go; it records what happened."""
-
-    page_count: int = 5
-    go: Event = field(default_factory=Event)
-    begun: list[int] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-
-    def read(self, index: int) -> SourcePage:
-        self.begun.append(index)
-        assert self.go.wait(10)
-        self.log.append(f"read {index}")
-        return SourcePage(np.zeros((8, 8, 3), np.uint8), PageOrigin(index + 1))
-
-    def close(self) -> None:
-        self.log.append("close")
+from tests.in_process import InProcessDecoders, Slow
 
 
 @pytest.fixture
