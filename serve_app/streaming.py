@@ -12,13 +12,13 @@ import asyncio
 import base64
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from deployments.errors import DeadlineExceeded, OcrError
 from serve_app import problems
@@ -43,20 +43,35 @@ from serve_app.schemas import (
 
 logger = logging.getLogger(__name__)
 
+# A client that takes nothing for so long is given up: its document keeps its turn, and up to two
+# decoded pages, from others.
+MAX_SEND_S = 60.0
+
 _HEADERS = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
 class LinesResponse(StreamingResponse):
-    """Lines as they come; closes their source when the client goes away."""
+    """Lines as they come; closes their source when the client goes away, or takes none for too long."""
 
-    def __init__(self, lines: AsyncIterator[bytes], media_type: str) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes], media_type: str) -> None:
         super().__init__(lines, media_type=media_type, headers=_HEADERS)
+        self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identity = scope["state"]["request_id"]
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(MAX_SEND_S):
+                await send(message)
+
         try:
-            await unless_disconnected(receive, self.stream_response(send))
+            await unless_disconnected(receive, self.stream_response(send_in_time))
         except ClientDisconnect:
-            logger.info("request %s: the client went away", scope["state"]["request_id"])
+            logger.info("request %s: the client went away", identity)
+        except TimeoutError:
+            logger.warning("request %s: the client took nothing for %g s", identity, MAX_SEND_S)
+        finally:
+            await self._lines.aclose()
 
 
 async def stream(

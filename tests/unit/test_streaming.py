@@ -249,6 +249,23 @@ def test_what_came_before_the_first_page_counts_towards_its_deadline() -> None:
         run_virtually(read(spent_s=9))
 
 
+def posting() -> dict[str, Any]:
+    """The scope of a request for lines."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/ocr",
+        "raw_path": b"/ocr",
+        "query_string": b"format=ndjson",
+        "headers": [(b"host", b"service")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "scheme": "http",
+    }
+
+
 async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the_work() -> None:
     """The second page waits at a gate; the client leaves after the first."""
     closed = asyncio.Event()
@@ -279,20 +296,36 @@ async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the
         if b'"page":{' in message.get("body", b""):
             first_page.set()
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/ocr",
-        "raw_path": b"/ocr",
-        "query_string": b"format=ndjson",
-        "headers": [(b"host", b"service")],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-        "scheme": "http",
-    }
-    await asyncio.wait_for(app(scope, receive, send), 120)
+    await asyncio.wait_for(app(posting(), receive, send), 120)
     assert closed.is_set()
     assert sent[0]["status"] == 200
     assert sum(b'"page":{' in message.get("body", b"") for message in sent) == 1
+
+
+async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.streaming.MAX_SEND_S", 0.01)
+    closed, sent = asyncio.Event(), list[str]()
+
+    class Closing(InkReader):
+        async def stream(self, pages: Any, options: Any) -> Any:
+            try:
+                async for result in InkReader.stream(self, pages, options):
+                    yield result
+            finally:
+                closed.set()
+
+    body = [{"type": "http.request", "body": THREE_PAGES, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if not body:
+            await asyncio.Event().wait()
+        return body.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if len(sent) > 2:
+            await asyncio.Event().wait()
+
+    app = create_api(Closing(), Config(Bounds()))
+    await asyncio.wait_for(app(posting(), receive, send), 120)
+    assert closed.is_set() and sent == ["http.response.start", "http.response.body", "http.response.body"]
