@@ -12,6 +12,7 @@ from typing import ParamSpec, Protocol, TypeVar
 
 from deployments.errors import DeadlineExceeded, InvalidParameter
 from serve_app.deadline import remaining_s
+from serve_app.decoding.memory import MemoryLimits, PageMemory
 from serve_app.decoding.pool import DecoderLimits, DecoderPool
 from serve_app.decoding.protocols import Decoders
 from serve_app.events import PageDecoded, PageEvent, StageBegun
@@ -40,7 +41,7 @@ _WRITERS = 4
 _REWRITERS = 2
 
 
-class DocumentLimits(PageLimits, DecoderLimits, TurnLimits, Protocol):
+class DocumentLimits(PageLimits, DecoderLimits, MemoryLimits, TurnLimits, Protocol):
     """What documents may measure, what decoding them may take, and how many are read at a time."""
 
 
@@ -53,6 +54,7 @@ class DocumentReader:
         observer = observer or Unobserved()
         self._turns = Turns(limits, observer)
         self._decoders: Decoders = DecoderPool(limits, on_end=observer.decoder_ended)
+        self._memory = PageMemory(limits)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         self._rewriters = ThreadPoolExecutor(_REWRITERS, thread_name_prefix="write-again")
 
@@ -81,7 +83,7 @@ class DocumentReader:
             InvalidParameter: ``output`` shows one page, and there are more.
         """
         leave = await self._turns.take(remaining_s() if within_s is None else within_s)
-        pages = await open_pages(files, self._limits, _document_options(query), self._decoders, leave)
+        pages = await self._open_pages(files, query, leave)
         try:
             check_page_count(output, pages.page_count)
         except InvalidParameter:
@@ -143,8 +145,7 @@ class DocumentReader:
         loop = asyncio.get_running_loop()
         if output not in WITH_IMAGES:
             return await loop.run_in_executor(self._rewriters, write, reading, output)
-        options = _document_options(query)
-        async with await open_pages(lambda: files, self._limits, options, self._decoders) as pages:
+        async with await self._open_pages(lambda: files, query) as pages:
             pictured = replace(reading, images=_images(pages, loop))
             return await loop.run_in_executor(self._rewriters, write, pictured, output)
 
@@ -153,6 +154,12 @@ class DocumentReader:
         self._decoders.close()
         for threads in (self._writers, self._rewriters):
             threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _open_pages(
+        self, files: Files, query: OcrQuery, on_close: Callable[[], None] = lambda: None
+    ) -> PageStream:
+        options = _document_options(query)
+        return await open_pages(files, self._limits, options, self._decoders, self._memory, on_close)
 
     async def _showing(
         self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
