@@ -120,11 +120,19 @@ class SharedBuffers:
             self._free.append(file)
         else:
             file.close()
+        if not self._kept:
+            # Closed by another thread meanwhile, perhaps.
+            self._drop_free()
 
     def close(self) -> None:
-        """Drop the files that no call has."""
-        while self._free:
-            self._free.pop().close()
+        """Keep no files any more: neither those that are free, nor those that calls under way give back."""
+        self._kept = 0
+        self._drop_free()
+
+    def _drop_free(self) -> None:
+        with contextlib.suppress(IndexError):
+            while True:
+                self._free.pop().close()
 
 
 class _File:

@@ -19,6 +19,7 @@ from deployments.recognition.config import RecognitionArgs
 from deployments.types import Kind
 from serve_app.jobs.config import JobsConfig
 from serve_app.middleware.config import Access
+from serve_app.pages import BYTES_PER_PIXEL
 
 
 class _Frozen(BaseModel):
@@ -79,6 +80,11 @@ class Limits(_Frozen):
         3_000_000_000, ge=1, description="pixels of all pages of one request together (413)"
     )
     max_render_s: float = Field(10.0, gt=0, description="drawing one page of a PDF, seconds (413)")
+    max_decoded_bytes: int = Field(
+        2**30,
+        ge=1,
+        description="decoded pages that one ingress replica holds at a time, bytes; more wait to be decoded",
+    )
     request_deadline_s: float = Field(
         60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
     )
@@ -107,6 +113,12 @@ class Limits(_Frozen):
     def _one_body_has_room(self) -> Self:
         if self.max_body_bytes > self.max_bodies_bytes:
             raise ValueError("max_bodies_bytes must be at least max_body_bytes")
+        return self
+
+    @model_validator(mode="after")
+    def _one_page_has_room(self) -> Self:
+        if self.max_pixels * BYTES_PER_PIXEL > self.max_decoded_bytes:
+            raise ValueError(f"max_decoded_bytes must be at least {BYTES_PER_PIXEL} * max_pixels")
         return self
 
 

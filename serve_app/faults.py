@@ -92,11 +92,16 @@ def install_handlers(app: FastAPI, on_problem: Callable[[str], None]) -> None:
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
 
+def tell_problem(request: Request, kind: ProblemKind) -> None:
+    """Tell ``on_problem`` that a request ends with a problem; whoever answers one otherwise calls this."""
+    request.app.state.on_problem(kind.code)
+
+
 def answer_problem(
     request: Request, kind: ProblemKind, detail: str, headers: Mapping[str, str] | None = None
 ) -> Response:
     """One occurrence of a kind of problem as the answer to a request; ``on_problem`` is told its code."""
-    request.app.state.on_problem(kind.code)
+    tell_problem(request, kind)
     return problem_response(problems.problem(kind, detail, request_id(request)), headers)
 
 

@@ -92,12 +92,17 @@ class StageClient:
                 return await self._call_near(items, self._buffers)
             except NotShared:
                 logger.info("%s: has replicas on other machines; images go through Ray", self._stage)
-                self._buffers = None
+                self._share_no_more()
             except grpc.aio.AioRpcError as error:
                 # Say, an answer too large for gRPC.
                 logger.warning("%s: %s; sending the call through Ray", self._stage, error.code())
         answer: list[Any] = await self._await(self._handle.remote(items, remaining_s()))
         return answer
+
+    def _share_no_more(self) -> None:
+        if self._buffers is not None:
+            self._buffers.close()
+            self._buffers = None
 
     async def _call_near(self, items: Sequence[Image], buffers: SharedBuffers) -> list[Any]:
         with ExitStack() as loans:
@@ -120,10 +125,18 @@ class StageClient:
         except RayTaskError as error:
             if isinstance(error.cause, OcrError):
                 raise error.cause from error
-            logger.exception("%s: the call failed", self._stage)
-            raise StageFailed(f"The {self._stage} stage failed") from error
+            raise self._failed(error) from error
+        except (OcrError, RayActorError, grpc.aio.AioRpcError):
+            # Over gRPC errors of stages come as they were raised; what to do about the others says _call.
+            raise
+        except Exception as error:
+            raise self._failed(error) from error
         self._answered_s = time.monotonic()
         return answer
+
+    def _failed(self, error: Exception) -> StageFailed:
+        logger.error("%s: the call failed", self._stage, exc_info=error)
+        return StageFailed(f"The {self._stage} stage failed")
 
 
 @serve.deployment

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Self
 
+from serve_app.decoding.memory import Holder, PageMemory, Room
 from serve_app.decoding.protocols import Decoders, Document
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 
@@ -14,20 +16,27 @@ from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 class PageStream:
     """An asynchronous iterator over the pages of a document, in order.
 
-    While one page is being used the next is decoded, and no more: memory holds two pages of the
-    document beside those that the caller keeps. Close it (``async with``), whether it was read to
-    its end or not; the files are freed once the page in hand is put down. ``on_close`` is called when
-    it is closed first.
+    While one page is being used the next is decoded, once ``memory`` has room for it, and no more: two
+    pages of the document are held beside those that the caller keeps. Close it (``async with``),
+    whether it was read to its end or not; the files are freed once the page in hand is put down.
+    ``on_close`` is called when it is closed first.
     """
 
     def __init__(
-        self, document: Document, workers: Executor, on_close: Callable[[], None] = lambda: None
+        self,
+        document: Document,
+        workers: Executor,
+        memory: PageMemory,
+        on_close: Callable[[], None] = lambda: None,
     ) -> None:
         self.page_count = document.page_count
         self._document = document
         self._workers = workers
         self._next_index = 0
-        self._coming: Future[SourcePage] | None = None
+        self._memory = memory
+        self._holder = Holder()
+        self._coming: asyncio.Task[SourcePage] | None = None
+        self._reading: Future[SourcePage] | None = None
         self._on_close: Callable[[], None] | None = on_close
 
     def __aiter__(self) -> Self:
@@ -35,12 +44,11 @@ class PageStream:
 
     async def __anext__(self) -> SourcePage:
         """The next page. Raises the errors of ``OpenDocument.read``."""
-        coming, self._coming = self._coming or self._decode_next(), None
-        if coming is None:
-            raise StopAsyncIteration
         # Kept where closing finds it, should the wait be cancelled.
-        self._coming = coming
-        page = await asyncio.shield(asyncio.wrap_future(coming))
+        self._coming = self._coming or self._decode_next()
+        if self._coming is None:
+            raise StopAsyncIteration
+        page = await asyncio.shield(self._coming)
         self._coming = self._decode_next()
         return page
 
@@ -61,16 +69,29 @@ class PageStream:
         if on_close is not None:
             on_close()
         coming, self._coming = self._coming, None
-        if coming is None or coming.cancel():
+        if coming is not None and not coming.cancel() and not coming.cancelled():
+            # Nobody else will look whether it failed.
+            coming.exception()
+        if self._reading is None or self._reading.cancel():
             self._document.close()
         else:
-            coming.add_done_callback(lambda _: self._document.close())
+            self._reading.add_done_callback(lambda _: self._document.close())
 
-    def _decode_next(self) -> Future[SourcePage] | None:
+    def _decode_next(self) -> asyncio.Task[SourcePage] | None:
         if self._next_index >= self.page_count:
             return None
         self._next_index += 1
-        return self._workers.submit(self._document.read, self._next_index - 1)
+        return asyncio.create_task(self._decode(self._next_index - 1))
+
+    async def _decode(self, index: int) -> SourcePage:
+        # Waited for here, and not in a thread that others' documents need.
+        room = await self._memory.take(self._holder)
+        self._reading = self._workers.submit(self._document.read, index, room)
+        self._reading.add_done_callback(partial(_free_unless_read, room))
+        page = await asyncio.wrap_future(self._reading)
+        # It would keep the page.
+        self._reading = None
+        return page
 
 
 async def open_pages(
@@ -78,6 +99,7 @@ async def open_pages(
     limits: PageLimits,
     options: DocumentOptions,
     decoders: Decoders,
+    memory: PageMemory,
     on_close: Callable[[], None] = lambda: None,
 ) -> PageStream:
     """Open a document; ``files`` is called in a worker thread. Raises as ``Decoders.open``.
@@ -92,7 +114,12 @@ async def open_pages(
         if isinstance(error, asyncio.CancelledError) and not opening.cancel():
             opening.add_done_callback(_close_opened)
         raise
-    return PageStream(document, decoders.workers, on_close)
+    return PageStream(document, decoders.workers, memory, on_close)
+
+
+def _free_unless_read(room: Room, reading: Future[SourcePage]) -> None:
+    if reading.cancelled() or reading.exception() is not None:
+        room.free()
 
 
 def _close_opened(opening: Future[Document]) -> None:

@@ -13,6 +13,8 @@ from serve_app.page_ranges import PageRanges
 from serve_app.results import PageOrigin, Region
 
 DEFAULT_DPI = 200
+# Red, green and blue.
+BYTES_PER_PIXEL = 3
 
 
 class TextLayer(StrEnum):

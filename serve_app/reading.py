@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from deployments.errors import DeadlineExceeded, InvalidParameter
 from serve_app.deadline import remaining_s
+from serve_app.decoding.memory import MemoryLimits, PageMemory
 from serve_app.decoding.pool import DecoderLimits, DecoderPool
-from serve_app.decoding.protocols import Decoders, Document
+from serve_app.decoding.protocols import Decoders
 from serve_app.events import PageDecoded, PageEvent, StageBegun
 from serve_app.filters import RegionFilter
 from serve_app.lookahead import PageStream, open_pages
@@ -27,6 +28,9 @@ from serve_app.results import DocumentResult, PageOrigin, PageResult, whole_docu
 from serve_app.schemas import OcrQuery, OutputFormat
 from serve_app.turns import TurnLimits, Turns
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 Files = Callable[[], Sequence[SourceFile]]
 """Gives the files of a request; called in a worker thread."""
 
@@ -37,7 +41,7 @@ _WRITERS = 4
 _REWRITERS = 2
 
 
-class DocumentLimits(PageLimits, DecoderLimits, TurnLimits, Protocol):
+class DocumentLimits(PageLimits, DecoderLimits, MemoryLimits, TurnLimits, Protocol):
     """What documents may measure, what decoding them may take, and how many are read at a time."""
 
 
@@ -50,6 +54,7 @@ class DocumentReader:
         observer = observer or Unobserved()
         self._turns = Turns(limits, observer)
         self._decoders: Decoders = DecoderPool(limits, on_end=observer.decoder_ended)
+        self._memory = PageMemory(limits)
         self._writers = ThreadPoolExecutor(_WRITERS, thread_name_prefix="write")
         self._rewriters = ThreadPoolExecutor(_REWRITERS, thread_name_prefix="write-again")
 
@@ -78,7 +83,7 @@ class DocumentReader:
             InvalidParameter: ``output`` shows one page, and there are more.
         """
         leave = await self._turns.take(remaining_s() if within_s is None else within_s)
-        pages = await open_pages(files, self._limits, _document_options(query), self._decoders, leave)
+        pages = await self._open_pages(files, query, leave)
         try:
             check_page_count(output, pages.page_count)
         except InvalidParameter:
@@ -122,29 +127,27 @@ class DocumentReader:
 
     async def write(self, reading: Reading, output: OutputFormat) -> bytes:
         """The reading in a format."""
-        return await asyncio.get_running_loop().run_in_executor(self._writers, write, reading, output)
+        return await self.beside(write, reading, output)
+
+    async def beside(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What ``work`` makes of a reading, done in the threads that write answers."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._writers, partial(work, *args, **kwargs))
 
     async def write_again(
         self, reading: Reading, output: OutputFormat, files: Sequence[SourceFile], query: OcrQuery
     ) -> bytes:
         """As ``write``, of a document read before: its pages are decoded again if ``output`` shows them.
 
-        Raises InvalidParameter as ``open``, and the errors of decoding.
+        Decoding ends with the wait for it. Raises InvalidParameter as ``open``, and the errors of decoding.
         """
         check_page_count(output, len(reading.document.pages))
-
-        def work() -> bytes:
-            if output not in WITH_IMAGES:
-                return write(reading, output)
-            options = _document_options(query)
-            opening = self._decoders.workers.submit(self._decoders.open, files, self._limits, options)
-            document = opening.result()
-            try:
-                return write(replace(reading, images=self._images(document)), output)
-            finally:
-                document.close()
-
-        return await asyncio.get_running_loop().run_in_executor(self._rewriters, work)
+        loop = asyncio.get_running_loop()
+        if output not in WITH_IMAGES:
+            return await loop.run_in_executor(self._rewriters, write, reading, output)
+        async with await self._open_pages(lambda: files, query) as pages:
+            pictured = replace(reading, images=_images(pages, loop))
+            return await loop.run_in_executor(self._rewriters, write, pictured, output)
 
     def close(self) -> None:
         """Take no more documents."""
@@ -152,40 +155,55 @@ class DocumentReader:
         for threads in (self._writers, self._rewriters):
             threads.shutdown(wait=False, cancel_futures=True)
 
-    def _images(self, document: Document) -> Iterator[PageImage]:
-        """Pictures of the pages, each made when it is asked for; in a thread that may wait."""
-        for index in range(document.page_count):
-            yield page_image(self._decoders.workers.submit(document.read, index).result())
+    async def _open_pages(
+        self, files: Files, query: OcrQuery, on_close: Callable[[], None] = lambda: None
+    ) -> PageStream:
+        options = _document_options(query)
+        return await open_pages(files, self._limits, options, self._decoders, self._memory, on_close)
 
     async def _showing(
         self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
     ) -> AsyncGenerator[SourcePage]:
-        loop = asyncio.get_running_loop()
         async for page in pages:
-            picture = await loop.run_in_executor(self._writers, reduced_image, page, longest_px)
+            picture = await self.beside(reduced_image, page, longest_px)
             on_event(PageDecoded(page.origin, picture))
             yield page
 
     async def _keeping(
         self, pages: AsyncIterator[SourcePage], images: list[PageImage]
     ) -> AsyncGenerator[SourcePage]:
-        loop = asyncio.get_running_loop()
         async for page in pages:
-            images.append(await loop.run_in_executor(self._writers, page_image, page))
+            images.append(await self.beside(page_image, page))
             yield page
 
 
-async def timely(results: AsyncIterator[PageResult], deadline_s: float) -> AsyncGenerator[PageResult]:
-    """Results as they come; raises DeadlineExceeded where one takes longer than ``deadline_s`` to come."""
+def _images(pages: PageStream, loop: asyncio.AbstractEventLoop) -> Iterator[PageImage]:
+    """Pictures of the pages, each made when it is asked for; in a thread that may wait.
+
+    Once the pages are closed there are no more, and whoever asks is ended by StopAsyncIteration.
+    """
+    for _ in range(pages.page_count):
+        yield page_image(asyncio.run_coroutine_threadsafe(anext(pages), loop).result())
+
+
+async def timely(
+    results: AsyncIterator[PageResult], deadline_s: float, spent_s: float = 0.0
+) -> AsyncGenerator[PageResult]:
+    """Results as they come; raises DeadlineExceeded where one takes longer than ``deadline_s`` to come.
+
+    ``spent_s`` of the time of the first are over already.
+    """
+    left_s = deadline_s - spent_s
     while True:
         try:
-            async with asyncio.timeout(deadline_s):
+            async with asyncio.timeout(left_s):
                 result = await anext(results, None)
         except TimeoutError:
             raise DeadlineExceeded(f"A page was not read within {deadline_s:g} s.") from None
         if result is None:
             return
         yield result
+        left_s = deadline_s
 
 
 def check_page_count(output: OutputFormat, page_count: int) -> None:

@@ -8,22 +8,24 @@ fails later is the last line, and there is no end then.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from fastapi import Request
 from fastapi.responses import StreamingResponse
 from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from deployments.errors import OcrError
+from deployments.errors import DeadlineExceeded, OcrError
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
 from serve_app.events import Events, PageEvent, StageBegun
-from serve_app.faults import request_id
+from serve_app.faults import request_id, tell_problem
+from serve_app.lookahead import PageStream
 from serve_app.reading import DocumentReader, Files, timely
 from serve_app.render.json import page_view
 from serve_app.render.ndjson import line
@@ -40,20 +42,35 @@ from serve_app.stream_schemas import (
 
 logger = logging.getLogger(__name__)
 
+# A client that takes nothing for so long is given up: its document keeps its turn, and up to two
+# decoded pages, from others.
+MAX_SEND_S = 60.0
+
 _HEADERS = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
 
 class LinesResponse(StreamingResponse):
-    """Lines as they come; closes their source when the client goes away."""
+    """Lines as they come; closes their source when the client goes away, or takes none for too long."""
 
-    def __init__(self, lines: AsyncIterator[bytes], media_type: str) -> None:
+    def __init__(self, lines: AsyncGenerator[bytes], media_type: str) -> None:
         super().__init__(lines, media_type=media_type, headers=_HEADERS)
+        self._lines = lines
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        identity = scope["state"]["request_id"]
+
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(MAX_SEND_S):
+                await send(message)
+
         try:
-            await unless_disconnected(receive, self.stream_response(send))
+            await unless_disconnected(receive, self.stream_response(send_in_time))
         except ClientDisconnect:
-            logger.info("request %s: the client went away", scope["state"]["request_id"])
+            logger.info("request %s: the client went away", identity)
+        except TimeoutError:
+            logger.warning("request %s: the client took nothing for %g s", identity, MAX_SEND_S)
+        finally:
+            await self._lines.aclose()
 
 
 async def stream(
@@ -66,8 +83,8 @@ async def stream(
 ) -> LinesResponse:
     """Begin to read a document; answers once there is something to say of its first page.
 
-    ``page_deadline_s`` is how long the wait for each page may be, seconds; ``media_type`` is the one
-    that was negotiated.
+    ``page_deadline_s`` is how long the wait for each page may be, seconds, for the first one with what
+    comes before it; ``media_type`` is the one that was negotiated.
 
     Raises:
         OcrError: the document cannot be opened, or its first page failed for a reason that would
@@ -102,28 +119,43 @@ async def _lines(
     spent_ms: dict[str, float] = {}
     events = Events[PageEvent]()
     try:
-        async with await documents.open(files, query, OutputFormat.NDJSON, page_deadline_s) as pages:
+        async with await _opened(documents, query, files, page_deadline_s) as pages:
             engines = dict(documents.engines)
             start = StreamStart(request_id=identity, page_count=pages.page_count, engines=engines)
             yield line(StreamLine(start=start))
             async with (
                 aclosing(documents.stream(pages, query, events)) as results,
-                aclosing(timely(results, page_deadline_s)) as in_time,
+                aclosing(timely(results, page_deadline_s, time.perf_counter() - started_s)) as in_time,
                 aclosing(events.among(in_time)) as told,
             ):
                 async for item in told:
                     if isinstance(item, PageResult):
                         add_timings_ms(spent_ms, item)
                         answered += 1
+                    # A dense page is tenths of a second of work, which others need not wait for.
+                    told_line = await documents.beside(_line_of, item, query.words)
                     begun = True
-                    yield line(_told(item, query.words))
+                    yield told_line
     except Exception as error:
         if not begun:
             raise
-        yield line(StreamLine(problem=_problem(error, identity)))
+        yield line(StreamLine(problem=_problem(error, request)))
         return
     spent_ms["total"] = round((time.perf_counter() - started_s) * 1000, 2)
     yield line(StreamLine(end=StreamEnd(page_count=answered, timings_ms=spent_ms)))
+
+
+async def _opened(documents: DocumentReader, query: OcrQuery, files: Files, within_s: float) -> PageStream:
+    """The document, once its turn came; raises DeadlineExceeded where that takes too long."""
+    try:
+        async with asyncio.timeout(within_s):
+            return await documents.open(files, query, OutputFormat.NDJSON, within_s)
+    except TimeoutError:
+        raise DeadlineExceeded(f"The document was not opened within {within_s:g} s.") from None
+
+
+def _line_of(item: PageEvent | PageResult, with_words: bool) -> bytes:
+    return line(_told(item, with_words))
 
 
 def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:
@@ -136,13 +168,15 @@ def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:
     return StreamLine(picture=PagePicture(file=file, page=page, image=image))
 
 
-def _problem(error: Exception, identity: str) -> StreamProblem:
+def _problem(error: Exception, request: Request) -> StreamProblem:
+    identity, retry_after_s = request_id(request), None
     if isinstance(error, OcrError):
         logger.warning("request %s: %s: %s", identity, error.code, error.public)
-        problem = problems.problem(problems.kind_of(type(error)), error.public, identity)
+        kind, detail = problems.kind_of(type(error)), error.public
         retry_after_s = problems.retry_after_s(error)
     else:
         logger.error("request %s failed while it was answered", identity, exc_info=error)
-        problem = problems.problem(problems.INTERNAL, "The service failed unexpectedly.", identity)
-        retry_after_s = None
+        kind, detail = problems.INTERNAL, "The service failed unexpectedly."
+    tell_problem(request, kind)
+    problem = problems.problem(kind, detail, identity)
     return StreamProblem(**problem.model_dump(), retry_after_s=retry_after_s)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import AsyncGenerator
 
 from pydantic import ValidationError
 from starlette.datastructures import FormData, UploadFile
@@ -64,7 +65,7 @@ def _refuse_coding(request: Request) -> None:
 
 
 async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:
-    parser = MultiPartParser(
+    parser = _WholeParts(
         request.headers,
         request.stream(),
         max_files=max_files,
@@ -79,10 +80,33 @@ async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> 
         if error.message.startswith("Too many files"):
             raise PayloadTooLarge(f"A request may have {max_files} files at most.") from error
         raise MalformedRequest(f"The multipart body cannot be parsed: {error.message}") from error
+    except ValueError as error:
+        # Of codecs that may not be used, such as charset=undefined, and of names that there cannot be.
+        raise MalformedRequest("The multipart body cannot be parsed: its charset is none of text.") from error
     try:
         return [SourceFile(await part.read(), _plain_name(part.filename)) for part in _files(form)]
     finally:
         await form.close()
+
+
+class _WholeParts(MultiPartParser):
+    """Refuses a body that breaks off: the parser itself leaves out the part without an end, silently."""
+
+    _ended = False
+
+    def on_end(self) -> None:
+        self._ended = True
+
+    async def parse(self) -> FormData:
+        self.stream = self._whole(self.stream)
+        return await super().parse()
+
+    async def _whole(self, stream: AsyncGenerator[bytes]) -> AsyncGenerator[bytes]:
+        async for chunk in stream:
+            yield chunk
+        # Raised from the stream, where the parser closes the files that it has begun.
+        if not self._ended:
+            raise MultiPartException("It ends before its closing boundary.")
 
 
 def _files(form: FormData) -> list[UploadFile]:

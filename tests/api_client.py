@@ -33,6 +33,7 @@ class Bounds:
     max_pages: int = 3
     max_document_pixels: int = 60_000
     max_render_s: float = 5.0
+    max_decoded_bytes: int = 10**6
     request_deadline_s: float = 30.0
     max_documents_in_work: int = 8
     max_wait_share: float = 0.5

@@ -17,6 +17,7 @@ import numpy as np
 
 from deployments.shared_images import memory_file
 from deployments.types import Image
+from serve_app.decoding.protocols import PageRoom
 
 # Larger ones are given back: a few large pages must not fill the memory for good.
 MAX_KEPT_BYTES = 64 * 2**20
@@ -72,16 +73,22 @@ class PageBuffers:
         else:
             buffer.close()
 
-    def lend(self, buffer: PageBuffer, height_px: int, width_px: int) -> Image:
-        """The page in a buffer, which comes back when the last array over it is gone."""
+    def lend(self, buffer: PageBuffer, height_px: int, width_px: int, room: PageRoom) -> Image:
+        """The page in a buffer, which comes back when the last array over it is gone, as its room does."""
         lease = _Lease(buffer.pixels(height_px, width_px))
-        weakref.finalize(lease, self.give_back, buffer).atexit = False
+        # What the buffer occupies, which may have held a larger page before.
+        room.shrink(buffer.size_bytes)
+        weakref.finalize(lease, self._let_go, buffer, room).atexit = False
         return np.asarray(lease)
 
     def close(self) -> None:
         """Give back the free ones."""
         while self._free:
             self._free.pop().close()
+
+    def _let_go(self, buffer: PageBuffer, room: PageRoom) -> None:
+        self.give_back(buffer)
+        room.free()
 
 
 class _Lease:

@@ -17,7 +17,7 @@ from deployments.errors import DecoderFailed
 from serve_app.decoding import wire
 from serve_app.decoding.buffers import PageBuffer, PageBuffers
 from serve_app.decoding.process import COMMAND, DecoderDied, DecoderHung, DecoderProcess, killed_from_outside
-from serve_app.decoding.protocols import DecoderEnd
+from serve_app.decoding.protocols import DecoderEnd, PageRoom
 from serve_app.pages import DocumentOptions, PageBounds, PageLimits, PixelBudget, SourceFile, SourcePage
 from serve_app.results import PageOrigin
 
@@ -200,14 +200,14 @@ class RemoteDocument:
         self._budget = PixelBudget(limits)
         self.page_count: int = pool.run(name, self._open)
 
-    def read(self, index: int) -> SourcePage:
+    def read(self, index: int, room: PageRoom) -> SourcePage:
         """The page at ``index``, from 0; raises as ``OpenDocument.read``, and DecoderFailed."""
         started_s = time.perf_counter()
         buffer = self._pool.buffers.take()
         try:
             answer = self._pool.run(self._name, lambda process: self._decode(process, index, buffer))
             origin, regions = self._origin(answer), wire.regions_of(answer["regions"])
-            image = self._pool.buffers.lend(buffer, answer["height_px"], answer["width_px"])
+            image = self._pool.buffers.lend(buffer, answer["height_px"], answer["width_px"], room)
         except BaseException:
             # No decoder writes to it any more: it has answered, or it is dead.
             self._pool.buffers.give_back(buffer)

@@ -18,12 +18,22 @@ class DecoderEnd(StrEnum):
     KILLED = "killed"
 
 
+class PageRoom(Protocol):
+    """Memory taken for one page; ``serve_app.decoding.memory.Room`` is it."""
+
+    def shrink(self, size_bytes: int) -> None: ...
+    def free(self) -> None: ...
+
+
 class Document(Protocol):
-    """Pages of an open document; ``serve_app.documents.OpenDocument`` is one that this process decodes."""
+    """Pages of an open document.
+
+    ``read`` has ``room`` freed with the last view of the page; where it raises, the room is its caller's.
+    """
 
     @property
     def page_count(self) -> int: ...
-    def read(self, index: int) -> SourcePage: ...
+    def read(self, index: int, room: PageRoom) -> SourcePage: ...
     def close(self) -> None: ...
 
 

@@ -17,6 +17,7 @@ from deployments.errors import Overloaded, StageFailed, StageUnavailable, Unread
 from deployments.shared_images import NotShared, SharedImages, received
 from serve_app.deadline import deadline
 from serve_app.ingress import StageClient
+from tests.memory_files import files_held
 
 
 class Response(Awaitable[Any]):
@@ -99,6 +100,15 @@ async def test_images_go_through_ray_once_a_replica_could_not_reach_them() -> No
     np.testing.assert_array_equal([pages for pages, _ in handle.calls], [[PAGE]] * 3)
 
 
+async def test_no_memory_is_held_for_replicas_that_cannot_reach_it() -> None:
+    stage, _ = client(["ok"], task_error(NotShared()), ["ok"])
+    before = files_held()
+    await stage([PAGE])
+    assert files_held() == before + 1
+    await stage([PAGE])
+    assert files_held() == before
+
+
 async def test_a_call_that_grpc_does_not_carry_goes_through_ray() -> None:
     nothing = grpc.aio.Metadata()
     too_large = grpc.aio.AioRpcError(grpc.StatusCode.RESOURCE_EXHAUSTED, nothing, nothing)
@@ -125,8 +135,18 @@ async def test_call_on_a_dead_replica_is_sent_again_once() -> None:
         (task_error(UnreadableDocument("bad page")), (UnreadableDocument, [])),
         (task_error(StageUnavailable("down", 3.0)), (StageUnavailable, [])),
         (task_error(ZeroDivisionError()), (StageFailed, [])),
+        (UnreadableDocument("bad page"), (UnreadableDocument, [])),
+        (ZeroDivisionError(), (StageFailed, [])),
     ],
-    ids=["full", "undeployed", "our-error", "our-error-with-arguments", "any-error"],
+    ids=[
+        "full",
+        "undeployed",
+        "our-error",
+        "our-error-with-arguments",
+        "any-error",
+        "our-error-over-grpc",
+        "any-error-over-grpc",
+    ],
 )
 async def test_failures_become_ours(raised: Exception, expected: tuple[type[Exception], list[str]]) -> None:
     stage, handle = client(raised)

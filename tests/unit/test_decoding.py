@@ -23,6 +23,7 @@ from serve_app.documents import open_document
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
 from tests.api_client import PNG, THREE_PAGES, Bounds, encoded, two_rows
+from tests.in_process import Unbounded
 from tests.pdfs import locked, pdf_of
 
 # Nothing here but a hang may outlast its time, however busy the machine is.
@@ -55,7 +56,7 @@ def read(pool: DecoderPool, *data: bytes, options: DocumentOptions | None = None
     files = [SourceFile(each, f"{number}.bin") for number, each in enumerate(data, 1)]
     document = pool.open(files, BOUNDS, options or DocumentOptions())
     try:
-        return [document.read(index) for index in range(document.page_count)]
+        return [document.read(index, Unbounded()) for index in range(document.page_count)]
     finally:
         document.close()
 
@@ -115,9 +116,9 @@ def test_errors_name_the_file_at_fault(pool: DecoderPool) -> None:
 def test_all_pages_of_a_request_count_together(pool: DecoderPool) -> None:
     limits = replace(BOUNDS, max_document_pixels=30_000)
     document = pool.open([SourceFile(THREE_PAGES)], limits, DocumentOptions())
-    document.read(0)
+    document.read(0, Unbounded())
     with pytest.raises(PayloadTooLarge, match="together"):
-        document.read(1)
+        document.read(1, Unbounded())
 
 
 @pytest.mark.parametrize("mark", [b"<segfault>", b"<abort>"])
@@ -126,12 +127,12 @@ def test_a_crash_costs_one_request_and_the_pool_is_whole_again(
 ) -> None:
     before = pool.pids
     others = pool.open([SourceFile(THREE_PAGES)], BOUNDS, DocumentOptions())
-    others.read(0)
+    others.read(0, Unbounded())
     with pytest.raises(DecoderFailed, match="crashed"):
         read(pool, marked(mark))
     assert ends == [DecoderEnd.CRASHED, DecoderEnd.CRASHED]
     assert_one_was_replaced(pool, before)
-    assert [others.read(index).origin.number for index in (1, 2)] == [2, 3]
+    assert [others.read(index, Unbounded()).origin.number for index in (1, 2)] == [2, 3]
     others.close()
 
 
@@ -215,6 +216,20 @@ def test_pages_in_use_are_never_written_over(pool: DecoderPool) -> None:
     for crop, picture in zip(crops, pictures, strict=True):
         np.testing.assert_array_equal(crop, picture[3:, 4:])
         assert not crop.flags.writeable
+
+
+def test_the_memory_of_a_page_is_given_back_with_its_last_view(pool: DecoderPool) -> None:
+    room = Unbounded()
+    document = pool.open([SourceFile(PNG)], BOUNDS, DocumentOptions())
+    page = document.read(0, room)
+    crop = page.image[10:20, 30:40]
+    (occupied,) = room.told
+    assert occupied >= page.image.nbytes
+    del page
+    assert room.told == [occupied]
+    del crop
+    assert room.told == [occupied, 0]
+    document.close()
 
 
 def test_buffers_are_taken_again_once_free(pool: DecoderPool) -> None:

@@ -38,7 +38,7 @@ def test_every_link_within_the_page_leads_somewhere() -> None:
 
 
 def test_every_limit_of_a_request_names_its_error() -> None:
-    unbounded = {"max_concurrent_documents", "max_documents_in_work"}
+    unbounded = {"max_concurrent_documents", "max_documents_in_work", "max_decoded_bytes"}
     for name in Limits.model_fields.keys() - unbounded:
         assert f"| `limits.{name}` |" in TEXT, f"say in the description of {name} with which status it ends"
 

@@ -1,12 +1,10 @@
 from __future__ import annotations
 
-import contextlib
 import os
 import pickle
 import subprocess
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,21 +12,12 @@ import pytest
 from deployments import shared_images
 from deployments.shared_images import NotShared, SharedBuffers, SharedImages, received
 from deployments.types import Image
+from tests.memory_files import files_held
 
 
 def images(*shapes: tuple[int, int], seed: int = 0) -> list[Image]:
     rng = np.random.default_rng(seed)
     return [rng.integers(0, 256, (*shape, 3), np.uint8) for shape in shapes]
-
-
-def files_held() -> int:
-    """Memory files that this process holds; a mapping holds the file that it maps once more."""
-    files = set()
-    for entry in Path("/proc/self/fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):
-            if os.readlink(entry).startswith("/memfd:images"):
-                files.add(entry.stat().st_ino)
-    return len(files)
 
 
 def assert_same(got: list[Image], sent: list[Image]) -> None:
@@ -106,6 +95,20 @@ def test_what_is_kept_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     with buffers.lend(images((9, 9))):
         pass
     buffers.close()
+    assert files_held() == before
+
+
+def test_after_closing_nothing_is_kept_even_of_calls_under_way() -> None:
+    buffers, before = SharedBuffers(), files_held()
+    with buffers.lend(images((9, 9))):
+        with buffers.lend(images((9, 9))):
+            pass
+        assert files_held() == before + 2
+        buffers.close()
+        assert files_held() == before + 1
+    assert files_held() == before
+    with buffers.lend(images((9, 9))) as shared:
+        assert_same(shared.open(), images((9, 9)))
     assert files_held() == before
 
 

@@ -6,19 +6,34 @@ import asyncio
 import base64
 import io
 import json
+import threading
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import httpx
 import PIL.Image
 import pytest
 
-from deployments.errors import Overloaded, StageFailed
+from deployments.errors import DeadlineExceeded, Overloaded, StageFailed
 from serve_app.api import create_api
+from serve_app.observer import Unobserved
+from serve_app.reading import timely
+from serve_app.render.json import page_view
+from serve_app.results import PageResult
 from serve_app.stream_schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
+from tests.virtual_time import run_virtually
 
 NDJSON = {"Accept": "application/x-ndjson"}
+
+
+class Counting(Unobserved):
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def problem(self, code: str) -> None:
+        self.problems.append(code)
 
 
 def lines_of(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -94,13 +109,25 @@ async def test_a_reading_that_breaks_off_ends_with_the_problem(failure: Exceptio
                 yield result
                 raise failure
 
-    async with serving(Breaking()) as client:
+    counted = Counting()
+    app = create_api(Breaking(), Config(), observer=counted)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
     start, page, last = lines_of(answer)
+    assert counted.problems == [code]
     assert start["start"]["page_count"] == 3 and page["page"]["page"] == 1
     assert last["problem"]["type"] == f"/problems/{code}"
     assert last["problem"]["request_id"] == answer.headers["x-request-id"]
     assert "secret" not in answer.text
+
+
+async def test_what_fails_before_the_first_page_is_counted_once() -> None:
+    counted = Counting()
+    app = create_api(InkReader(failure=Overloaded("Full.")), Config(), observer=counted)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
+        answer = await client.post("/ocr", content=PNG, headers=NDJSON)
+    assert_problem(answer, 503, "overloaded")
+    assert counted.problems == ["overloaded"]
 
 
 async def test_a_reading_that_breaks_off_says_when_to_come_back() -> None:
@@ -113,6 +140,20 @@ async def test_a_reading_that_breaks_off_says_when_to_come_back() -> None:
     async with serving(Breaking()) as client:
         answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
     assert lines_of(answer)[-1]["problem"]["retry_after_s"] == 3
+
+
+async def test_lines_are_written_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def noting(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        return page_view(*arguments)
+
+    monkeypatch.setattr("serve_app.streaming.page_view", noting)
+    async with serving() as client:
+        answer = await client.post("/ocr?words=true", content=THREE_PAGES, headers=NDJSON)
+    assert len(lines_of(answer)) == 5 and len(threads) == 3
+    assert threading.current_thread() not in threads
 
 
 def members(lines: list[dict[str, Any]]) -> list[tuple[str, int]]:
@@ -182,6 +223,49 @@ async def test_a_page_that_takes_too_long_is_a_problem() -> None:
     assert_problem(answer, 504, "deadline_exceeded")
 
 
+async def test_the_wait_for_a_turn_is_bounded_by_what_the_client_would_wait() -> None:
+    reader = InkReader(gate=asyncio.Event())
+    async with serving(reader, max_documents_in_work=1) as client:
+        busy = asyncio.create_task(client.post("/ocr", content=PNG))
+        await reader.started.wait()
+        impatient = {**NDJSON, "Prefer": "wait=0"}
+        answer = await asyncio.wait_for(client.post("/ocr", content=PNG, headers=impatient), 20)
+        busy.cancel()
+    assert "opened" in assert_problem(answer, 504, "deadline_exceeded").detail
+    assert len(reader.calls) == 1
+
+
+def test_what_came_before_the_first_page_counts_towards_its_deadline() -> None:
+    async def results(*waits_s: float) -> AsyncGenerator[PageResult]:
+        for index, wait_s in enumerate(waits_s):
+            await asyncio.sleep(wait_s)
+            yield PageResult(index, 8, 8)
+
+    async def read(spent_s: float) -> list[int]:
+        return [page.index async for page in timely(results(2, 9), 10, spent_s)]
+
+    assert run_virtually(read(spent_s=7)) == [0, 1]
+    with pytest.raises(DeadlineExceeded, match="10 s"):
+        run_virtually(read(spent_s=9))
+
+
+def posting() -> dict[str, Any]:
+    """The scope of a request for lines."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.3"},
+        "http_version": "1.1",
+        "method": "POST",
+        "path": "/ocr",
+        "raw_path": b"/ocr",
+        "query_string": b"format=ndjson",
+        "headers": [(b"host", b"service")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "scheme": "http",
+    }
+
+
 async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the_work() -> None:
     """The second page waits at a gate; the client leaves after the first."""
     closed = asyncio.Event()
@@ -212,20 +296,36 @@ async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the
         if b'"page":{' in message.get("body", b""):
             first_page.set()
 
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.3"},
-        "http_version": "1.1",
-        "method": "POST",
-        "path": "/ocr",
-        "raw_path": b"/ocr",
-        "query_string": b"format=ndjson",
-        "headers": [(b"host", b"service")],
-        "client": ("127.0.0.1", 1),
-        "server": ("127.0.0.1", 80),
-        "scheme": "http",
-    }
-    await asyncio.wait_for(app(scope, receive, send), 120)
+    await asyncio.wait_for(app(posting(), receive, send), 120)
     assert closed.is_set()
     assert sent[0]["status"] == 200
     assert sum(b'"page":{' in message.get("body", b"") for message in sent) == 1
+
+
+async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("serve_app.streaming.MAX_SEND_S", 0.01)
+    closed, sent = asyncio.Event(), list[str]()
+
+    class Closing(InkReader):
+        async def stream(self, pages: Any, options: Any) -> Any:
+            try:
+                async for result in InkReader.stream(self, pages, options):
+                    yield result
+            finally:
+                closed.set()
+
+    body = [{"type": "http.request", "body": THREE_PAGES, "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if not body:
+            await asyncio.Event().wait()
+        return body.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+        if len(sent) > 2:
+            await asyncio.Event().wait()
+
+    app = create_api(Closing(), Config(Bounds()))
+    await asyncio.wait_for(app(posting(), receive, send), 120)
+    assert closed.is_set() and sent == ["http.response.start", "http.response.body", "http.response.body"]

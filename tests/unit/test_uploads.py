@@ -81,6 +81,31 @@ async def test_floods_of_part_headers_are_malformed(part: bytes) -> None:
     assert_problem(answer, 400, "malformed_request")
 
 
+WHOLE = HEADER + b"\r\n" + PNG + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", WHOLE, WHOLE + HEADER, WHOLE + WHOLE[:-200], WHOLE + WHOLE + b"--x", WHOLE + b"--x-"],
+    ids=["empty", "after a file", "in a header", "in a file", "in a boundary", "at the end of the boundary"],
+)
+async def test_a_multipart_body_that_breaks_off_is_malformed(body: bytes) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    async with serving() as client:
+        answer = await client.post("/ocr", content=body, headers=headers)
+        whole = await client.post("/ocr", content=WHOLE + WHOLE + b"--x--", headers=headers)
+    assert "closing boundary" in assert_problem(answer, 400, "malformed_request").detail
+    assert [page["file"] for page in whole.json()["pages"]] == [1, 2]
+
+
+@pytest.mark.parametrize("charset", ["undefined", '"a\0b"'])
+async def test_charsets_that_decode_nothing_are_malformed(charset: str) -> None:
+    headers = {"Content-Type": f"multipart/form-data; boundary=x; charset={charset}"}
+    async with serving() as client:
+        answer = await client.post("/ocr", content=WHOLE + b"--x--\r\n", headers=headers)
+    assert "charset" in assert_problem(answer, 400, "malformed_request").detail
+
+
 @pytest.mark.parametrize("charset", ["idna", "hex", "punycode", "utf-7", "utf-16", "unicode_escape", "none"])
 async def test_charsets_of_forms_do_no_harm(charset: str) -> None:
     names = HEADER.replace(b'"a"', b'"\xff..\\u12\xd0\xb6"') + b"\r\n"

@@ -1,0 +1,192 @@
+"""The bound of all decoded pages together, and that nobody waits for ever because of it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, ClassVar, TypeVar
+
+import pytest
+from pydantic import ValidationError
+
+from deployments.types import Kind, PageLines
+from serve_app.config import Limits, PipelineOptions
+from serve_app.decoding.memory import Holder, PageMemory
+from serve_app.decoding.protocols import PageRoom
+from serve_app.lookahead import PageStream
+from serve_app.pages import SourcePage
+from serve_app.pipeline import OcrPipeline, Recogniser
+from serve_app.reader import ReadOptions
+from tests.api_client import Bounds
+from tests.in_process import Slow
+
+T = TypeVar("T")
+
+PAGE_BYTES = 120_000  # of Bounds' max_pixels
+
+
+def memory_of(pages: float) -> PageMemory:
+    return PageMemory(Bounds(max_decoded_bytes=int(pages * PAGE_BYTES)))
+
+
+async def soon(work: Awaitable[T]) -> T:
+    return await asyncio.wait_for(work, 10)
+
+
+async def stepped() -> None:
+    """Everything has run that does not wait."""
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_a_page_waits_until_another_is_let_go() -> None:
+    memory = memory_of(2)
+    first, second = await memory.take(Holder()), await memory.take(Holder())
+    third = asyncio.ensure_future(memory.take(Holder()))
+    await stepped()
+    assert not third.done()
+    second.free()
+    await soon(third)
+    first.free()
+    await soon(memory.take(Holder()))
+
+
+async def test_what_a_page_does_not_need_goes_to_others_at_once() -> None:
+    memory = memory_of(2)
+    small = [await memory.take(Holder())]
+    for _ in range(8):
+        small[-1].shrink(PAGE_BYTES // 100)
+        small.append(await soon(memory.take(Holder())))
+    assert not await is_free(memory)
+
+
+async def test_memory_comes_back_once_however_often_it_is_freed() -> None:
+    memory = memory_of(1)
+    room = await memory.take(Holder())
+    for _ in range(3):
+        room.free()
+        room.shrink(PAGE_BYTES)
+    await memory.take(Holder())
+    assert not await is_free(memory)
+
+
+async def is_free(memory: PageMemory) -> bool:
+    """Whether there is room for a page; it is not kept."""
+    taking = asyncio.ensure_future(memory.take(Holder()))
+    await stepped()
+    if not taking.done():
+        taking.cancel()
+        return False
+    taking.result().free()
+    return True
+
+
+async def test_other_threads_let_pages_go() -> None:
+    memory = memory_of(1)
+    room = await memory.take(Holder())
+    waiting = asyncio.ensure_future(memory.take(Holder()))
+    await stepped()
+    thread = threading.Thread(target=room.free)
+    thread.start()
+    await soon(waiting)
+    thread.join()
+
+
+async def test_documents_without_a_page_come_first() -> None:
+    memory, many, order = memory_of(2), Holder(), list[str]()
+
+    async def take(name: str, holder: Holder) -> None:
+        await memory.take(holder)
+        order.append(name)
+
+    rooms = [await memory.take(many), await memory.take(many)]
+    waiting = [
+        asyncio.ensure_future(take(name, holder))
+        for name, holder in (("third of many", many), ("first", Holder()), ("other first", Holder()))
+    ]
+    await stepped()
+    rooms.pop().free()
+    await stepped()
+    assert order == ["first"]
+    # With none left it is a document without a page, and came before the other.
+    rooms.pop().free()
+    await stepped()
+    assert order == ["first", "third of many"]
+    waiting[2].cancel()
+
+
+@pytest.mark.parametrize("granted", [False, True], ids=["while it waits", "when its turn just came"])
+async def test_a_cancelled_wait_leaves_nothing_taken(granted: bool) -> None:
+    memory = memory_of(1)
+    room = await memory.take(Holder())
+    waiting = asyncio.ensure_future(memory.take(Holder()))
+    await stepped()
+    if granted:
+        room.free()
+        # The callback that gives the turn runs; the task that waits for it has not.
+        await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    room.free()
+    await soon(memory.take(Holder()))
+
+
+class Counted(Slow):
+    """Documents whose pages are counted, from before they are decoded until they are let go."""
+
+    held: ClassVar[set[PageRoom]] = set()
+    most_held: ClassVar[int] = 0
+
+    def read(self, index: int, room: PageRoom) -> SourcePage:
+        Counted.held.add(room)
+        Counted.most_held = max(Counted.most_held, len(Counted.held))
+        return super().read(index, Largest(room))
+
+
+class Largest:
+    """Room of a page that needs all of it."""
+
+    def __init__(self, room: PageRoom) -> None:
+        self._room = room
+
+    def shrink(self, size_bytes: int) -> None:
+        pass
+
+    def free(self) -> None:
+        Counted.held.discard(self._room)
+        self._room.free()
+
+
+@pytest.mark.parametrize("pages", [1, 3])
+async def test_many_long_documents_are_read_with_room_for_few_pages(pages: int) -> None:
+    Counted.most_held = 0
+    memory = memory_of(pages)
+
+    async def no_lines(items: list[Any]) -> list[Any]:
+        await asyncio.sleep(0)
+        return [PageLines(()) for _ in items]
+
+    pipeline = OcrPipeline(
+        no_lines, no_lines, {kind: Recogniser("none", no_lines) for kind in Kind}, PipelineOptions()
+    )
+
+    async def read() -> int:
+        document = Counted(page_count=12)
+        document.go.set()
+        async with PageStream(document, workers, memory) as stream:
+            return len([result async for result in pipeline.stream(stream, ReadOptions())])
+
+    with ThreadPoolExecutor(4) as workers:
+        read_pages = await asyncio.wait_for(asyncio.gather(*(read() for _ in range(6))), 60)
+    assert read_pages == [12] * 6
+    assert 1 <= Counted.most_held <= pages and not Counted.held
+
+
+def test_the_bound_holds_a_page_at_least() -> None:
+    assert Limits(max_pixels=100, max_decoded_bytes=300).max_decoded_bytes == 300
+    with pytest.raises(ValidationError, match="max_decoded_bytes must be at least 3"):
+        Limits(max_pixels=101, max_decoded_bytes=302)
+    assert Limits().max_decoded_bytes >= 4 * 3 * Limits().max_pixels
