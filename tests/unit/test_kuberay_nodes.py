@@ -17,8 +17,7 @@ from tests.manifests import CLUSTER, ROOT, budgets, deployments, groups, manifes
 
 # A node of the worker group, as the production configuration assumes it.
 NODE_CPUS, NODE_GPUS = 7, 1
-# A page of A4 at 300 dpi, decoded, and an ingress replica beside its bodies and pages.
-A4_BYTES = 2480 * 3508 * 3
+# An ingress replica beside its bodies and pages.
 PROCESS_BYTES = 10**9
 
 
@@ -80,13 +79,10 @@ def test_memory_of_replicas_fits_their_pod_and_gpu_memory_their_card() -> None:
     (container,) = workers["template"]["spec"]["containers"]
     pod_bytes = int(container["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
     replicas = sum(d["max_replicas_per_node"] * d["ray_actor_options"]["memory"] for d in deployments())
-    settings = AppConfig(**of_config()["args"])
-    limits = settings.limits
+    limits = AppConfig(**of_config()["args"]).limits
     decoders = limits.max_concurrent_documents * limits.max_decode_memory_bytes
     ingress = next(d for d in deployments() if d["name"] == "OcrIngress")
-    # Of every document the pages in the stages, and one that is decoded ahead of them.
-    pages = limits.max_documents_in_work * (settings.pipeline.pages_in_flight + 1)
-    held = limits.max_bodies_bytes + pages * A4_BYTES + PROCESS_BYTES
+    held = limits.max_bodies_bytes + limits.max_decoded_bytes + PROCESS_BYTES
     assert held < ingress["ray_actor_options"]["memory"]
     assert replicas + decoders + int(workers["rayStartParams"]["object-store-memory"]) < pod_bytes
     args = of_config()["args"]
