@@ -66,9 +66,15 @@ async def each(
     except RetryLater:
         raise
     except OcrError as error:
-        outcomes = [error] * len(crops)
+        outcomes = [as_result(error)] * len(crops)
     log_failures(outcomes)
     return outcomes
+
+
+def as_result(error: OcrError) -> OcrError:
+    """An error that is kept as a result: without the frames that it went through, and the pages in them."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 async def together(*work: Coroutine[Any, Any, Any]) -> list[Any]:

@@ -72,10 +72,12 @@ class PageStream:
         if coming is not None and not coming.cancel() and not coming.cancelled():
             # Nobody else will look whether it failed.
             coming.exception()
-        if self._reading is None or self._reading.cancel():
-            self._document.close()
+        # Nothing here may refer to a page that comes now: it is to be let go at once.
+        document, reading, self._reading = self._document, self._reading, None
+        if reading is None or reading.cancel():
+            document.close()
         else:
-            self._reading.add_done_callback(lambda _: self._document.close())
+            reading.add_done_callback(lambda _: document.close())
 
     def _decode_next(self) -> asyncio.Task[SourcePage] | None:
         if self._next_index >= self.page_count:

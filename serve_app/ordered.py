@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ async def map_in_order(
 
     At most ``limit`` items are held: in work, or done before an earlier one. An error of ``work``
     is raised at its place and withdraws the rest; one of ``items`` is raised after the results of
-    the items before it.
+    the items before it. Nothing keeps an item whose work is over.
     """
     tasks: deque[asyncio.Task[T]] = deque()
     coming: asyncio.Task[S] | None = None
@@ -32,9 +33,11 @@ async def map_in_order(
             if not waiting:
                 break
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            # It would keep the item that came.
+            waiting.clear()
             if coming is not None and coming.done():
                 try:
-                    tasks.append(asyncio.ensure_future(work(begun, coming.result())))
+                    tasks.append(asyncio.ensure_future(_letting_go(work, begun, coming.result())))
                     begun += 1
                 except StopAsyncIteration:
                     ended = True
@@ -50,6 +53,32 @@ async def map_in_order(
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+
+async def _letting_go(work: Callable[[int, S], Coroutine[Any, Any, T]], index: int, item: S) -> T:
+    """The result of work on an item; where it fails or is withdrawn, its item does not outlast it.
+
+    Frames that an exception went through keep what was in them, and some of asyncio keep the
+    exception: items would stay until the collector of cycles came by, and items may be large.
+    """
+    working = work(index, item)
+    del item
+    try:
+        return await working
+    except BaseException as error:
+        _clear_frames(error)
+        raise
+
+
+def _clear_frames(error: BaseException) -> None:
+    left: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while left:
+        one = left.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            left += [one.__cause__, one.__context__, *getattr(one, "exceptions", ())]
 
 
 async def _next(items: AsyncIterator[S]) -> S:

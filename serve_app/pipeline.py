@@ -26,7 +26,7 @@ from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_s
 from deployments.tracing import span
 from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
 from serve_app.assembly import reading_order
-from serve_app.calls import Clock, each, log_failures, together
+from serve_app.calls import Clock, as_result, each, log_failures, together
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
 from serve_app.orientation import is_on_its_head, orientation_deg, turn_lines
@@ -128,7 +128,7 @@ class OcrPipeline:
         except RetryLater:
             raise
         except OcrError as error:
-            return replace(result, error=error)
+            return replace(result, error=as_result(error))
         with clock("assembly"):
             ordered = reading_order(regions, found.skew_deg, one_block=layout is Layout.BLOCK)
         turned_deg = orientation_deg(ordered, found.skew_deg)

@@ -5,7 +5,8 @@ may be, gives back what it does not need once it is there, and the rest with the
 
 Nobody waits for ever. One page always fits: the bound is at least the largest there may be. And a
 page that has its room lets go of it whatever becomes of other pages: decoding and the stages need
-none but itself, and end with their deadlines; clients that take no lines are given up
+none but itself, and end with their deadlines; neither results nor errors keep it
+(``serve_app.calls.as_result``, ``serve_app.ordered``); clients that take no lines are given up
 (``serve_app.streaming``). So nobody who waits is waited for. Of those that wait, documents without
 a page come first: they go on though others have many.
 """

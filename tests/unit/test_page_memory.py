@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
 from typing import Any, ClassVar, TypeVar
 
 import pytest
 from pydantic import ValidationError
 
-from deployments.types import Kind, PageLines
+from deployments.errors import Overloaded, StageFailed
+from deployments.geometry import quad_from_box
+from deployments.types import Kind, PageLines, TextLine
 from serve_app.config import Limits, PipelineOptions
 from serve_app.decoding.memory import Holder, PageMemory
 from serve_app.decoding.protocols import PageRoom
 from serve_app.lookahead import PageStream
 from serve_app.pages import SourcePage
-from serve_app.pipeline import OcrPipeline, Recogniser
+from serve_app.pipeline import Detect, OcrPipeline, Recognise, Recogniser
 from serve_app.reader import ReadOptions
 from tests.api_client import Bounds
 from tests.in_process import Slow
@@ -160,29 +164,116 @@ class Largest:
         self._room.free()
 
 
-@pytest.mark.parametrize("pages", [1, 3])
-async def test_many_long_documents_are_read_with_room_for_few_pages(pages: int) -> None:
-    Counted.most_held = 0
+async def no_lines(pages: list[Any]) -> list[Any]:
+    await asyncio.sleep(0)
+    return [PageLines(()) for _ in pages]
+
+
+async def one_line(pages: list[Any]) -> list[Any]:
+    return [PageLines((TextLine(quad_from_box((1, 1, 6, 6)), 1.0),)) for _ in pages]
+
+
+async def failing(items: list[Any]) -> list[Any]:
+    try:
+        raise ZeroDivisionError
+    except ZeroDivisionError as error:
+        raise StageFailed("The stage failed") from error
+
+
+async def failing_each(items: list[Any]) -> list[Any]:
+    return [StageFailed("The model failed") for _ in items]
+
+
+@pytest.fixture
+def no_collector() -> Iterator[None]:
+    """Pages that only the collector of cycles would let go are not let go."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize(
+    ("pages", "detect", "read"),
+    [
+        (1, no_lines, no_lines),
+        (3, no_lines, no_lines),
+        (1, failing, no_lines),
+        (1, failing_each, no_lines),
+        (1, one_line, failing),
+        (1, one_line, failing_each),
+    ],
+    ids=["one page", "few pages", "no detection", "failed pages", "no recognition", "failed lines"],
+)
+async def test_many_long_documents_are_read_with_room_for_few_pages(
+    pages: int, detect: Detect, read: Recognise
+) -> None:
+    Counted.held, Counted.most_held = set(), 0
     memory = memory_of(pages)
-
-    async def no_lines(items: list[Any]) -> list[Any]:
-        await asyncio.sleep(0)
-        return [PageLines(()) for _ in items]
-
     pipeline = OcrPipeline(
-        no_lines, no_lines, {kind: Recogniser("none", no_lines) for kind in Kind}, PipelineOptions()
+        detect, failing_each, {kind: Recogniser("none", read) for kind in Kind}, PipelineOptions()
     )
 
-    async def read() -> int:
+    async def results() -> int:
         document = Counted(page_count=12)
         document.go.set()
         async with PageStream(document, workers, memory) as stream:
             return len([result async for result in pipeline.stream(stream, ReadOptions())])
 
     with ThreadPoolExecutor(4) as workers:
-        read_pages = await asyncio.wait_for(asyncio.gather(*(read() for _ in range(6))), 60)
+        read_pages = await asyncio.wait_for(asyncio.gather(*(results() for _ in range(6))), 20)
     assert read_pages == [12] * 6
     assert 1 <= Counted.most_held <= pages and not Counted.held
+
+
+async def busy(items: list[Any]) -> list[Any]:
+    raise Overloaded("Full.")
+
+
+async def endless(items: list[Any]) -> list[Any]:
+    return await asyncio.Event().wait() or []
+
+
+@pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize(
+    ("detect", "read"),
+    [(busy, no_lines), (one_line, busy), (endless, no_lines), (one_line, endless)],
+    ids=["refused pages", "refused lines", "detection withdrawn", "recognition withdrawn"],
+)
+async def test_documents_that_end_early_let_their_pages_go(detect: Detect, read: Recognise) -> None:
+    Counted.held = set()
+    memory, document = memory_of(1), Counted()
+    document.go.set()
+    recognisers = {kind: Recogniser("none", read) for kind in Kind}
+    pipeline = OcrPipeline(detect, failing_each, recognisers, PipelineOptions())
+
+    async def results() -> None:
+        async with (
+            PageStream(document, workers, memory) as stream,
+            aclosing(pipeline.stream(stream, ReadOptions())) as reading,
+        ):
+            await anext(reading)
+
+    with ThreadPoolExecutor(1) as workers:
+        with suppress(TimeoutError, Overloaded):
+            await asyncio.wait_for(results(), 0.2)
+        await soon(memory.take(Holder()))
+    assert document.begun[0] == 0 and document.log[-1] == "close" and not Counted.held
+
+
+@pytest.mark.usefixtures("no_collector")
+async def test_a_page_that_is_decoded_for_nobody_is_let_go() -> None:
+    Counted.held = set()
+    memory, document = memory_of(1), Counted()
+    with ThreadPoolExecutor(1) as workers:
+        async with PageStream(document, workers, memory) as stream:
+            reading = asyncio.ensure_future(anext(stream))
+            while not document.begun:
+                await asyncio.sleep(0)
+            reading.cancel()
+        document.go.set()
+        await soon(memory.take(Holder()))
+    assert document.log == ["read 0", "close"] and not Counted.held
 
 
 def test_the_bound_holds_a_page_at_least() -> None:
