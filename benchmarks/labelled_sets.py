@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.scoring import Line
 from deployments.types import Kind, Points
-from training.labelled_lines import EVALUATION_ROWS
+from training.labelled_lines import EVALUATION_ROWS, is_trained_twin
 
 _NOWHERE: Points = np.zeros((4, 2), np.float32)
 
@@ -56,6 +56,7 @@ def read_set(labels: Path) -> list[Row]:
 
 def _row(record: dict[str, Any], directory: Path, *, evaluates: bool) -> Row:
     image = directory / record["image"]
+    evaluates = evaluates and not is_trained_twin(image)
     if "text" in record:
         line = Line(_NOWHERE, record["text"], Kind(record["kind"]))
         return Row(image, (line,), is_crop=True, by_quad=False, evaluates=evaluates)

@@ -20,6 +20,7 @@ from deployments.classification.scores import KINDS
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
 from deployments.types import Image, Kind, Points
 from training.classification_lines import printed_shards, set_lines, written_lines
+from training.labelled_lines import is_trained_twin
 
 Grey = npt.NDArray[np.uint8]
 Part = Literal["training", "calibration", "evaluation"]
@@ -88,7 +89,7 @@ def _rows(root: Path, name: str, part: Part) -> list[dict[str, Any]]:
     rows = [json.loads(line) for line in (root / name / "labels.jsonl").read_text("utf-8").splitlines()]
     count = TRAINING_ROWS[name]
     if part == "evaluation":
-        return rows[count:]
+        return [row for row in rows[count:] if not is_trained_twin(root / name / row["image"])]
     held = part == "calibration"
     return [
         row for i, row in enumerate(rows[:count]) if (i % CALIBRATION_EVERY == CALIBRATION_EVERY - 1) == held

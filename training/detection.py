@@ -25,6 +25,7 @@ from training.detection_data import PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
 from training.detection_export import export_run
 from training.detection_training import Plan, Run
+from training.labelled_lines import is_trained_twin
 
 if TYPE_CHECKING:
     from training.detection_training import Task
@@ -130,7 +131,8 @@ def evaluate(options: argparse.Namespace) -> None:
     engine.warm_up()
     engine.configure(DetectionTuning(**options.tuning))
     for source in options.pages:
-        print(f"{source.path.name:20} {evaluate_pages(engine, source.pages(), options.aside)}", flush=True)
+        pages = [page for page in source.pages() if not is_trained_twin(page.image)]
+        print(f"{source.path.name:20} {evaluate_pages(engine, pages, options.aside)}", flush=True)
 
 
 def _add_engine(parser: argparse.ArgumentParser) -> None:

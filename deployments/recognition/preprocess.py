@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from deployments.engine import Prepared
 from deployments.errors import Outcome, UnreadableDocument
+from deployments.recognition.light import level_light
 
 Grey = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
@@ -73,7 +74,7 @@ def prepare_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
 
 def scale_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:
     """:func:`prepare_line` without the padding: as wide as the crop is at the format's height."""
-    grey = to_grey(image)
+    grey = level_light(to_grey(image))
     if line_format.deskew:
         grey = deskew(grey)
     if line_format.adaptive_threshold:

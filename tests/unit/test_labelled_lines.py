@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from benchmarks.labelled_sets import read_set
 from deployments.types import Kind
 from training.labelled_lines import EVALUATION_ROWS, read_lines
 from training.real import TRAINING_ROWS, training_lines
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
 
 
 def write_set(folder: Path, rows: int, **line: object) -> Path:
@@ -36,6 +40,26 @@ def test_rows_train_or_evaluate_but_never_both(tmp_path: Path) -> None:
         assert len(evaluated) == EVALUATION_ROWS[name]
         assert not evaluated & trained
         assert not evaluated & {line.text for line in training_lines(folder.parent)}
+
+
+def test_a_page_that_trained_under_another_name_evaluates_nothing(tmp_path: Path) -> None:
+    folder = write_set(tmp_path / "receipts_en", 80)
+    labels = (folder / "labels.jsonl").read_text(encoding="utf-8").splitlines()
+    labels[61] = labels[61].replace("images/page.png", "images/015.jpg")
+    cv2.imwrite(str(folder / "images" / "015.jpg"), np.full((60, 200), 240, np.uint8))
+    (folder / "labels.jsonl").write_text("\n".join(labels), encoding="utf-8")
+    assert "row 61" not in {line.text for line in read_lines(folder, "evaluate")}
+    rows = read_set(folder / "labels.jsonl")
+    assert [index for index, row in enumerate(rows) if row.evaluates] == [60, *range(62, 80)]
+
+
+@pytest.mark.skipif(not DATA.is_dir(), reason="the labelled sets are not there")
+@pytest.mark.parametrize("name", EVALUATION_ROWS)
+def test_no_image_that_evaluates_is_the_image_of_another_row(name: str) -> None:
+    rows = read_set(DATA / name / "labels.jsonl")
+    digests = [(row.evaluates, sha256(row.image.read_bytes()).digest()) for row in rows]
+    trained = {digest for evaluates, digest in digests if not evaluates}
+    assert not trained & {digest for evaluates, digest in digests if evaluates}
 
 
 def test_sets_without_training_rows_evaluate_whole(tmp_path: Path) -> None:
