@@ -47,7 +47,7 @@ def _paper_levels(grey: Grey) -> Levels:
     ends = np.clip(middles + _WINDOW_PX / 2, None, small_px).astype(int)
     levels = [_paper_level(small[:, start:end]) for start, end in zip(starts, ends, strict=True)]
     padded = np.pad(np.array(levels, np.float32), 1, mode="edge")
-    return padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4
+    return np.asarray(padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4, np.float32)
 
 
 def _paper_level(window: Grey) -> int:
@@ -61,4 +61,4 @@ def _along(paper: Levels, width: int) -> Levels:
     middles = (np.arange(-1, len(paper) + 1) + 0.5) * step
     ends = 2 * paper[0] - paper[1], 2 * paper[-1] - paper[-2]
     levels = np.interp(np.arange(width) + 0.5, middles, [ends[0], *paper, ends[1]])
-    return np.clip(levels, _DARKEST_PAPER, None).astype(np.float32)
+    return np.asarray(np.clip(levels, _DARKEST_PAPER, None), np.float32)
