@@ -65,6 +65,7 @@ def evaluate(options: argparse.Namespace) -> None:
         as_table,
         evaluate_real,
         evaluate_rendered,
+        evaluate_shaded,
         evaluate_squared,
         write_results,
     )
@@ -79,6 +80,8 @@ def evaluate(options: argparse.Namespace) -> None:
         results += evaluate_real(engine, options.data)
         if options.squared:
             results += evaluate_squared(engine, options.data)
+        if options.shaded:
+            results += evaluate_shaded(engine, options.data)
     print(as_table(results))
     if options.out is not None:
         write_results(results, options.out)
@@ -200,6 +203,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--squared",
         action="store_true",
         help="score the handwriting of --data also as if it stood on the squares of an exercise book",
+    )
+    parser.add_argument(
+        "--shaded",
+        action="store_true",
+        help="score all of --data also in light that changes along the line: a lamp to one side, a shadow",
     )
     parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
     parser.add_argument("--out", type=Path, help="JSON of scores; readings go beside it as .tsv")

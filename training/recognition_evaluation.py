@@ -22,6 +22,7 @@ from training.lines_data import Source
 from training.metrics import ReadingScore, score_readings
 from training.paper_augment import apply_in_colour, exercise_book
 from training.synth.shards import LineShards
+from training.uneven_light import shaded
 
 logger = logging.getLogger(__name__)
 BATCH_LINES = 16
@@ -86,6 +87,19 @@ def evaluate_squared(engine: RecognitionEngine, data: Path) -> list[SetResult]:
             ]
             if squared:
                 results.append(_evaluate(engine, f"{name} on squares", squared))
+    return results
+
+
+def evaluate_shaded(engine: RecognitionEngine, data: Path) -> list[SetResult]:
+    """Scores on the evaluation rows under ``data`` in light that changes along the line."""
+    results = []
+    for name in EVALUATION_ROWS:
+        if (data / name / "labels.jsonl").is_file():
+            rng = np.random.default_rng(0)
+            lines = [
+                replace(line, image=shaded(line.image, rng)) for line in read_lines(data / name, "evaluate")
+            ]
+            results.append(_evaluate(engine, f"{name} in uneven light", lines))
     return results
 
 
