@@ -82,6 +82,11 @@ def test_a_list_joins_the_words_of_a_weight(tmp_path: Path, model: CharModel) ->
         assert list(words.keys) == sorted(key_of(word, model) for word in ("счет", "банк", "банков"))
 
 
+@pytest.mark.parametrize("word", ["булок", "сложностям", "ограничьтесь", "сопоставлением"])
+def test_the_shipped_lexicon_knows_inflected_forms(shipped: Lexicon, model: CharModel, word: str) -> None:
+    assert UNKNOWN < RAREST <= shipped.log_probability(key_of(word, model))
+
+
 def test_letters_of_either_case_are_one_word(shipped: Lexicon, model: CharModel) -> None:
     prior = WordPrior(shipped, model, CHARSET)
     upper, lower = (prior.letters[CHARSET.index(letter)] for letter in "Яя")
