@@ -78,6 +78,7 @@ def model_card(metadata: Mapping[str, Any], reader: str, pairs: Sequence[Pair]) 
         "words, chosen on rendered lines other than those below. Seconds are of the whole engine on one "
         "thread, batches of 16, on a machine shared with other work.",
         "\n".join(table),
+        *metadata.get("remarks", []),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,8 +1,8 @@
 """Word forms and how frequent they are, for beam search: what n-grams of six letters cannot know.
 
 A word is a run of letters, folded as in :mod:`deployments.recognition.charlm`. The lexicon holds a hash
-of 48 bits and the log probability of each form, not its letters: nine bytes less a word, and a
-wrong word passes for a known one about once in a thousand million.
+of 48 bits and the log probability of each form, not its letters: seven bytes a word, and of a
+thousand million wrong words about five pass for one of a million and a half.
 """
 
 from __future__ import annotations

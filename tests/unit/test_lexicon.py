@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -9,8 +10,8 @@ import pytest
 from deployments.recognition.charlm import CharModel
 from deployments.recognition.charset import Charset
 from deployments.recognition.lexicon import RAREST, UNKNOWN, WORDS_FILE, Lexicon, WordPrior
-from deployments.weights import METADATA, Weights, WeightsError, resolve
-from training.lexicon import count_words, key_of, write_words
+from deployments.weights import METADATA, Weights, WeightsError, resolve, sha256
+from training.lexicon import added, count_words, counted, key_of, main, read_words, write_words
 
 CHARSET = Charset()
 
@@ -48,11 +49,42 @@ def test_words_are_runs_of_letters_folded_and_counted() -> None:
 
 
 def test_what_is_written_is_read_again(tmp_path: Path, model: CharModel) -> None:
-    words = Counter({"счет": 3.0, "банк": 1.0, "漢字": 1.0})
-    assert write_words(words, model, tmp_path) == 2
+    words = counted(Counter({"счет": 3.0, "банк": 1.0, "漢字": 1.0}), model)
+    assert len(words.keys) == 2
+    write_words(words, tmp_path)
     lexicon = Lexicon.of_weights(Weights("x", tmp_path, {"sha256": {WORDS_FILE: ""}}))
     assert lexicon.log_probability(key_of("счет", model)) == pytest.approx(np.log(0.75), abs=1 / 16)
     assert lexicon.log_probability(key_of("банк", model)) == pytest.approx(np.log(0.25), abs=1 / 16)
+
+
+def test_forms_that_texts_have_counted_keep_their_counts(model: CharModel) -> None:
+    words = counted(Counter({"счет": 3.0, "банк": 1.0}), model)
+    more = added(words, ["банк", "счетом", "счетами", "счетом", "漢字"], model, -16.0)
+    assert list(more.keys) == sorted(key_of(word, model) for word in ("счет", "банк", "счетом", "счетами"))
+    logs = dict(zip(more.keys.tolist(), more.logs.tolist(), strict=True))
+    assert logs[key_of("банк", model)] == pytest.approx(np.log(0.25))
+    assert logs[key_of("счетом", model)] == logs[key_of("счетами", model)] == -16.0
+
+
+def test_a_list_joins_the_words_of_a_weight(tmp_path: Path, model: CharModel) -> None:
+    for file in resolve("charlm-ru-en", "charlm").path.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    write_words(counted(Counter({"счет": 3.0, "банк": 1.0}), model), tmp_path)
+    metadata = json.loads((tmp_path / METADATA).read_text(encoding="utf-8"))
+    metadata["sha256"][WORDS_FILE] = sha256(tmp_path / WORDS_FILE)
+    (tmp_path / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+    (tmp_path / "forms.txt").write_text("Банк\nБанков\n", encoding="utf-8")
+    for _ in range(2):  # A second time nothing is new.
+        main(["--into", str(tmp_path), "--add", str(tmp_path / "forms.txt"), "--data", "a list"])
+        training = json.loads((tmp_path / METADATA).read_text(encoding="utf-8"))["training"]
+        assert training["words"] == 3 and training["data"].count("a list") == 1
+        words = read_words(tmp_path)  # It checks the sum that is recorded.
+        assert list(words.keys) == sorted(key_of(word, model) for word in ("счет", "банк", "банков"))
+
+
+@pytest.mark.parametrize("word", ["булок", "сложностям", "ограничьтесь", "сопоставлением"])
+def test_the_shipped_lexicon_knows_inflected_forms(shipped: Lexicon, model: CharModel, word: str) -> None:
+    assert UNKNOWN < RAREST <= shipped.log_probability(key_of(word, model))
 
 
 def test_letters_of_either_case_are_one_word(shipped: Lexicon, model: CharModel) -> None:

@@ -2,7 +2,9 @@
 
 Writes ``{ru,en}.txt`` (one paragraph a line), ``{ru,en}-words.txt`` and ``{ru,en}-fields.txt``
 (names, companies, addresses of people who do not exist); prose of packages marked ``"test"`` goes
-to ``{ru,en}-test.txt`` and is kept from training.
+to ``{ru,en}-test.txt`` and is kept from training. ``{ru,en}-forms.txt`` holds the forms that
+dictionaries with affix rules give their words. It is for lexicons: lines are rendered of the words
+alone, so that those of old seeds come out as they did. English has none, as its lists hold forms.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from typing import Any
 
 from faker import Faker
 
+from training.synth.affixes import read_forms
 from training.synth.alphabet import normalise
 from training.synth.font_fetch import fetch_debian
 
@@ -49,6 +52,9 @@ def fetch_texts(directory: Path) -> dict[str, int]:
         (directory / f"{language}.txt").write_text("\n".join(prose), encoding="utf-8")
         (directory / f"{language}-test.txt").write_text("\n".join(held_out), encoding="utf-8")
         (directory / f"{language}-words.txt").write_text("\n".join(words), encoding="utf-8")
+        forms = sorted({f for entry in manifest for f in _forms(entry, directory, language)})
+        if forms:
+            (directory / f"{language}-forms.txt").write_text("\n".join(forms), encoding="utf-8")
         fields = "\n".join(_fields(language))
         (directory / f"{language}-fields.txt").write_text(fields, encoding="utf-8")
         sizes[language] = sum(map(len, prose))
@@ -129,8 +135,20 @@ def _words(entry: dict[str, Any], directory: Path, language: str) -> Iterator[st
         if path.is_file() and not path.is_symlink() and (path.suffix == ".dic" or "dict" in path.parts):
             for line in path.read_text(encoding="utf-8", errors="ignore").splitlines():
                 word = normalise(line.split("/")[0])
-                if len(word) > 1 and not any(c.isdigit() for c in word):
+                if _is_word(word):
                     yield word
+
+
+def _forms(entry: dict[str, Any], directory: Path, language: str) -> Iterator[str]:
+    if entry["format"] != "words" or entry["language"] != language:
+        return
+    for path in sorted((directory / "debian" / entry["package"]).rglob("*.dic")):
+        if path.with_suffix(".aff").is_file() and not path.is_symlink():
+            yield from filter(_is_word, map(normalise, set(read_forms(path))))
+
+
+def _is_word(text: str) -> bool:
+    return len(text) > 1 and not any(c.isdigit() for c in text)
 
 
 def _fields(language: str) -> Iterator[str]:
