@@ -20,7 +20,7 @@ _FEWEST = 3
 # Of the pixels of a window: text covers less than half of it.
 _PAPER_SHARE = 0.6
 # Brightest over darkest paper up to which the light counts as even; darker ground is no paper.
-_EVEN = 1.12
+_EVEN = 1.3
 _DARKEST_PAPER = 30
 
 
