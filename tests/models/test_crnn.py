@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -20,8 +19,6 @@ from deployments.recognition.crnn import CrnnEngine
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import LinePosteriors
 from deployments.recognition.engines import build_engine
-from deployments.recognition.likelihood import log_likelihood
-from deployments.recognition.search_kernel import search
 from deployments.recognition.second_look import certainty, mean_posteriors, with_paper_below
 from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, sha256
@@ -153,60 +150,6 @@ def test_only_lines_below_the_bound_are_looked_at_again(weights: Path) -> None:
         np.testing.assert_allclose(line.steps, expected, atol=1e-5)
         assert line.steps.shape == first.shape
         assert len(line.looks) == (0 if certainty(first) == sure[2] else 3)
-
-
-def widths_of_steps(engine: CrnnEngine, monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
-    """Records the widths of the lines of every model step."""
-    steps: list[tuple[int, ...]] = []
-    really = engine._look
-
-    def look(batch):  # type: ignore[no-untyped-def]
-        steps.append(tuple(item.width for item in batch))
-        return really(batch)
-
-    monkeypatch.setattr(engine, "_look", look)
-    return steps
-
-
-def test_sure_lines_are_looked_at_once_and_others_in_few_steps(
-    weights: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    engine = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu"))
-    steps = widths_of_steps(engine, monkeypatch)
-    lines = [item for item in engine.prepare(crops(400, 400, 400, 400)) if isinstance(item, Prepared)]
-    engine.configure(RecognitionTuning(second_look=0))
-    assert all(line.looks == () for line in engine.forward(lines))
-    assert steps == [(320,) * 4]
-    steps.clear()
-    engine.configure(RecognitionTuning(second_look=1))
-    first, *_ = engine.forward(lines)
-    assert steps == [(320,) * 4, (320,) * 4, (384,) * 3, (384,)]
-    assert [len(look.steps) for look in first.looks] == [80, 80, 96]
-    assert [look.content_steps for look in first.looks] == [80, 80, 96]
-    steps.clear()
-    # A greedy reading takes no text from a widened line.
-    engine.configure(RecognitionTuning(second_look=1, decoding="greedy"))
-    assert all(line.looks == () for line in engine.forward(lines))
-    assert steps == [(320,) * 4] * 2
-
-
-def test_the_widest_line_is_widened_no_further(weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    engine = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu"))
-    engine.configure(RecognitionTuning(second_look=1))
-    steps = widths_of_steps(engine, monkeypatch)
-    engine.forward([item for item in engine.prepare(crops(4000)) if isinstance(item, Prepared)])
-    assert {width for step in steps for width in step} == {engine.line_format.max_width_px}
-
-
-def test_what_a_reading_needs_is_compiled_when_the_engine_is_warm(weights: Path) -> None:
-    engine = CrnnEngine(RecognitionArgs(weights=str(weights), device="cpu"))
-    engine.warm_up()
-    kernels: tuple[Any, ...] = (search, log_likelihood)
-    compiled = [list(kernel.signatures) for kernel in kernels]
-    assert all(compiled)
-    engine.configure(RecognitionTuning(second_look=1))
-    read(engine, crops(100, 300))
-    assert compiled == [list(kernel.signatures) for kernel in kernels]
 
 
 def test_the_language_model_decides_live_and_only_where_it_is_asked(weights: Path) -> None:
