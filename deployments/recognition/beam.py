@@ -55,21 +55,34 @@ class Priors:
         return Symbols(classes, np.zeros_like(classes) if self.words is None else self.words.letters)
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A text that a search found: symbol index and time step of each character, from left to right.
+
+    ``prior``: what the models of text add to its log probability, with the weights of the search.
+    """
+
+    characters: tuple[tuple[int, int], ...]
+    prior: float
+
+    @property
+    def symbols(self) -> tuple[int, ...]:
+        """The text without its places."""
+        return tuple(symbol for symbol, _ in self.characters)
+
+
 def is_certain(posteriors: Posteriors, least: float = 0.98) -> bool:
     """Whether every step is so sure that a search could only find the best path."""
     return len(posteriors) == 0 or float(posteriors.max(axis=1).min()) >= least
 
 
-def search_beams(posteriors: Posteriors, priors: Priors, search_for: Search) -> list[tuple[int, int]]:
+def find_text(posteriors: Posteriors, priors: Priors, search_for: Search) -> Found:
     """The best text of a line.
 
     Args:
         posteriors: ``(T, V)`` float32 probabilities.
         priors: the models of text, as the charset of V sees them.
         search_for: width and weights.
-
-    Returns:
-        Symbol index and time step of each character, from left to right.
     """
     steps = int(np.count_nonzero(posteriors[:, BLANK] < SURE_BLANK))
     tree = empty_tree(1 + steps * search_for.beams * MOST_SYMBOLS)
@@ -78,11 +91,11 @@ def search_beams(posteriors: Posteriors, priors: Priors, search_for: Search) -> 
         search_for.beams, search_for.weight, search_for.bonus,
         search_for.word_weight, search_for.word_bonus, _MARGIN,
     )  # fmt: skip
-    node = search(
+    node, prior = search(
         posteriors, tree, priors.characters.start, priors.symbols, priors.characters.tables, words, weights
     )
     found = []
     while node > 0:
         found.append((int(tree.symbol[node]), int(tree.step[node])))
         node = int(tree.parent[node])
-    return found[::-1]
+    return Found(tuple(found[::-1]), float(prior))

@@ -46,8 +46,8 @@ class RecognitionTuning(StageTuning):
         0.95,
         ge=0,
         le=1,
-        description="crnn: a line whose steps are less sure than this on average is looked at once more, "
-        "with more paper below; 0: never",
+        description="crnn: a line whose steps are less sure than this on average is looked at again, "
+        "with more paper below and widened; 0: never",
     )
     decoding: Literal["greedy", "beam"] = Field(
         "beam", description="crnn: beam searches with the character model, greedy takes the likeliest symbols"

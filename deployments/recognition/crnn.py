@@ -14,16 +14,23 @@ from torch import Tensor
 from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, processor_time_s, select_device
-from deployments.recognition.beam import Priors, Search, is_certain, search_beams
+from deployments.recognition.beam import Priors, Search, find_text, is_certain
 from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
+from deployments.recognition.choice import choose_text, fit
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.crnn_int8 import Int8Convolutions, is_supported, peaks_of
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import LinePosteriors, read_characters, read_greedily
 from deployments.recognition.lexicon import Lexicon, WordPrior
-from deployments.recognition.preprocess import Ink, LineFormat, prepare_lines, stack
-from deployments.recognition.second_look import certainty, mean_posteriors, with_paper_below
+from deployments.recognition.preprocess import Ink, LineFormat, padded_width, prepare_lines, stack
+from deployments.recognition.second_look import (
+    certainty,
+    mean_posteriors,
+    packed,
+    widened,
+    with_paper_below,
+)
 from deployments.soundness import require_finite
 from deployments.types import Image, Reading
 from deployments.weights import Weights, WeightsError, resolve
@@ -64,11 +71,30 @@ class CrnnEngine:
         lines = self._look(batch)
         doubtful = [i for i, line in enumerate(lines) if certainty(line.steps) < self._tuning.second_look]
         if doubtful:
-            # One more step of the model, no larger than the first.
-            again = [replace(batch[i], payload=with_paper_below(batch[i].payload)) for i in doubtful]
-            for i, second in zip(doubtful, self._look(again), strict=True):
-                lines[i] = replace(lines[i], steps=mean_posteriors([lines[i].steps, second.steps]))
+            again = self._look_again([batch[i] for i in doubtful], len(batch) * max(i.width for i in batch))
+            for i, others in zip(doubtful, again, strict=True):
+                mean = mean_posteriors([lines[i].steps, others[0].steps])
+                # Only a search compares texts: without it, two looks and their mean are all there is.
+                looks = (lines[i], *others) if len(others) > 1 else ()
+                lines[i] = replace(lines[i], steps=mean, looks=looks)
         return lines
+
+    def _look_again(self, batch: Sequence[Prepared[Ink]], most: int) -> list[tuple[LinePosteriors, ...]]:
+        """The further looks at each line, in model steps of at most so many columns."""
+        views = [replace(line, payload=with_paper_below(line.payload)) for line in batch]
+        if self._searches():
+            views += [self._widened(line) for line in batch]
+        seen: dict[int, LinePosteriors] = {}
+        for group in packed([view.width for view in views], most):
+            seen |= zip(group, self._look([views[i] for i in group]), strict=True)
+        return [tuple(seen[i] for i in range(first, len(views), len(batch))) for first in range(len(batch))]
+
+    def _widened(self, line: Prepared[Ink]) -> Prepared[Ink]:
+        ink = widened(line.payload, self.line_format.max_width_px)
+        return Prepared(ink, line.height, padded_width(ink.shape[1], self.line_format.bucket_px))
+
+    def _searches(self) -> bool:
+        return self._priors is not None and self._tuning.decoding == "beam"
 
     @torch.inference_mode()
     def _look(self, batch: Sequence[Prepared[Ink]]) -> list[LinePosteriors]:
@@ -102,9 +128,10 @@ class CrnnEngine:
             self._network.to(self._precision.dtype)
         self.forward(_blank_lines(1, height, self.line_format.max_width_px))
         if self._priors is not None:
-            # The search is compiled at its first call.
+            # The search and the choice are compiled at their first call.
             symbols = len(self.charset)
-            search_beams(np.full((1, symbols), 1 / symbols, np.float32), self._priors, self._search)
+            line = LinePosteriors(np.full((1, symbols), 1 / symbols, np.float32), 1.0)
+            fit(find_text(line.steps, self._priors, self._search), (line,))
 
     def _choose_convolutions(self, step: Callable[[], object], step_s: float) -> None:
         """Take 8-bit convolutions where weight and processor allow them, if a step then takes less time."""
@@ -131,8 +158,8 @@ class CrnnEngine:
         consistent = self._tuning.script_consistency
         if self._priors is None or self._tuning.decoding == "greedy" or is_certain(line.steps):
             return read_greedily(line.steps, self.charset, consistent, line.content_steps)
-        found = search_beams(line.steps, self._priors, self._search)
-        return read_characters(found, line.steps, self.charset, consistent, line.content_steps)
+        found, source = choose_text(line, self._priors, self._search)
+        return read_characters(found.characters, source.steps, self.charset, consistent, source.content_steps)
 
 
 def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:

@@ -307,8 +307,11 @@ def _forget(tree: Tree, node: int) -> None:
 def search(
     posteriors: Floats, tree: Tree, start: np.uint64,
     symbols: Symbols, chars: CharTables, words: WordTables, weights: Weights,
-) -> int:  # fmt: skip
-    """Fill the tree with the prefixes of ``(T, V)`` posteriors; answers the best one that spans them."""
+) -> tuple[int, float]:  # fmt: skip
+    """Fill the tree with the prefixes of ``(T, V)`` posteriors.
+
+    Answers the best one that spans them, and what the models add for it, its last word included.
+    """
     _grow(tree, 0, -1, 0, start, 0.0)
     tree.blank[0] = 1.0
     beams = np.zeros(1, np.int32)
@@ -324,9 +327,9 @@ def search(
             tree, size, beams, posteriors[step], step, reached, symbols, chars, words, weights
         )
         beams = _best(tree, reached[:count], weights)
-    best, most = 0, -np.inf
+    best, most, added = 0, -np.inf, 0.0
     for node in beams:
-        score = tree.score[node] + _ended_word(tree, int(node), words, weights)
-        if score > most:
-            best, most = int(node), score
-    return best
+        ended = _ended_word(tree, int(node), words, weights)
+        if tree.score[node] + ended > most:
+            best, most, added = int(node), tree.score[node] + ended, tree.prior[node] + ended
+    return best, added

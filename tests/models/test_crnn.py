@@ -149,6 +149,7 @@ def test_only_lines_below_the_bound_are_looked_at_again(weights: Path) -> None:
         expected = first if certainty(first) == sure[2] else mean_posteriors([first, second])
         np.testing.assert_allclose(line.steps, expected, atol=1e-5)
         assert line.steps.shape == first.shape
+        assert len(line.looks) == (0 if certainty(first) == sure[2] else 3)
 
 
 def test_the_language_model_decides_live_and_only_where_it_is_asked(weights: Path) -> None:

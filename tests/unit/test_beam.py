@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deployments.recognition import beam
-from deployments.recognition.beam import Priors, Search, is_certain, search_beams
+from deployments.recognition.beam import Priors, Search, find_text, is_certain
 from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import BLANK, Charset
 from deployments.recognition.decode import read_characters, read_greedily
@@ -36,7 +36,7 @@ def prior(*words: str, **bigrams: float) -> Priors:
 
 
 def text(posteriors: np.ndarray, search: Search = NO_PRIOR, model: Priors | None = None) -> str:
-    return CHARSET.decode(index for index, _ in search_beams(posteriors, model or prior(), search))
+    return CHARSET.decode(index for index, _ in find_text(posteriors, model or prior(), search).characters)
 
 
 def exhaustive(posteriors: np.ndarray) -> str:
@@ -130,8 +130,8 @@ def test_a_single_letter_is_no_word_to_be_judged() -> None:
 def test_characters_come_with_the_step_they_stand_at() -> None:
     blank = [0.96, 0.01, 0.01, 0.01, 0.01]
     posteriors = np.array([blank, [0.1, 0.9, 0, 0, 0], blank, blank, [0.3, 0, 0.7, 0, 0]], np.float32)
-    found = search_beams(posteriors, prior(), NO_PRIOR)
-    assert found == [(1, 1), (2, 4)]
+    found = find_text(posteriors, prior(), NO_PRIOR).characters
+    assert found == ((1, 1), (2, 4))
     reading = read_characters(found, posteriors, CHARSET)
     assert reading.text == "ab"
     assert reading.char_confidences == pytest.approx((0.9, 0.7))
@@ -141,7 +141,7 @@ def test_characters_come_with_the_step_they_stand_at() -> None:
 def test_long_lines_do_not_underflow() -> None:
     rng = np.random.default_rng(0)
     posteriors = rng.dirichlet(np.full(len(CHARSET), 0.3), size=600).astype(np.float32)
-    found = search_beams(posteriors, prior(), Search(4, 0.3, 0.7))
+    found = find_text(posteriors, prior(), Search(4, 0.3, 0.7)).characters
     assert len(found) > 100
     reading = read_characters(found, posteriors, CHARSET)
     edges = [edge for span in reading.char_spans for edge in span]
@@ -150,9 +150,9 @@ def test_long_lines_do_not_underflow() -> None:
 
 
 def test_an_empty_line_is_an_empty_text() -> None:
-    assert search_beams(np.zeros((0, 5), np.float32), prior(), NO_PRIOR) == []
+    assert find_text(np.zeros((0, 5), np.float32), prior(), NO_PRIOR).characters == ()
     blank = np.tile(np.array([0.99999, 0, 0, 0.00001, 0], np.float32), (20, 1))
-    assert search_beams(blank, prior(), NO_PRIOR) == []
+    assert find_text(blank, prior(), NO_PRIOR).characters == ()
 
 
 def test_a_line_is_certain_when_every_step_is() -> None:

@@ -16,7 +16,7 @@ from deployments.recognition.search_tables import index_of
 
 SEARCH = """
 import numpy as np
-from deployments.recognition.beam import Priors, Search, search_beams
+from deployments.recognition.beam import Priors, Search, find_text
 from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
 from deployments.recognition.lexicon import Lexicon, WordPrior
@@ -26,7 +26,7 @@ weights, charset = resolve("charlm-ru-en", "charlm"), Charset()
 model = CharModel.of_weights(weights)
 priors = Priors(CharPrior(model, charset), WordPrior(Lexicon.of_weights(weights), model, charset))
 posteriors = np.random.default_rng(0).dirichlet(np.full(len(charset), 0.02), size=12).astype(np.float32)
-print(search_beams(posteriors, priors, Search()))
+print(find_text(posteriors, priors, Search()).characters)
 """
 
 
