@@ -124,7 +124,7 @@ def test_a_clear_word_stays_however_unknown() -> None:
 
 def test_a_single_letter_is_no_word_to_be_judged() -> None:
     posteriors = written("a", 0.4, "b")
-    assert text(posteriors, Search(8, 0.0, 0.0, word_weight=1, word_bonus=1), prior("ab", "ba")) == "a"
+    assert text(posteriors, Search(8, 0.0, 0.0, word_weight=1, word_bonus=1), prior("ab", "b")) == "a"
 
 
 def test_characters_come_with_the_step_they_stand_at() -> None:
