@@ -32,7 +32,8 @@ def short_words(
     lines, ``ink`` the dark pixels of the network's input ``(H, W)``, its columns squeezed by ``squeeze``.
     """
     height, width = faint[:, 3] - faint[:, 1], (faint[:, 2] - faint[:, 0]) / squeeze
-    eligible = np.flatnonzero(width < WIDEST_BOX * height)
+    # Most faint boxes are parts of found lines: their ink is taken, and looking for it would cost the most.
+    eligible = np.flatnonzero((width < WIDEST_BOX * height) & ~_within(faint, found))
     boxes: list[Floats] = []
     kept: list[int] = []
     if len(found) and len(eligible):
@@ -84,6 +85,13 @@ def _is_word(word: Floats, found: Floats, squeeze: float) -> bool:
 def _with_margin(word: Floats, squeeze: float) -> Floats:
     margin = MARGIN * (word[3] - word[1])
     return word + np.array([-margin * squeeze, -margin, margin * squeeze, margin], np.float32)
+
+
+def _within(boxes: Floats, found: Floats) -> Flags:
+    """Whose middle lies in a found line."""
+    x, y = ((boxes[:, :2] + boxes[:, 2:]) / 2).T[..., None]
+    left, top, right, bottom = found.T
+    return np.asarray(((left < x) & (x < right) & (top < y) & (y < bottom)).any(axis=1))
 
 
 def _touch(one: Floats, other: Floats) -> bool:
