@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 # Widths in heights of the box or word, heights in those of the lines in its row, distances to the next of
-# them in heights of the word; found on training rows.
+# them in heights of the word. Only the last was chosen by training rows alone.
 WIDEST_BOX, WIDEST_WORD = 2.5, 1.5
 LEAST_HEIGHT, MOST_HEIGHT = 0.7, 1.25
 FARTHEST = 8.0
