@@ -18,6 +18,7 @@ from tests.browser.uploads import (
     rows,
     tiff,
     upload,
+    wait_until_read,
 )
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -208,8 +209,7 @@ def test_search_goes_over_all_pages(page: Any) -> None:
 def test_the_keyboard_is_enough(page: Any) -> None:
     page.focus("#sample")
     page.keyboard.press("Enter")
-    page.wait_for_selector("body[data-state=read]")
-    page.wait_for_selector("#rows .words")  # Lines are drawn with the frame after the last of them came.
+    wait_until_read(page)
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     line = page.locator("#rows li[data-index='1'] button")

@@ -21,6 +21,7 @@ from tests.browser.uploads import (
     tiff,
     transfer_of,
     upload,
+    wait_until_read,
 )
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -230,7 +231,7 @@ def test_several_dropped_files_are_read_as_one_document(page: Any) -> None:
     page.dispatch_event("#drop", "dragover", {"dataTransfer": transfer})
     expect(page.locator(".veil")).to_be_visible()
     page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
-    page.wait_for_selector("body[data-state=read]")
+    wait_until_read(page)
     labels = page.locator("#strip button").evaluate_all("(all) => all.map((each) => each.ariaLabel)")
     assert labels == ["Page 1, one.png", "Page 2, two.png"]
 

@@ -45,15 +45,19 @@ def send(page: Any, *files: dict[str, Any]) -> None:
     page.set_input_files("#file", list(files))
 
 
+def wait_until_read(page: Any) -> None:
+    """All is read, and drawn: that comes with the frame after."""
+    page.wait_for_selector("body[data-state=read] #result[aria-busy=false]")
+
+
 def open_sample(page: Any) -> None:
     page.click("#sample")
-    page.wait_for_selector("body[data-state=read]")
-    page.wait_for_selector("#rows .words")  # Lines and boxes are drawn with the frame after.
+    wait_until_read(page)
 
 
 def open_document(page: Any, *files: dict[str, Any]) -> None:
     send(page, *files)
-    page.wait_for_selector("body[data-state=read]")
+    wait_until_read(page)
 
 
 def transfer_of(page: Any, *names: str) -> Any:

@@ -39,7 +39,14 @@ export function redraw() {
     showStrip(reading, index, openPage);
     const entry = reading.pages[index];
     if (entry && (entry.picture !== shown?.picture || entry.result !== shown?.result)) showPage();
+    tellBusy();
   });
+  tellBusy();
+}
+
+/** Whether what is known is still to be drawn: who listens to the page, and its tests, wait for it. */
+function tellBusy() {
+  $("result").ariaBusy = String(frame !== 0 || shown?.drawn === false);
 }
 
 /** Show the page at an index, or the nearest that there is. */
@@ -61,7 +68,8 @@ export const entryNow = () => reading.pages[index];
 async function showPage() {
   const entry = reading.pages[index];
   const page = entry.result;
-  const mine = (shown = { picture: entry.picture, result: page });
+  const mine = (shown = { picture: entry.picture, result: page, drawn: false });
+  tellBusy();
   document.body.classList.toggle("unread", !page);
   $("result").classList.toggle("coming", !reading.results.length);
   const ratio = entry.picture && await ratioOf(entry.picture);
@@ -73,6 +81,8 @@ async function showPage() {
     listNothing();
     $("filters").replaceChildren();
   }
+  mine.drawn = true;
+  tellBusy();
 }
 
 function showRead(page, { blank }) {
