@@ -13,13 +13,14 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
 from deployments.recognition.charset import Charset, normalise
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_line, stack
-from training import line_augment, paper_augment
+from training import form_rules, line_augment, paper_augment
 from training.synth.lines import LineSample
 from training.synth.shards import LineShards
 
@@ -185,12 +186,19 @@ class LineStream(IterableDataset[LineBatch]):
         text = normalise(drawn.text)
         if not text or not self._charset.covers(text):
             return None
-        sheet = paper_augment.sample(rng, drawn.kind)
-        image = drawn.image if sheet is None else paper_augment.apply(drawn.image, sheet)
-        ink = prepare_line(line_augment.apply(image, line_augment.sample(rng)), self._format)
+        image = line_augment.apply(_on_paper(drawn, rng), line_augment.sample(rng))
+        ink = prepare_line(image, self._format)
         if self._steps_per_px and steps_needed(text) > ink.shape[1] * self._steps_per_px:
             return None
         return ink, text
+
+
+def _on_paper(drawn: LineSample, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """The line on a form, in an exercise book, or as it is."""
+    if (rules := form_rules.sample(rng, drawn.kind)) is not None:
+        return form_rules.apply(drawn.image, rules)
+    sheet = paper_augment.sample(rng, drawn.kind)
+    return drawn.image if sheet is None else paper_augment.apply(drawn.image, sheet)
 
 
 def steps_needed(text: str) -> int:

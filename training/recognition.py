@@ -63,6 +63,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from deployments.recognition.engines import build_engine
     from training.recognition_evaluation import (
         as_table,
+        evaluate_on_forms,
         evaluate_real,
         evaluate_rendered,
         evaluate_shaded,
@@ -80,6 +81,8 @@ def evaluate(options: argparse.Namespace) -> None:
         results += evaluate_real(engine, options.data)
         if options.squared:
             results += evaluate_squared(engine, options.data)
+        if options.on_forms:
+            results += evaluate_on_forms(engine, options.data)
         if options.shaded:
             results += evaluate_shaded(engine, options.data)
     print(as_table(results))
@@ -203,6 +206,11 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         "--squared",
         action="store_true",
         help="score the handwriting of --data also as if it stood on the squares of an exercise book",
+    )
+    parser.add_argument(
+        "--on-forms",
+        action="store_true",
+        help="score the handwriting of --data also in fields of a form: on lines and dots, between sides",
     )
     parser.add_argument(
         "--shaded",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -17,10 +17,11 @@ from deployments.engine import Prepared
 from deployments.errors import OcrError
 from deployments.recognition.engines import RecognitionEngine
 from deployments.types import Image, Kind, Reading
+from training import form_rules
 from training.labelled_lines import EVALUATION_ROWS, LabelledLine, read_lines
 from training.lines_data import Source
 from training.metrics import ReadingScore, score_readings
-from training.paper_augment import apply_in_colour, exercise_book
+from training.paper_augment import apply_in_colour, exercise_book, in_colour
 from training.synth.shards import LineShards
 from training.uneven_light import shaded
 
@@ -77,29 +78,46 @@ def evaluate_real(engine: RecognitionEngine, data: Path) -> list[SetResult]:
 
 def evaluate_squared(engine: RecognitionEngine, data: Path) -> list[SetResult]:
     """Scores on the handwritten evaluation rows under ``data``, laid on the squares of an exercise book."""
-    results = []
-    for name in EVALUATION_ROWS:
-        if (data / name / "labels.jsonl").is_file():
-            written = [line for line in read_lines(data / name, "evaluate") if line.kind == Kind.HANDWRITTEN]
-            squared = [
-                replace(line, image=apply_in_colour(line.image, exercise_book(number)))
-                for number, line in enumerate(written)
-            ]
-            if squared:
-                results.append(_evaluate(engine, f"{name} on squares", squared))
-    return results
+
+    def squared(number: int, line: LabelledLine) -> Image:
+        return apply_in_colour(line.image, exercise_book(number))
+
+    return _evaluate_changed(engine, data, "on squares", squared, {Kind.HANDWRITTEN})
+
+
+def evaluate_on_forms(engine: RecognitionEngine, data: Path) -> list[SetResult]:
+    """Scores on the handwritten evaluation rows under ``data``, put into fields of a form."""
+
+    def filled_in(number: int, line: LabelledLine) -> Image:
+        return in_colour(line.image, lambda grey: form_rules.apply(grey, form_rules.field_of_form(number)))
+
+    return _evaluate_changed(engine, data, "in form fields", filled_in, {Kind.HANDWRITTEN})
 
 
 def evaluate_shaded(engine: RecognitionEngine, data: Path) -> list[SetResult]:
     """Scores on the evaluation rows under ``data`` in light that changes along the line."""
+
+    def in_shade(number: int, line: LabelledLine) -> Image:
+        return shaded(line.image, np.random.default_rng(number))
+
+    return _evaluate_changed(engine, data, "in uneven light", in_shade, set(Kind))
+
+
+def _evaluate_changed(
+    engine: RecognitionEngine,
+    data: Path,
+    how: str,
+    change: Callable[[int, LabelledLine], Image],
+    kinds: Set[Kind],
+) -> list[SetResult]:
+    """Scores of evaluation rows of these kinds after ``change``, which gets a row and its number."""
     results = []
     for name in EVALUATION_ROWS:
         if (data / name / "labels.jsonl").is_file():
-            rng = np.random.default_rng(0)
-            lines = [
-                replace(line, image=shaded(line.image, rng)) for line in read_lines(data / name, "evaluate")
-            ]
-            results.append(_evaluate(engine, f"{name} in uneven light", lines))
+            rows = [line for line in read_lines(data / name, "evaluate") if line.kind in kinds]
+            lines = [replace(line, image=change(number, line)) for number, line in enumerate(rows)]
+            if lines:
+                results.append(_evaluate(engine, f"{name} {how}", lines))
     return results
 
 

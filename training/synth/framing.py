@@ -164,10 +164,7 @@ def _draw_rule(
     if rule == "box":
         cv2.rectangle(canvas, (2, 2), (width - 3, height - 3), level, thick)
     elif rule == "cells":
-        edges = [round(origin[0] + box[0] - 1) for box in ink.char_boxes]
-        cv2.line(canvas, (0, y + thick), (width, y + thick), level, 1)
-        for x in edges:
-            cv2.line(canvas, (x, round(baseline - 1.5 * x_height_px)), (x, y + thick), level, 1)
+        _draw_cells(canvas, _cell_edges(ink.char_boxes) + origin[0], y + thick, x_height_px, level, rng)
     elif rule == "dotted":
         step = max(3, round(x_height_px * rng.uniform(0.2, 0.4)))
         for x in range(int(rng.integers(step)), width, step):
@@ -185,3 +182,32 @@ def _draw_rule(
         if rule == "baseline":
             start, end = 0, width
         cv2.line(canvas, (start, y), (end, y + tilt), level, thick)
+
+
+def _cell_edges(boxes: npt.NDArray[np.float32]) -> npt.NDArray[np.float64]:
+    """``(N + 1,)`` sides of cells around characters ``(N, 4)``; even where they stand evenly."""
+    middles = (boxes[:, 0] + boxes[:, 2]).astype(np.float64) / 2
+    if len(middles) < 2:
+        return np.array([boxes[0, 0] - 2.0, boxes[-1, 2] + 2.0])
+    numbers = np.arange(len(middles))
+    pitch, first = np.polyfit(numbers, middles, 1)
+    if np.abs(first + pitch * numbers - middles).max() < 0.3 * pitch:
+        return np.asarray(first + pitch * (np.arange(len(middles) + 1) - 0.5))
+    between = (boxes[:-1, 2] + boxes[1:, 0]) / 2
+    return np.array([boxes[0, 0] - 2.0, *between, boxes[-1, 2] + 2.0])
+
+
+def _draw_cells(
+    canvas: Mask, edges: npt.NDArray[np.float64], foot_y: int, x_height_px: float, level: int, rng: Rng
+) -> None:
+    """A comb: its foot, teeth at ``edges``, short or as tall as the cells, and now and then its top."""
+    tall = rng.random() < 0.6
+    top = round(foot_y - (rng.uniform(1.6, 2.3) if tall else rng.uniform(0.3, 0.7)) * x_height_px)
+    thick = 1 if rng.random() < 0.6 else 2
+    first, *_, last = (round(float(edge)) for edge in edges)
+    cv2.line(canvas, (first, foot_y), (last, foot_y), level, thick)
+    if tall and rng.random() < 0.7:
+        cv2.line(canvas, (first, top), (last, top), level, thick)
+    for edge in edges:
+        x = round(float(edge))
+        cv2.line(canvas, (x, top), (x, foot_y), level, thick)

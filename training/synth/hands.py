@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -55,3 +56,8 @@ def sample_pen(rng: Rng, tracks: TrackSet) -> PenStyle:
         smoothing=int(rng.integers(0, 3)),
         nib=float(rng.uniform(0.2, 0.6)) if rng.random() < 0.25 else 0.0,
     )
+
+
+def in_cells(rng: Rng, style: PenStyle) -> PenStyle:
+    """The same hand in the cells of a comb: letters apart, each in the middle of its own."""
+    return replace(style, cell=float(rng.uniform(1.4, 2.6)), joined=0.0)

@@ -26,7 +26,8 @@ class PenStyle:
 
     ``polygonal`` is the tolerance to which tracks are simplified to straight pieces before
     ``smoothing`` rounds of corner cutting. ``joined`` is the share of letter pairs in a word that
-    the pen connects, ``borrowed`` the share of letters taken from another writer.
+    the pen connects, ``borrowed`` the share of letters taken from another writer. With a ``cell``
+    every character stands in the middle of one so wide, as in the comb of a form.
     """
 
     writer: int
@@ -45,6 +46,7 @@ class PenStyle:
     polygonal: float = 0.04
     smoothing: int = 1
     nib: float = 0.0
+    cell: float = 0.0
 
 
 def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
@@ -59,20 +61,20 @@ def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
     pen_x, previous = 0.0, None
     for character in text:
         if character == " ":
-            gap = style.word_gap * float(rng.uniform(0.7, 1.4))
+            gap = style.cell or style.word_gap * float(rng.uniform(0.7, 1.4))
             spans.append((pen_x, 0.0, pen_x + gap, 0.0))
             pen_x, previous = pen_x + gap, None
             continue
         letter = _vary(_choose(character, tracks, style, rng), style, rng)
         left, right = _body(letter)
-        start = pen_x + style.gap * float(rng.uniform(0.3, 1.7)) - left
+        start = pen_x - left + _space_before(right - left, style, rng)
         placed = tuple(track + np.array([start, 0], np.float32) for track in letter)
         if previous is not None and character not in SIGNS and rng.random() < style.joined:
-            strokes.extend(_joint(previous[-1], placed[0]))
+            strokes.extend(_joint(_last_of_body(previous), placed[0]))
         strokes.extend(placed)
         extent = np.concatenate(placed)
         spans.append((*extent.min(0).tolist(), *extent.max(0).tolist()))
-        pen_x = start + right
+        pen_x = pen_x + style.cell if style.cell else start + right
         previous = None if character in SIGNS else placed
     return _draw(text, strokes, np.array(spans, np.float32), style, rng)
 
@@ -114,6 +116,19 @@ def _body(letter: Letter) -> tuple[float, float]:
     body = points[(points[:, 1] > -1.15) & (points[:, 1] < 0.15)]
     used = body if len(body) > 1 else points
     return float(used[:, 0].min()), float(used[:, 0].max())
+
+
+def _space_before(width: float, style: PenStyle, rng: Rng) -> float:
+    """From where the pen is to the body of the next letter."""
+    if not style.cell:
+        return style.gap * float(rng.uniform(0.3, 1.7))
+    return (style.cell - width) / 2 + float(rng.normal(0, 0.08)) * style.cell
+
+
+def _last_of_body(letter: Letter) -> Track:
+    """The track that the pen goes on from: dots and bars are set when the word is done."""
+    low = [track for track in letter if track[-1, 1] > -1.1]
+    return max(low or letter, key=lambda track: float(track[-1, 0]))
 
 
 def _joint(before: Track, after: Track) -> list[Track]:

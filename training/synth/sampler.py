@@ -24,7 +24,7 @@ from training.synth.degrade import sample_degradation
 from training.synth.face_choice import FaceChoice, script_of
 from training.synth.fonts import FontFace, Split, catalogue
 from training.synth.framing import Framing, sample_framing
-from training.synth.hands import sample_pen
+from training.synth.hands import in_cells, sample_pen
 from training.synth.handwriting import TrackSet, load_tracks
 from training.synth.ink import InkStyle
 from training.synth.processes import Process
@@ -38,6 +38,9 @@ _HANDWRITTEN_RUSSIAN, _PRINTED_RUSSIAN = 0.65, 0.55
 _HANDWRITTEN_MAX_CHARS = 70
 # Answers on forms are a word or two, and their few letters leave a reader nothing to guess from.
 _ANSWER_SHARE, _ANSWER_MAX_CHARS = 0.4, 16
+# Combs of forms, a character in each cell: share of handwriting; of these in capitals, with cells drawn.
+_COMB_SHARE, _COMB_CAPITALS, _COMB_DRAWN = 0.06, 0.75, 0.8
+_COMB_MAX_CHARS = 28
 _SIZES_PX = (30, 36, 44, 52)
 _RECEIPT: frozenset[Process] = frozenset({"dots", "bitmap", "thermal"})
 _TYPED: frozenset[Process] = frozenset({"typewriter", "carbon"})
@@ -109,14 +112,16 @@ class LineSampler:
         kind = draw_kind(rng, HANDWRITTEN_MIX)
         longest = _ANSWER_MAX_CHARS if rng.random() < _ANSWER_SHARE else _HANDWRITTEN_MAX_CHARS
         text = self._corpus.text(rng, language, kind, longest, plain=True)
-        text = _hand_case(rng, text)
+        comb = rng.random() < _COMB_SHARE and len(text) <= _COMB_MAX_CHARS
+        text = _comb_case(rng, text) if comb else _hand_case(rng, text)
         size_px = int(rng.choice(_SIZES_PX))
         level = float(rng.gamma(2.0, 0.5))
         pen: PenRun | None = None
         runs: tuple[Run, ...] = ()
         if self._tracks is not None and language == "ru" and rng.random() < _PEN_SHARE:
             written = normalise(text, self._tracks.characters) or "0"
-            pen = PenRun(written, sample_pen(rng, self._tracks), self._tracks)
+            hand = sample_pen(rng, self._tracks)
+            pen = PenRun(written, in_cells(rng, hand) if comb else hand, self._tracks)
             level = min(level, 1.0)
         else:
             face = self._faces.hand(rng, script_of(text))
@@ -128,11 +133,11 @@ class LineSampler:
             pen=pen,
             kind=Kind.HANDWRITTEN,
             language=language,
-            style=_hand_style(rng, size_px),
+            style=_in_cells(rng, _hand_style(rng, size_px), size_px) if comb else _hand_style(rng, size_px),
             wobble=_hand_wobble(level),
             process=process,
             process_strength=float(rng.beta(1.5, 1.5)) * (0.35 if process == "fax" else 1.0),
-            framing=_hand_framing(rng),
+            framing=_comb_framing(rng) if comb else _hand_framing(rng),
             degradation=sample_degradation(rng, rough=float(rng.beta(1.2, 2.6))),
             seed=int(rng.integers(2**62)),
         )
@@ -204,6 +209,19 @@ def _print_framing(rng: Rng, process: Process) -> Framing:
 def _hand_framing(rng: Rng) -> Framing:
     """Fast hands run wide."""
     return replace(sample_framing(rng, handwritten=True), stretch=float(np.exp(rng.normal(0.08, 0.2))))
+
+
+def _in_cells(rng: Rng, style: InkStyle, size_px: int) -> InkStyle:
+    return replace(style, letter_spacing_px=float(rng.uniform(0.25, 0.8)) * size_px, word_spacing_px=0.0)
+
+
+def _comb_framing(rng: Rng) -> Framing:
+    framing = _hand_framing(rng)
+    return replace(framing, rules=("cells",)) if rng.random() < _COMB_DRAWN else framing
+
+
+def _comb_case(rng: Rng, text: str) -> str:
+    return text.upper() if rng.random() < _COMB_CAPITALS else text
 
 
 def _hand_case(rng: Rng, text: str) -> str:
