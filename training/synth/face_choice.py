@@ -42,7 +42,7 @@ class FaceChoice:
         styles: tuple[Style, ...] = ("printed", "handwritten")
         scripts: tuple[Script, ...] = ("latin", "cyrillic")
         self._families = {
-            (style, script): _families(faces, style, script) for style in styles for script in scripts
+            (style, script): families(faces, style, script) for style in styles for script in scripts
         }
         if missing := [" ".join(key) for key, families in self._families.items() if not families]:
             raise ValueError(f"no faces for {', '.join(missing)}")
@@ -70,12 +70,13 @@ class FaceChoice:
         return _pick(rng, [pool] if pool else families)
 
 
-def _families(faces: Sequence[FontFace], style: Style, script: Script) -> list[list[FontFace]]:
-    families: dict[str, list[FontFace]] = defaultdict(list)
+def families(faces: Sequence[FontFace], style: Style, script: Script) -> list[list[FontFace]]:
+    """Faces of a style and alphabet, those of one family together."""
+    found: dict[str, list[FontFace]] = defaultdict(list)
     for face in faces:
         if face.style == style and script in face.scripts:
-            families[re.sub(r"[-_.]?\d{3}.*|[-_].*|\d\d[A-Z]$", "", face.name)].append(face)
-    return list(families.values())
+            found[re.sub(r"[-_.]?\d{3}.*|[-_].*|\d\d[A-Z]$", "", face.name)].append(face)
+    return list(found.values())
 
 
 def _only(families: list[list[FontFace]], fits: Callable[[FontFace], bool]) -> list[list[FontFace]]:

@@ -18,6 +18,8 @@ __all__ = ["PenStyle", "TrackSet", "load_tracks", "write"]
 Rng = np.random.Generator
 
 _OVERSAMPLING = 2
+# What the pen does not join to its neighbours.
+_APART = frozenset(SIGNS) | frozenset("0123456789")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +68,16 @@ def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
             pen_x, previous = pen_x + gap, None
             continue
         letter = _vary(_choose(character, tracks, style, rng), style, rng)
-        left, right = _body(letter)
+        left, right = _reach(letter) if character.isdigit() else _body(letter)
         start = pen_x - left + _space_before(right - left, style, rng)
         placed = tuple(track + np.array([start, 0], np.float32) for track in letter)
-        if previous is not None and character not in SIGNS and rng.random() < style.joined:
+        if previous is not None and character not in _APART and rng.random() < style.joined:
             strokes.extend(_joint(_last_of_body(previous), placed[0]))
         strokes.extend(placed)
         extent = np.concatenate(placed)
         spans.append((*extent.min(0).tolist(), *extent.max(0).tolist()))
         pen_x = pen_x + style.cell if style.cell else start + right
-        previous = None if character in SIGNS else placed
+        previous = None if character in _APART else placed
     return _draw(text, strokes, np.array(spans, np.float32), style, rng)
 
 
@@ -114,8 +116,12 @@ def _body(letter: Letter) -> tuple[float, float]:
     """Left and right end of what stands between baseline and x-height: tails may pass under neighbours."""
     points = np.concatenate(letter)
     body = points[(points[:, 1] > -1.15) & (points[:, 1] < 0.15)]
-    used = body if len(body) > 1 else points
-    return float(used[:, 0].min()), float(used[:, 0].max())
+    return _reach((body if len(body) > 1 else points,))
+
+
+def _reach(letter: Letter) -> tuple[float, float]:
+    columns = np.concatenate(letter)[:, 0]
+    return float(columns.min()), float(columns.max())
 
 
 def _space_before(width: float, style: PenStyle, rng: Rng) -> float:

@@ -27,13 +27,12 @@ from training.synth.framing import Framing, sample_framing
 from training.synth.hands import in_cells, sample_pen
 from training.synth.handwriting import TrackSet, load_tracks
 from training.synth.ink import InkStyle
+from training.synth.pens import Pens
 from training.synth.processes import Process
 from training.synth.recipes import LineSpec, PenRun, Run, Wobble
 
 Rng = np.random.Generator
 
-# Pen tracks of few people teach more of a real hand than script faces do.
-_PEN_SHARE = 0.75
 _HANDWRITTEN_RUSSIAN, _PRINTED_RUSSIAN = 0.65, 0.55
 _HANDWRITTEN_MAX_CHARS = 70
 # Answers on forms are a word or two, and their few letters leave a reader nothing to guess from.
@@ -67,7 +66,7 @@ class LineSampler:
     """Draws line recipes from a corpus and a font catalogue.
 
     ``handwritten_share`` is the share of handwriting, the rest is print. ``tracks`` are pen tracks
-    of Cyrillic letters; without them all handwriting is set in script faces.
+    of Cyrillic letters; without them all handwriting comes from script faces.
     """
 
     def __init__(
@@ -80,7 +79,7 @@ class LineSampler:
         self._corpus = corpus
         self._faces = FaceChoice(faces)
         self._handwritten_share = handwritten_share
-        self._tracks = tracks
+        self._pens = Pens(faces, tracks)
 
     def sample(self, rng: Rng) -> LineSpec:
         handwritten = rng.random() < self._handwritten_share
@@ -118,10 +117,10 @@ class LineSampler:
         level = float(rng.gamma(2.0, 0.5))
         pen: PenRun | None = None
         runs: tuple[Run, ...] = ()
-        if self._tracks is not None and language == "ru" and rng.random() < _PEN_SHARE:
-            written = normalise(text, self._tracks.characters) or "0"
-            hand = sample_pen(rng, self._tracks)
-            pen = PenRun(written, in_cells(rng, hand) if comb else hand, self._tracks)
+        if (tracks := self._pens.draw(rng, language)) is not None:
+            written = normalise(text, tracks.characters) or "0"
+            hand = sample_pen(rng, tracks)
+            pen = PenRun(written, in_cells(rng, hand) if comb else hand, tracks)
             level = min(level, 1.0)
         else:
             face = self._faces.hand(rng, script_of(text))

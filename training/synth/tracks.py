@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -30,7 +30,7 @@ _HANGING_CAPITALS = frozenset("ЩЦД")
 class TrackSet:
     """Letters by writer and character, several variants each."""
 
-    letters: dict[int, dict[str, list[Letter]]]
+    letters: Mapping[int, Mapping[str, Sequence[Letter]]]
     source: Path = field(compare=False, default=Path())
 
     @property
