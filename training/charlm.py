@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -147,7 +148,7 @@ def _lower_probabilities(model: CharModel, keys: Keys, n: int) -> Counts:
     # Sorted by key they are not sorted by shorter context: group them, so that each is asked once.
     order = np.argsort(contexts, kind="stable")
     bounds = np.flatnonzero(np.diff(contexts[order], prepend=np.uint64(0xFFFF_FFFF_FFFF)))
-    for start, end in zip(bounds, [*bounds[1:], len(order)], strict=True):
+    for start, end in pairwise([*bounds.tolist(), len(order)]):
         group = order[start:end]
         values[group] = model.next_log_probabilities(int(contexts[group[0]]))[last[group]]
     return np.exp(values)

@@ -131,7 +131,7 @@ def _covered(shape: tuple[int, ...], rules: FormRules) -> Plane:
     for x in _uprights(width, height, rules):
         start = head if rules.tooth >= 1 else foot - rules.tooth * height
         _line(canvas, (x, start), (x, foot), thick)
-    return canvas.astype(np.float32) / 255
+    return np.asarray(canvas.astype(np.float32) / 255, np.float32)
 
 
 def _uprights(width: int, height: int, rules: FormRules) -> list[float]:
