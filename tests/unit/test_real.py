@@ -85,3 +85,18 @@ def test_csv_faults_are_named(tmp_path: Path, content: str, message: str) -> Non
     (tmp_path / "list.csv").write_text(content, encoding="utf-8")
     with pytest.raises(LabelError, match=message):
         list(csv_lines(tmp_path / "list.csv"))
+
+
+def test_capitals_in_a_label_are_believed_where_the_picture_shows_capitals(tmp_path: Path) -> None:
+    """Sets that label everything in capitals would teach the reader that an e is an E."""
+    lines = []
+    for number, shown in enumerate(("TOTAL DUE 12", "Total due 12", "total due 12", "12.50")):
+        page = np.full((60, 420), 235, np.uint8)
+        cv2.putText(page, shown, (10, 45), cv2.FONT_HERSHEY_SIMPLEX, 1.5, 20, 4)
+        cv2.imwrite(str(tmp_path / f"{number}.png"), page)
+        lines.append(
+            RealLine(tmp_path / f"{number}.png", None, shown.upper(), Kind.PRINTED, upper_cased=True)
+        )
+    write_real(lines, tmp_path / "out", cuts={Kind.PRINTED: 1}, seed=1)
+    shards = LineShards(tmp_path / "out")
+    assert [shards[i].text for i in range(len(shards))] == ["TOTAL DUE 12", "12.50"]

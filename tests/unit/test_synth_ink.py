@@ -7,39 +7,24 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 
+from tests.faces import Outline, write_font
 from training.synth.fonts import FontFace
 from training.synth.ink import InkStyle, change_weight, join, render_text
 
 
-def _block(width: int, height: int, bottom: int = 0) -> object:
-    pen = TTGlyphPen(None)
-    pen.moveTo((100, bottom))
-    for point in ((100, bottom + height), (100 + width, bottom + height), (100 + width, bottom)):
-        pen.lineTo(point)
-    pen.closePath()
-    return pen.glyph()
+def _block(width: int, height: int, bottom: int = 0) -> Outline:
+    low, high = bottom, bottom + height
+    return ((100, low), (100, high), (100 + width, high), (100 + width, low))
 
 
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> FontFace:
     """1000 units to the em: "a" is a 400x500 block, "p" hangs 200 below, the space is 500 wide."""
-    builder = FontBuilder(1000, isTTF=True)
-    builder.setupGlyphOrder([".notdef", "space", "a", "p"])
-    builder.setupCharacterMap({32: "space", 97: "a", 112: "p"})
-    glyphs = {".notdef": _block(50, 50), "space": TTGlyphPen(None).glyph()}
-    builder.setupGlyf(glyphs | {"a": _block(400, 500), "p": _block(400, 700, -200)})
-    builder.setupHorizontalMetrics(
-        {".notdef": (600, 100), "space": (500, 0), "a": (600, 100), "p": (600, 100)}
+    outlines = {" ": (), "a": _block(400, 500), "p": _block(400, 700, -200)}
+    path = write_font(
+        tmp_path_factory.mktemp("fonts") / "blocks.ttf", outlines, {" ": 500, "a": 600, "p": 600}
     )
-    builder.setupHorizontalHeader(ascent=800, descent=-200)
-    builder.setupNameTable({"familyName": "Blocks", "styleName": "Regular"})
-    builder.setupOS2(sTypoAscender=800, sTypoDescender=-200, usWinAscent=800, usWinDescent=200)
-    builder.setupPost()
-    path = tmp_path_factory.mktemp("fonts") / "blocks.ttf"
-    builder.save(path)
     return FontFace(path, "blocks", "printed", frozenset({"latin"}), "public-domain", frozenset("ap "))
 
 

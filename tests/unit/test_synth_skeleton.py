@@ -7,9 +7,8 @@ from itertools import pairwise
 import cv2
 import numpy as np
 import pytest
-from fontTools.fontBuilder import FontBuilder
-from fontTools.pens.ttGlyphPen import TTGlyphPen
 
+from tests.faces import write_font
 from training.synth.alphabet import LATIN
 from training.synth.corpora import Language
 from training.synth.face_tracks import face_tracks
@@ -98,25 +97,9 @@ def test_no_point_of_a_skeleton_is_lost() -> None:
 @pytest.fixture(scope="module")
 def face(tmp_path_factory: pytest.TempPathFactory) -> FontFace:
     """Latin letters and figures, each an angle 500 high and 400 wide on the baseline."""
-    pen = TTGlyphPen(None)
-    pen.moveTo((50, 0))
-    for point in ((50, 500), (130, 500), (130, 80), (450, 80), (450, 0)):
-        pen.lineTo(point)
-    pen.closePath()
-    angle = pen.glyph()
-    characters = sorted(LATIN | FIGURES)
-    names = [f"g{ord(c)}" for c in characters]
-    builder = FontBuilder(1000, isTTF=True)
-    builder.setupGlyphOrder([".notdef", *names])
-    builder.setupCharacterMap({ord(c): name for c, name in zip(characters, names, strict=True)})
-    builder.setupGlyf({name: angle for name in [".notdef", *names]})
-    builder.setupHorizontalMetrics({name: (500, 50) for name in [".notdef", *names]})
-    builder.setupHorizontalHeader(ascent=800, descent=-200)
-    builder.setupNameTable({"familyName": "Angles", "styleName": "Regular"})
-    builder.setupOS2(sTypoAscender=800, sTypoDescender=-200, usWinAscent=800, usWinDescent=200)
-    builder.setupPost()
-    path = tmp_path_factory.mktemp("fonts") / "angles.ttf"
-    builder.save(path)
+    angle = ((50, 0), (50, 500), (130, 500), (130, 80), (450, 80), (450, 0))
+    folder = tmp_path_factory.mktemp("fonts")
+    path = write_font(folder / "angles.ttf", dict.fromkeys(sorted(LATIN | FIGURES), angle), 500)
     return FontFace(path, "angles", "handwritten", frozenset({"latin"}), "public-domain", LATIN | FIGURES)
 
 
