@@ -22,10 +22,10 @@ Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 Pattern = Literal["solid", "dots", "dashes"]
 
-# Shares of lines that stand on a form.
-_ON_FORMS = {Kind.HANDWRITTEN: 0.3, Kind.PRINTED: 0.06}
-# Of these: answers on a line, in a frame, in a comb.
-_LINE, _FRAME = 0.6, 0.3
+# Shares of lines that stand on a form, and of these: on a line to write on, in a frame; the rest in combs.
+_ON_FORMS = {Kind.HANDWRITTEN: 0.35, Kind.PRINTED: 0.16}
+_LINE = {Kind.HANDWRITTEN: 0.5, Kind.PRINTED: 0.25}
+_FRAME = {Kind.HANDWRITTEN: 0.4, Kind.PRINTED: 0.72}
 _PATTERNS: tuple[Pattern, ...] = ("solid", "dots", "dashes")
 _SHIFT = 3
 
@@ -35,8 +35,9 @@ class FormRules:
     """One draw. Lengths are shares of the line's height, ``darkness`` of the way from paper to ink.
 
     ``baseline`` and ``top`` are heights from above at which rules run along the line, ``left`` and ``right``
-    distances of upright ones from its ends; ``None`` where there is none. ``cell`` is the distance between
-    the dividers of a comb and ``tooth`` how far they stand up from the baseline; without cells it is 0.
+    how far beyond its ends upright ones stand; ``None`` where there is none. ``beyond`` is the paper that is
+    seen on the far sides of those. ``cell`` is the distance between the dividers of a comb and ``tooth`` how
+    far they stand up from the baseline; without a comb there are no cells, 0.
     """
 
     baseline: float | None = None
@@ -45,6 +46,7 @@ class FormRules:
     top: float | None = None
     left: float | None = None
     right: float | None = None
+    beyond: float = 0.0
     cell: float = 0.0
     tooth: float = 1.0
     thickness: float = 0.03
@@ -56,10 +58,11 @@ def sample(rng: np.random.Generator, kind: Kind) -> FormRules | None:
     """Draw the rules for a line of this kind; None: it stands on no form."""
     if rng.random() >= _ON_FORMS[kind]:
         return None
+    line, frame_up_to = _LINE[kind], _LINE[kind] + _FRAME[kind]
     roll = rng.random()
     thickness, darkness = float(rng.uniform(0.012, 0.06)), float(rng.uniform(0.25, 1.0))
     tilt = float(rng.normal(0, 0.004))
-    if roll < _LINE:
+    if roll < line:
         return FormRules(
             baseline=float(rng.uniform(0.55, 0.98)),
             pattern=_PATTERNS[int(rng.choice(3, p=(0.5, 0.38, 0.12)))],
@@ -69,15 +72,16 @@ def sample(rng: np.random.Generator, kind: Kind) -> FormRules | None:
             tilt=tilt,
         )
     frame = FormRules(
-        baseline=_side(rng, 0.75, 1.0, present=0.85),
-        top=_side(rng, 0.0, 0.2, present=0.6),
-        left=_side(rng, 0.0, 0.3, present=0.65),
-        right=_side(rng, 0.0, 0.3, present=0.65),
+        baseline=_side(rng, 0.85, 1.0, present=0.4),
+        top=_side(rng, 0.0, 0.12, present=0.4),
+        left=_side(rng, 0.0, 0.3, present=0.7),
+        right=_side(rng, 0.0, 0.3, present=0.5),
+        beyond=float(rng.uniform(0.0, 0.25)),
         thickness=thickness,
         darkness=darkness,
         tilt=tilt,
     )
-    return frame if roll < _LINE + _FRAME else _comb(frame, rng)
+    return frame if roll < frame_up_to else _comb(frame, rng)
 
 
 def _side(rng: np.random.Generator, low: float, high: float, present: float) -> float | None:
@@ -88,7 +92,6 @@ def _comb(frame: FormRules, rng: np.random.Generator) -> FormRules:
     """The frame's foot with teeth. They cannot know where letters end, so they are thin or short."""
     return FormRules(
         baseline=frame.baseline or 0.9,
-        left=0.0,
         cell=float(rng.uniform(0.5, 1.3)),
         tooth=float(rng.uniform(0.1, 0.35) if rng.random() < 0.7 else 1.0),
         thickness=frame.thickness / 2,
@@ -98,8 +101,12 @@ def _comb(frame: FormRules, rng: np.random.Generator) -> FormRules:
 
 
 def apply(grey: Grey, rules: FormRules) -> Grey:
-    """The line ``(H, W)`` with the rules under its ink, which stays as dark as it is."""
+    """The line ``(H, W)`` with the rules under its ink, which stays as dark as it is; wider for its sides."""
     paper, ink = paper_and_ink(grey)
+    left, right = (round(pad * grey.shape[0]) for pad in _pads(rules))
+    grey = np.asarray(
+        cv2.copyMakeBorder(grey, 0, 0, left, right, cv2.BORDER_CONSTANT, value=float(paper)), np.uint8
+    )
     ruled = paper + np.float32((ink - paper) * rules.darkness) * _covered(grey.shape, rules)
     line = np.minimum(grey, ruled) if ink <= paper else np.maximum(grey, ruled)
     return np.asarray(np.clip(line, 0, 255), np.uint8)
@@ -110,8 +117,8 @@ def field_of_form(number: int) -> FormRules:
     fields = (
         FormRules(baseline=0.8, darkness=0.85),
         FormRules(baseline=0.8, pattern="dots", period=0.1, thickness=0.05, darkness=0.85),
-        FormRules(baseline=0.96, top=0.04, left=0.04, right=0.04, darkness=0.85),
-        FormRules(left=0.06, right=0.06, darkness=0.85),
+        FormRules(baseline=0.96, top=0.04, left=0.05, right=0.05, beyond=0.05, darkness=0.85),
+        FormRules(left=0.1, right=0.1, beyond=0.05, darkness=0.85),
     )
     return fields[number % len(fields)]
 
@@ -134,12 +141,20 @@ def _covered(shape: tuple[int, ...], rules: FormRules) -> Plane:
     return np.asarray(canvas.astype(np.float32) / 255, np.float32)
 
 
+def _pads(rules: FormRules) -> tuple[float, float]:
+    """Paper to add on the left and on the right, shares of the height."""
+    sides = (rules.left, rules.right)
+    left, right = (0.0 if side is None else side + rules.thickness + rules.beyond for side in sides)
+    return left, right
+
+
 def _uprights(width: int, height: int, rules: FormRules) -> list[float]:
-    sides = [] if rules.right is None else [width - rules.right * height]
-    if rules.left is None:
-        return sides
-    left = rules.left * height
-    return [*np.arange(left, width, rules.cell * height), *sides] if rules.cell else [left, *sides]
+    """Columns of the sides and of the teeth."""
+    if rules.cell:
+        return np.arange(rules.cell / 2 * height, width, rules.cell * height).tolist()
+    from_end = (rules.beyond + rules.thickness / 2) * height
+    left = [] if rules.left is None else [from_end]
+    return left if rules.right is None else [*left, width - from_end]
 
 
 def _along(canvas: Grey, start_y: float, end_y: float, thick: int, rules: FormRules) -> None:
