@@ -22,7 +22,7 @@ from functools import partial
 from typing import TypeVar
 
 from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
-from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, quad_size
+from deployments.geometry import DegenerateQuad, quad_from_box, quad_size
 from deployments.tracing import span
 from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
 from serve_app.assembly import reading_order
@@ -33,6 +33,7 @@ from serve_app.orientation import is_on_its_head, orientation_deg, turn_lines
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
+from serve_app.ruling import LineCutter
 from serve_app.schemas import Layout
 from serve_app.words import spans_in_line
 
@@ -201,10 +202,11 @@ class OcrPipeline:
 
     def _cut(self, page: Image, lines: Sequence[TextLine]) -> tuple[list[Region], list[Image]]:
         """Cut every line once; a quad without area is no line and is left out."""
+        cutter = LineCutter(page, self._options.crop_height_px, self._options.crop_margin)
         regions, crops = [], []
         for line in lines:
             try:
-                crop = cut_crop(page, line.quad, self._options.crop_height_px, self._options.crop_margin)
+                crop = cutter.cut(line.quad)
             except DegenerateQuad:
                 continue
             regions.append(Region(line.quad, line.score))

@@ -25,11 +25,11 @@ from benchmarks.speed.graph import Graph, load_engines, read_graph, read_yaml, v
 from benchmarks.speed.pages import PageSet, find_pages
 from deployments.batching import BatchLimits, padding
 from deployments.engine import Prepared
-from deployments.geometry import cut_crop
 from deployments.types import Image
 from serve_app.config import PipelineOptions
 from serve_app.documents import open_document
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile
+from serve_app.ruling import LineCutter
 
 START_TIMEOUT_S = 300.0
 
@@ -94,7 +94,8 @@ def cut_all(detector: Any, images: Sequence[Image], options: PipelineOptions) ->
     for image in images:
         (found,) = values(detector.finish(detector.forward(values(detector.prepare([image])))))
         quads = [line.quad for line in found.lines]
-        crops += [cut_crop(image, quad, options.crop_height_px, options.crop_margin) for quad in quads]
+        cutter = LineCutter(image, options.crop_height_px, options.crop_margin)
+        crops += [cutter.cut(quad) for quad in quads]
     return crops
 
 
