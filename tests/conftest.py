@@ -17,6 +17,10 @@ for name, value in {
     "YOLO_OFFLINE": "1",
     "YOLO_AUTOINSTALL": "0",
     "RAY_USAGE_STATS_ENABLED": "0",
+    # Ray starts its workers at 15, where they hardly run beside anything else that computes.
+    "RAY_worker_niceness": "0",
+    # A proxy that is slow to start is killed after 5 s, again and again.
+    "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
     # Ray reads these when it is imported, by whichever test comes first.
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),

@@ -73,7 +73,7 @@ class Slow:
 
     def read(self, index: int, room: PageRoom) -> SourcePage:
         self.begun.append(index)
-        assert self.go.wait(10)
+        assert self.go.wait(120)
         self.log.append(f"read {index}")
         image = np.zeros((8, 8, 3), np.uint8)
         room.shrink(image.nbytes)

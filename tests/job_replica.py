@@ -45,7 +45,7 @@ class Replica:
     running: asyncio.Task[None]
 
     async def ended(self, job: Job, state: JobState = JobState.SUCCEEDED) -> Job:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             while not (found := await self.store.find(job.id)).is_finished:
                 await asyncio.sleep(0)
         assert found.state is state, found.failure

@@ -43,7 +43,7 @@ async def submit(client: httpx.AsyncClient, content: bytes = THREE_PAGES, path: 
 
 
 async def ended(client: httpx.AsyncClient, job: JobView) -> JobView:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(120):
         while True:
             answer = await client.get(job.links.job)
             view = JobView.model_validate_json(answer.content)

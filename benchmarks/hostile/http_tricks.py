@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-_TIMEOUT_S = 30.0
+TIMEOUT_S = 30.0
 _BOUNDARY = "b0undary"
 
 
@@ -125,7 +125,7 @@ def _json(name: str, document: object) -> Trick:
 
 def _status(url: str, path: str = "/ocr", **request: object) -> int:
     try:
-        return httpx.post(url + path, timeout=_TIMEOUT_S, **request).status_code  # type: ignore[arg-type]
+        return httpx.post(url + path, timeout=TIMEOUT_S, **request).status_code  # type: ignore[arg-type]
     except httpx.TimeoutException:
         raise
     except httpx.TransportError:
@@ -147,7 +147,7 @@ def _raw(
 
     def send(url: str) -> int:
         parts = urlsplit(url)
-        with socket.create_connection((parts.hostname, parts.port), timeout=quiet_s or _TIMEOUT_S) as peer:
+        with socket.create_connection((parts.hostname, parts.port), timeout=quiet_s or TIMEOUT_S) as peer:
             try:
                 peer.sendall(data)
                 for byte in drip:

@@ -22,6 +22,9 @@ Sample = tuple[float, str, float]
 
 # What is asked, and how often in a hundred times.
 _MIX = {"page": 70, "document": 12, "stream": 8, "damaged": 6, "hasty": 4}
+# Fakes may be told to fail on small numbers.
+_LEAST = 1000
+GIVE_UP_S = 70.0
 
 
 class Traffic:
@@ -50,7 +53,7 @@ class Traffic:
 
     def _client(self, index: int, pause_s: float, stop: threading.Event) -> None:
         rng = random.Random(f"{index} {time.monotonic()}")
-        with httpx.Client(base_url=self._url, timeout=70) as http:
+        with httpx.Client(base_url=self._url, timeout=GIVE_UP_S) as http:
             while not stop.is_set():
                 refused = self._count(http, rng).startswith("refused")
                 stop.wait(max(pause_s, 0.3) if refused else pause_s)
@@ -91,7 +94,7 @@ class Request:
         """One of the mix, with numbers of its own."""
         (kind,) = rng.choices(list(_MIX), list(_MIX.values()))
         pages = 4 if kind in ("document", "stream") else 1
-        values = [[rng.randrange(2**20) for _ in range(4)] for _ in range(pages)]
+        values = [[rng.randrange(_LEAST, 2**20) for _ in range(4)] for _ in range(pages)]
         body = _tiff(values) if pages > 1 else _png(values[0])
         texts = [[str(value) for value in page] for page in values]
         return cls(kind, body[:90] if kind == "damaged" else body, texts)
@@ -104,7 +107,7 @@ class Request:
     @property
     def timeout_s(self) -> float:
         """How long its client waits; a hasty one goes as soon as it has come."""
-        return 0.03 if self.kind == "hasty" else 70.0
+        return 0.03 if self.kind == "hasty" else GIVE_UP_S
 
     def outcome(self, answer: httpx.Response | httpx.TransportError) -> str:
         """What came of it, by comparing the answer with what was drawn."""

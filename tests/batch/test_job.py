@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -145,7 +146,8 @@ def break_off(arguments: Sequence[str], enough: Callable[[], bool]) -> None:
     finally:
         below = psutil.Process(process.pid).children(recursive=True)
         for each in (psutil.Process(process.pid), *below):
-            each.send_signal(signal.SIGKILL)
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.send_signal(signal.SIGKILL)
         process.wait()
         psutil.wait_procs(below, timeout=180)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from deployments.errors import Overloaded
-from tests.browser.conftest import DESKTOP, PHONE, SampleReader
+from tests.browser.conftest import DESKTOP, PATIENCE_MS, PHONE, SampleReader
 from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem, send, upload
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
@@ -22,20 +23,26 @@ KEY = "correct-horse"
 def test_the_page_is_shown_at_once_and_its_reading_can_be_cancelled(
     page: Any, plain_reader: SampleReader
 ) -> None:
-    before = plain_reader.cancelled
+    before, asked = plain_reader.cancelled, len(plain_reader.calls)
     plain_reader.gate = asyncio.Event()
     page.click("#sample")
     expect(page.locator("#doing")).to_have_text("Sending…")
     expect(page.locator("#image")).to_be_visible()
     expect(page.locator("#steps .now")).to_have_text("Send")
     expect(page.locator("#elapsed")).not_to_have_text("0.0 sec")
+    until(page, lambda: len(plain_reader.calls) > asked)
     page.click("#cancel")
     expect(page.locator("#welcome")).to_be_visible()
-    for _ in range(100):
-        if plain_reader.cancelled > before:
+    until(page, lambda: plain_reader.cancelled > before)
+
+
+def until(page: Any, condition: Callable[[], bool]) -> None:
+    """Let the browser and the service go on until something is so."""
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
             return
         page.wait_for_timeout(50)
-    pytest.fail("the reading went on")
+    pytest.fail("it never came to be so")
 
 
 STREAM = """
@@ -111,6 +118,7 @@ def test_the_strip_is_drawn_once_and_grows(told: Any) -> None:
     expect(told.locator("#rows .words")).to_have_text(["line of 2"])
     # Another document has a strip of its own.
     told.click("#again")
+    told.evaluate("() => { delete window.say; }")  # The next request brings its own.
     send(told, upload(b"%PDF-", "other.pdf"))
     say(told, start_of(2), read_page(1))
     expect(told.locator("#strip button")).to_have_text(["1"])

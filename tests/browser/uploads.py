@@ -77,8 +77,9 @@ def transfer_of(page: Any, *names: str) -> Any:
 def pixel(page: Any, x: float, y: float) -> tuple[int, ...]:
     """The colour of the picture under the boxes, at shares of its size."""
     found = page.evaluate(
-        """([x, y]) => {
+        """async ([x, y]) => {
             const image = document.getElementById("image");
+            await image.decode();
             const canvas = document.createElement("canvas");
             [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
             const context = canvas.getContext("2d");

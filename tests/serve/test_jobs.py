@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 from deployments.fakes import draw_page
 from tests.serve.conftest import Cluster, with_fakes, with_jobs_in
 
-PAGES = 14
+PAGES = 40
 IN_FLIGHT = 2
 TIMEOUT_S = 300.0
 

@@ -16,8 +16,10 @@ import psutil
 import pytest
 import yaml
 
+from benchmarks.service import wait_until
 from serve_app.launch import serve_status
-from tests.serve.conftest import ROOT, Config, free_port, with_fakes, with_jobs_in
+from tests.ports import free_ports
+from tests.serve.conftest import ROOT, Config, with_fakes, with_jobs_in
 
 
 @pytest.fixture
@@ -50,17 +52,17 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> str:
 
 
 def test_ready_then_stopped_by_ctrl_c(tmp_path: Path, config: Config) -> None:
-    port = free_port()
+    (port,) = free_ports(1)
     process = launch(tmp_path, config, port)
     try:
         read_until(process, "Scriptorium is ready")
         rest = read_until(process, "Ctrl-C")
         assert f"http://127.0.0.1:{port}/docs" in rest
-        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=180).status_code == 200
         dashboard = re.search(r"Ray dashboard +(\S+)", rest)
         assert dashboard is not None
-        assert httpx.get(dashboard[1]).status_code == 200
-        assert "HEALTHY" in serve_status(dashboard[1])
+        assert httpx.get(dashboard[1], timeout=180).status_code == 200
+        wait_until(lambda: "HEALTHY" in serve_status(dashboard[1]), 180)
         children = psutil.Process(process.pid).children(recursive=True)
     finally:
         process.send_signal(signal.SIGINT)
@@ -75,7 +77,7 @@ def test_ready_then_stopped_by_ctrl_c(tmp_path: Path, config: Config) -> None:
 def test_an_application_that_cannot_be_deployed_ends_it(tmp_path: Path, config: Config) -> None:
     (application,) = config["applications"]
     application["args"]["detection"]["engine"] = "abacus"
-    process = launch(tmp_path, config, free_port())
+    process = launch(tmp_path, config, free_ports(1)[0])
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "The application could not be deployed" in output
@@ -88,7 +90,7 @@ def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
     mount = shlex.join(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)])
     if subprocess.run([*alone, "sh", "-c", mount], capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
-    serve = shlex.join([sys.executable, "-m", "serve_app.launch", "--port", str(free_port())])
+    serve = shlex.join([sys.executable, "-m", "serve_app.launch", "--port", str(free_ports(1)[0])])
     done = subprocess.run(
         [*alone, "sh", "-c", f"{mount} && exec {serve}"],
         cwd=ROOT,

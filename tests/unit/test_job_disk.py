@@ -147,12 +147,12 @@ async def test_a_client_that_leaves_has_a_whole_job_or_none(
 
     def slowly(self: job_files.JobFiles, *written: Any) -> None:
         writing.set()
-        assert go_on.wait(10)
+        assert go_on.wait(120)
         write(self, *written)
 
     monkeypatch.setattr(job_files.JobFiles, "write_documents", slowly)
     sending = asyncio.create_task(submitted(store, idempotency_key="k"))
-    assert await asyncio.to_thread(writing.wait, 10)
+    assert await asyncio.to_thread(writing.wait, 120)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
         await sending

@@ -104,7 +104,7 @@ async def test_a_page_that_waits_for_memory_ends_with_its_document(workers: Thre
         await waiting
     assert document.log == ["close"]
     taken.free()
-    await asyncio.wait_for(memory.take(Holder()), 10)
+    await asyncio.wait_for(memory.take(Holder()), 120)
 
 
 async def test_pages_that_cannot_be_read_give_their_memory_back(workers: ThreadPoolExecutor) -> None:
@@ -116,7 +116,7 @@ async def test_pages_that_cannot_be_read_give_their_memory_back(workers: ThreadP
     for _ in range(3):
         async with PageStream(Damaged(), workers, memory) as pages:
             with pytest.raises(UnreadableDocument):
-                await asyncio.wait_for(anext(pages), 10)
+                await asyncio.wait_for(anext(pages), 120)
 
 
 async def test_a_cancelled_opening_closes_what_it_opens(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,7 +125,7 @@ async def test_a_cancelled_opening_closes_what_it_opens(monkeypatch: pytest.Monk
 
     def opened(*_: object) -> Any:
         begun.set()
-        assert go.wait(10)
+        assert go.wait(120)
         return document
 
     monkeypatch.setattr(decoders, "open", opened)

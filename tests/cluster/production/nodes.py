@@ -13,7 +13,6 @@ import secrets
 import shlex
 import shutil
 import signal
-import socket
 import stat
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import psutil
 import yaml
 
 from cluster import ray_environment
+from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 READY_TIMEOUT_S = 400
@@ -37,22 +37,6 @@ START_ATTEMPTS = 3
 USER = 10001
 
 Config = dict[str, Any]
-
-# Ray takes ports for its workers from 10002 to 19999; ours lie above, below the ephemeral ones.
-PORT_RANGE = range(20000, 30000)
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nothing listens on, all different."""
-    found: list[int] = []
-    first = PORT_RANGE.start + secrets.randbelow(len(PORT_RANGE) - 200)
-    for port in range(first, PORT_RANGE.stop):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("0.0.0.0", port))
-            found.append(port)
-        if len(found) == number:
-            return found
-    raise RuntimeError("no free ports")
 
 
 def jailed() -> list[str]:
@@ -173,6 +157,7 @@ class Nodes:
             "RAY_ADDRESS": f"127.0.0.1:{self.gcs_port}",
             "RAY_AUTH_TOKEN": self.token,
             "RAY_METRICS_PORT": str(self.metrics_port),
+            "RAY_worker_niceness": "0",
             # Two clusters may run on this machine at a time.
             "RAY_SERVE_HAPROXY_METRICS_PORT": str(self.haproxy_metrics_port),
             "RAY_SERVE_HAPROXY_STATS_PORT": str(self._stats_port),

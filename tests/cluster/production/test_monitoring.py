@@ -15,9 +15,10 @@ import yaml
 from cluster import dashboard
 from deployments import instruments
 from tests.cluster.production.conftest import POISON, Production
-from tests.cluster.production.nodes import ROOT, free_ports
+from tests.cluster.production.nodes import ROOT
 from tests.cluster.production.test_graph import png
 from tests.cluster.production.waiting import wait_for
+from tests.ports import free_ports
 
 MONITORING = ROOT / "cluster" / "monitoring"
 NEEDS_GPU = {"ray_node_gpus_utilization", "ray_node_gram_used", "ray_node_gram_available"}

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(look: Callable[[], T], enough: Callable[[T], bool], timeout_s: float = 90) -> T:
+def wait_for(look: Callable[[], T], enough: Callable[[T], bool], timeout_s: float = 400) -> T:
     """What ``look`` answers once it is enough."""
     deadline_s = time.monotonic() + timeout_s
     while not enough(seen := look()):
