@@ -160,7 +160,7 @@ def test_the_command_line_trains_exports_and_evaluates(
     assert resolve(str(weight), "crnn").metadata["results"][f"{digits.name}, printed"]["n"] == 64
 
 
-def test_handwriting_is_also_scored_on_squares_and_all_in_uneven_light(
+def test_handwriting_is_also_scored_on_squares_and_forms_and_all_in_uneven_light(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "words_ru_handwritten"
@@ -171,12 +171,15 @@ def test_handwriting_is_also_scored_on_squares_and_all_in_uneven_light(
         rows.append(json.dumps({"image": f"{number}.png", "text": "1986", "kind": kind}))
     (folder / "labels.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
     assert (
-        recognition.main(["evaluate", "--data", str(tmp_path), "--squared", "--shaded", "--device", "cpu"])
+        recognition.main(
+            ["evaluate", "--data", str(tmp_path), "--squared", "--on-forms", "--shaded", "--device", "cpu"]
+        )
         == 0
     )
     printed = capsys.readouterr().out
     assert "| words_ru_handwritten, handwritten | 2 |" in printed
     assert "| words_ru_handwritten on squares | 2 |" in printed
+    assert "| words_ru_handwritten in form fields | 2 |" in printed
     assert "| words_ru_handwritten in uneven light | 3 |" in printed
 
 
