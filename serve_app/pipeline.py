@@ -131,7 +131,10 @@ class OcrPipeline:
         except OcrError as error:
             return replace(result, error=as_result(error))
         with clock("assembly"):
-            ordered = reading_order(regions, found.skew_deg, one_block=layout is Layout.BLOCK)
+            # Beside the loop: thousands of lines take a tenth of a second.
+            ordered = await asyncio.to_thread(
+                reading_order, regions, found.skew_deg, one_block=layout is Layout.BLOCK
+            )
         turned_deg = orientation_deg(ordered, found.skew_deg)
         return replace(result, skew_deg=found.skew_deg, orientation_deg=turned_deg, regions=tuple(ordered))
 
