@@ -7,7 +7,7 @@ draws, ``apply`` is deterministic given what was drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -80,16 +80,9 @@ def apply(grey: Grey, sheet: Sheet) -> Grey:
 
 def apply_in_colour(pixels: Image, sheet: Sheet, tint: Sequence[float] = (1.0, 1.0, 1.0)) -> Image:
     """:func:`apply` for ``uint8 (H, W, 3)``; ``tint`` is how far each channel follows."""
-    return in_colour(pixels, lambda grey: apply(grey, sheet), tint)
-
-
-def in_colour(
-    pixels: Image, change: Callable[[Grey], Grey], tint: Sequence[float] = (1.0, 1.0, 1.0)
-) -> Image:
-    """``uint8 (H, W, 3)`` after a change of its grey; ``tint`` is how far each channel follows."""
-    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    by = change(grey).astype(np.float32) - grey
-    return np.asarray(np.clip(pixels + by[..., None] * np.array(tint, np.float32), 0, 255), np.uint8)
+    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    change = apply(grey, sheet).astype(np.float32) - grey
+    return np.asarray(np.clip(pixels + change[..., None] * np.array(tint, np.float32), 0, 255), np.uint8)
 
 
 def exercise_book(number: int) -> Sheet:

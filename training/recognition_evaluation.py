@@ -11,6 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from deployments.engine import Prepared
@@ -21,7 +22,7 @@ from training import form_rules
 from training.labelled_lines import EVALUATION_ROWS, LabelledLine, read_lines
 from training.lines_data import Source
 from training.metrics import ReadingScore, score_readings
-from training.paper_augment import apply_in_colour, exercise_book, in_colour
+from training.paper_augment import apply_in_colour, exercise_book
 from training.synth.shards import LineShards
 from training.uneven_light import shaded
 
@@ -89,7 +90,8 @@ def evaluate_on_forms(engine: RecognitionEngine, data: Path) -> list[SetResult]:
     """Scores on the handwritten evaluation rows under ``data``, put into fields of a form."""
 
     def filled_in(number: int, line: LabelledLine) -> Image:
-        return in_colour(line.image, lambda grey: form_rules.apply(grey, form_rules.field_of_form(number)))
+        grey = np.asarray(cv2.cvtColor(line.image, cv2.COLOR_RGB2GRAY), np.uint8)
+        return np.dstack([form_rules.apply(grey, form_rules.field_of_form(number))] * 3)
 
     return _evaluate_changed(engine, data, "in form fields", filled_in, {Kind.HANDWRITTEN})
 
