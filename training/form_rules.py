@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from deployments.recognition.preprocess import paper_and_ink
 from deployments.types import Kind
+from training.paper_augment import under_ink
 
 Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
@@ -102,14 +103,13 @@ def _comb(frame: FormRules, rng: np.random.Generator) -> FormRules:
 
 def apply(grey: Grey, rules: FormRules) -> Grey:
     """The line ``(H, W)`` with the rules under its ink, which stays as dark as it is; wider for its sides."""
-    paper, ink = paper_and_ink(grey)
+    levels = paper_and_ink(grey)
     left, right = (round(pad * grey.shape[0]) for pad in _pads(rules))
     grey = np.asarray(
-        cv2.copyMakeBorder(grey, 0, 0, left, right, cv2.BORDER_CONSTANT, value=float(paper)), np.uint8
+        cv2.copyMakeBorder(grey, 0, 0, left, right, cv2.BORDER_CONSTANT, value=float(levels[0])), np.uint8
     )
-    ruled = paper + np.float32((ink - paper) * rules.darkness) * _covered(grey.shape, rules)
-    line = np.minimum(grey, ruled) if ink <= paper else np.maximum(grey, ruled)
-    return np.asarray(np.clip(line, 0, 255), np.uint8)
+    print_ = _covered(grey.shape, rules) * np.float32(rules.darkness)
+    return np.asarray(np.clip(under_ink(grey.astype(np.float32), levels, print_), 0, 255), np.uint8)
 
 
 def field_of_form(number: int) -> FormRules:

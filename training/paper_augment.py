@@ -72,10 +72,15 @@ def apply(grey: Grey, sheet: Sheet) -> Grey:
     if sheet.weave:
         line += _weave(line.shape, sheet)
     if sheet.row_pitch or sheet.column_pitch:
-        paper, ink = paper_and_ink(grey)
-        ruled = paper + np.float32((ink - paper) * sheet.darkness) * _rules(line.shape, sheet)
-        line = np.minimum(line, ruled) if ink <= paper else np.maximum(line, ruled)
+        line = under_ink(line, paper_and_ink(grey), _rules(line.shape, sheet) * np.float32(sheet.darkness))
     return np.asarray(np.clip(line, 0, 255), np.uint8)
+
+
+def under_ink(line: Plane, levels: tuple[int, int], print_: Plane) -> Plane:
+    """A line over what was printed before it: shares of the way from paper to ink, the two ``levels``."""
+    paper, ink = levels
+    printed = paper + np.float32(ink - paper) * print_
+    return np.asarray((np.minimum if ink <= paper else np.maximum)(line, printed), np.float32)
 
 
 def apply_in_colour(pixels: Image, sheet: Sheet, tint: Sequence[float] = (1.0, 1.0, 1.0)) -> Image:

@@ -25,11 +25,11 @@ from benchmarks.speed.graph import Graph, load_engines, read_graph, read_yaml, v
 from benchmarks.speed.pages import PageSet, find_pages
 from deployments.batching import BatchLimits, padding
 from deployments.engine import Prepared
+from deployments.ruling import LineCutter
 from deployments.types import Image
 from serve_app.config import PipelineOptions
 from serve_app.documents import open_document
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile
-from serve_app.ruling import LineCutter
 
 START_TIMEOUT_S = 300.0
 

@@ -20,6 +20,7 @@ from tests.browser.uploads import (
     rows,
     tiff,
     transfer_of,
+    until,
     upload,
     wait_until_read,
 )
@@ -124,9 +125,7 @@ def test_a_click_copies_a_line_and_a_button_the_whole_text(page: Any) -> None:
     expect(page.locator("#toast")).to_have_text("Copied")
     assert page.evaluate("navigator.clipboard.readText()") == "Анна Викторовна"
     page.click("#copy")
-    copied = ""
-    while "Thank you" not in copied:
-        copied = page.evaluate("navigator.clipboard.readText()")
+    until(page, lambda: "Thank you" in page.evaluate("navigator.clipboard.readText()"))
 
 
 @pytest.mark.parametrize("page", [PHONE], indirect=True)

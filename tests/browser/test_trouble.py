@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import pytest
 
 from deployments.errors import Overloaded
-from tests.browser.conftest import DESKTOP, PATIENCE_MS, PHONE, SampleReader
-from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem, send, upload
+from tests.browser.conftest import DESKTOP, PHONE, SampleReader
+from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem, send, until, upload
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -34,15 +33,6 @@ def test_the_page_is_shown_at_once_and_its_reading_can_be_cancelled(
     page.click("#cancel")
     expect(page.locator("#welcome")).to_be_visible()
     until(page, lambda: plain_reader.cancelled > before)
-
-
-def until(page: Any, condition: Callable[[], bool]) -> None:
-    """Let the browser and the service go on until something is so."""
-    for _ in range(PATIENCE_MS // 50):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    pytest.fail("it never came to be so")
 
 
 STREAM = """

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
 
+PATIENCE_S = 30.0
 SAMPLE = json.loads((Path(__file__).parent / "sample_form.json").read_text(encoding="utf-8"))
 SAMPLE_TEXTS = [entry["text"] for entry in SAMPLE]
 
@@ -48,6 +51,14 @@ def send(page: Any, *files: dict[str, Any]) -> None:
 def wait_until_read(page: Any) -> None:
     """All is read, and drawn: that comes with the frame after."""
     page.wait_for_selector("body[data-state=read] #result[aria-busy=false]")
+
+
+def until(page: Any, condition: Callable[[], bool]) -> None:
+    """Let the browser and the service go on until something is so."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline_s, "it never came to be so"
+        page.wait_for_timeout(50)
 
 
 def open_sample(page: Any) -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box, rotate_points
+from deployments.ruling import LineCutter
 from deployments.types import Image, Points
-from serve_app.ruling import LineCutter
 
 PAPER, INK = 245, 30
 MARGIN, HEIGHT_PX = 0.04, 64

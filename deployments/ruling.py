@@ -7,6 +7,7 @@ below the line, where no letter goes, so each line is looked at a little taller 
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -40,7 +41,10 @@ class LineCutter:
 
     def __init__(self, page: Image, max_height_px: int, margin: float) -> None:
         self._page, self._max_height_px, self._margin = page, max_height_px, margin
-        self._grey = np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.uint8)
+
+    @cached_property
+    def _grey(self) -> Grey:
+        return np.asarray(cv2.cvtColor(self._page, cv2.COLOR_RGB2GRAY), np.uint8)
 
     def cut(self, quad: Points) -> Image:
         """The line in ``quad``: ``uint8 (h, w, 3)``. Raises :class:`DegenerateQuad`."""
@@ -56,7 +60,7 @@ class LineCutter:
         return _without(crop, [(math.floor(first), math.ceil(last)) for first, last in spans])
 
     def _holds(self, quad: Points) -> bool:
-        height, width = self._grey.shape
+        height, width = self._page.shape[:2]
         low, high = quad.min(axis=0), quad.max(axis=0)
         return bool(low.min() >= 0 and high[0] <= width and high[1] <= height)
 
