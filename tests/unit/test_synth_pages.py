@@ -192,6 +192,13 @@ def test_fit_shrinks_then_drops_words() -> None:
     assert text == "three" and smallest.size_px == pytest.approx(18.0)
 
 
+def test_fit_in_no_width_at_all() -> None:
+    style = Style(SANS, 20.0, 0)
+    assert fit("", style, -5.0) == ("", style)
+    text, smallest = fit("a b", style, -5.0)
+    assert text == "a" and smallest.size_px == pytest.approx(12.0)
+
+
 def test_characters_that_a_face_lacks_are_left_out_of_truth() -> None:
     narrow = replace(SANS, characters=frozenset("abc "))
     layout = _layout()

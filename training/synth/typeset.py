@@ -117,8 +117,12 @@ def put(
 
 
 def fit(text: str, style: Style, width_px: float, smallest: float = 0.6) -> tuple[str, Style]:
-    """Shrinks the style (down to ``smallest``), then drops words, until the text fits the width."""
+    """Shrinks the style (down to ``smallest``), then drops words, until the text fits the width.
+
+    In no width at all, which may be told as a negative one, only what has none fits.
+    """
     least_px = smallest * style.size_px
+    width_px = max(width_px, 0.0)
     while (width := style.width(text)) > width_px and style.size_px > least_px:
         # Hinted advances do not scale evenly, so one step by the ratio may fall short.
         shrunk_px = math.floor(min(style.size_px - 1, style.size_px * width_px / width))
