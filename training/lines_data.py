@@ -20,7 +20,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from deployments.recognition.charset import Charset, normalise
 from deployments.recognition.preprocess import Ink, LineFormat, prepare_line, stack
-from training import form_rules, line_augment, paper_augment
+from training import form_rules, line_augment, paper_augment, uneven_light
 from training.synth.lines import LineSample
 from training.synth.shards import LineShards
 
@@ -186,7 +186,7 @@ class LineStream(IterableDataset[LineBatch]):
         text = normalise(drawn.text)
         if not text or not self._charset.covers(text):
             return None
-        image = line_augment.apply(_on_paper(drawn, rng), line_augment.sample(rng))
+        image = line_augment.apply(_in_light(_on_paper(drawn, rng), rng), line_augment.sample(rng))
         ink = prepare_line(image, self._format)
         if self._steps_per_px and steps_needed(text) > ink.shape[1] * self._steps_per_px:
             return None
@@ -199,6 +199,11 @@ def _on_paper(drawn: LineSample, rng: np.random.Generator) -> npt.NDArray[np.uin
         return form_rules.apply(drawn.image, rules)
     sheet = paper_augment.sample(rng, drawn.kind)
     return drawn.image if sheet is None else paper_augment.apply(drawn.image, sheet)
+
+
+def _in_light(grey: npt.NDArray[np.uint8], rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    light = uneven_light.sample(rng)
+    return grey if light is None else uneven_light.apply(grey, light)
 
 
 def steps_needed(text: str) -> int:

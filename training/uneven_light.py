@@ -1,30 +1,79 @@
-"""Lines as they look where the light changes along them: a lamp to one side, or the edge of a shadow."""
+"""Lines as they look where the light changes along them: a lamp to one side, or the edge of a shadow.
+
+What is left of it after ``deployments.recognition.light`` is learnt: ``sample`` draws a light for a line
+at a visit, ``apply`` is deterministic. ``shaded`` lays the strong lights over a line that evaluation uses.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from deployments.types import Image
 
-# The light at its darkest, over that at its brightest.
+Grey = npt.NDArray[np.uint8]
+
+# The light at its darkest, over that at its brightest, where it is evaluated.
 DARKEST = 0.5
+# Share of lines in training that lie in uneven light.
+_SHARE = 0.15
+_WEAKEST = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class Light:
+    """One draw. ``darkest`` is over the brightest; ``edge`` is where a shadow begins, a share of the width.
+
+    Without an edge it is a lamp, to the left unless ``from_right``. ``slant`` is the columns by which the
+    edge of a shadow moves with each row, and ``softness`` the columns it takes, as a share of the height.
+    """
+
+    darkest: float
+    edge: float | None = None
+    from_right: bool = False
+    slant: float = 0.7
+    softness: float = 0.4
+
+
+def sample(rng: np.random.Generator) -> Light | None:
+    """Draw a light from hardly seen to that of ``shaded``; None for most lines."""
+    if rng.random() >= _SHARE:
+        return None
+    return Light(
+        darkest=float(rng.uniform(DARKEST, _WEAKEST)),
+        edge=float(rng.uniform(0.05, 0.95)) if rng.random() < 0.5 else None,
+        from_right=bool(rng.random() < 0.5),
+        slant=float(rng.normal(0.0, 0.7)),
+        softness=float(rng.uniform(0.1, 0.6)),
+    )
+
+
+def apply(grey: Grey, light: Light) -> Grey:
+    """A grey line ``uint8 (H, W)`` in that light; not written to."""
+    return _lit(grey, _plane(*grey.shape, light))
 
 
 def shaded(image: Image, rng: np.random.Generator) -> Image:
-    """A crop ``uint8 (H, W, 3)`` in one of the two lights, each as likely; not written to."""
-    height, width = image.shape[:2]
-    light = _shadow(height, width, rng) if rng.random() < 0.5 else _lamp(width, rng)
-    return np.asarray(np.clip(image * light[..., None], 0, 255), np.uint8)
+    """A crop ``uint8 (H, W, 3)`` in one of two strong lights, each as likely; not written to."""
+    if rng.random() < 0.5:
+        light = Light(DARKEST, edge=float(rng.uniform(0.3, 0.7)))
+    else:
+        light = Light(DARKEST, from_right=rng.random() >= 0.5)
+    return _lit(image, _plane(*image.shape[:2], light)[..., None])
 
 
-def _lamp(width: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    light = np.linspace(1.0, DARKEST, width)
-    return light[None] if rng.random() < 0.5 else light[None, ::-1]
+def _lit(pixels: npt.NDArray[np.uint8], plane: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    return np.asarray(np.clip(pixels * plane, 0, 255), np.uint8)
 
 
-def _shadow(height: int, width: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    """A soft, slanting edge somewhere in the middle; the right of it lies in the shadow."""
+def _plane(height: int, width: int, light: Light) -> npt.NDArray[np.float64]:
+    """Share of the brightest light at every pixel, ``(H, W)`` or ``(1, W)``."""
+    if light.edge is None:
+        lamp = np.linspace(1.0, light.darkest, width)[None]
+        return lamp[:, ::-1] if light.from_right else lamp
     x, y = np.arange(width)[None], np.arange(height)[:, None]
-    beyond = (x - rng.uniform(0.3, 0.7) * width + 0.7 * (y - height / 2)) / (0.4 * height)
-    return np.asarray(1 - (1 - DARKEST) / (1 + np.exp(-np.clip(beyond, -50, 50))))
+    beyond = (x - light.edge * width + light.slant * (y - height / 2)) / (light.softness * height)
+    shadow = 1 - (1 - light.darkest) / (1 + np.exp(-np.clip(beyond, -50, 50)))
+    return shadow[:, ::-1] if light.from_right else np.asarray(shadow)
