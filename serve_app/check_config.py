@@ -26,12 +26,15 @@ from serve_app.app import deployment_names, stage_args
 from serve_app.config import AppConfig
 from serve_app.config_keys import Problem, did_you_mean, invalid, join, unknown_keys
 from serve_app.environment import ROOT
+from serve_app.ingress import OcrIngress
 from serve_app.yaml_files import YamlError, mentions_serve, read, yaml_files
 
 IMPORT_PATH = "serve_app.app:build"
 # Mappings that Serve's schema leaves open, with the keys that Ray knows.
 OPEN_BLOCKS = {"runtime_env": RuntimeEnv.known_fields}
 POLICY = "deployments.autoscaling:QueuedWorkPolicy"
+# graceful_shutdown_timeout_s that Serve takes where a deployment has none.
+SERVE_GRACE_S = 20
 DEPLOYMENT_KEYS = ("max_ongoing_requests", "ray_actor_options")
 AUTOSCALING_KEYS = (
     "min_replicas",
@@ -101,6 +104,19 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
         else:
             yield from _check_tuning(deployment, bound[name], where)
             yield from _check_gpu(deployment, shares.get(name), where)
+    if OcrIngress.name in deployments:
+        yield from _check_drain(*deployments[OcrIngress.name], config.limits.request_deadline_s)
+
+
+def _check_drain(deployment: Mapping[str, Any], path: str, deadline_s: float) -> Iterator[Problem]:
+    """An ingress that is replaced finishes what it has in hand, for as long as a request may take."""
+    given = deployment.get("graceful_shutdown_timeout_s", SERVE_GRACE_S)
+    if isinstance(given, int | float) and given < deadline_s:
+        yield Problem(
+            f"{path}.graceful_shutdown_timeout_s",
+            f"{given:g} breaks off requests when the ingress is replaced: they may take {deadline_s:g} s "
+            "(limits.request_deadline_s)",
+        )
 
 
 def _check_deployment(deployment: Mapping[str, Any], path: str) -> Iterator[Problem]:

@@ -166,6 +166,14 @@ def args(config: Config) -> Config:
             put(lambda c: deployment(c, "OcrIngress"), user_config={"a": 1}),
             "user_config: OcrIngress takes none",
         ),
+        (
+            drop(lambda c: deployment(c, "OcrIngress"), "graceful_shutdown_timeout_s"),
+            "graceful_shutdown_timeout_s: 20 breaks off requests",
+        ),
+        (
+            put(lambda c: application(c)["args"]["limits"], request_deadline_s=91),
+            "deployments[0].graceful_shutdown_timeout_s: 90 breaks off requests",
+        ),
         (put(lambda c: c, applications=7), "applications: Input should be a valid list"),
     ],
 )
