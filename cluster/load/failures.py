@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any
 
 from cluster.fake_graph import RECOGNITION, Config, deployment, local_config, with_fakes
-from cluster.load.background import Traffic, wait_for
+from cluster.load.background import PATIENCE_S, Traffic, wait_for
 from cluster.load.runner import summary
 from cluster.local_nodes import LocalNodes
 
@@ -24,8 +24,15 @@ _BETWEEN = 40
 
 
 def config(max_lines: int = 400, item_ms: float = ITEM_MS) -> Config:
-    """Fakes with a fixed number of replicas. ``max_lines`` is of the tuning, ``item_ms`` of the arguments."""
+    """Fakes with a fixed number of replicas. ``max_lines`` is of the tuning, ``item_ms`` of the arguments.
+
+    Replicas that start take the processors of a small machine from those that answer: what is observed is
+    who is answered and who is not, not how soon, so a request may take long and is never refused for it.
+    """
     changed = with_fakes(local_config(), recognition={"item_ms": item_ms}, detection={"item_ms": 20})
+    (application,) = changed["applications"]
+    application["args"]["limits"] |= {"request_deadline_s": PATIENCE_S, "max_wait_share": 1.0}
+    deployment(changed, "OcrIngress")["graceful_shutdown_timeout_s"] = PATIENCE_S
     for name, number in REPLICAS.items():
         block = deployment(changed, name)
         del block["autoscaling_config"]

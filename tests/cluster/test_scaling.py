@@ -12,12 +12,14 @@ import pytest
 from cluster.fake_graph import RECOGNITION
 from cluster.load import failures, scaling
 from cluster.load.background import Traffic, wait_for
-from cluster.load.failures import DOCUMENTS_PER_S, NODE, REPLICAS, nodes_of
+from cluster.load.failures import NODE, REPLICAS, nodes_of
 from cluster.load.runner import summary
 from cluster.local_nodes import LocalNodes
 
 SEED = 20
 FEW = 5
+# What a small machine still answers while it starts seven replicas.
+DOCUMENTS_PER_S = 1.5
 SCALED = ("Detection", RECOGNITION)
 # How a request may be refused while a node dies: by us, to be repeated; by Serve's proxy, whose ingress
 # replica died with the request in hand; or by a connection that broke.
