@@ -146,3 +146,13 @@ class AppConfig(_Frozen):
     limits: Limits = Field(default_factory=Limits)
     access: Access = Field(default_factory=Access)
     jobs: JobsConfig | None = Field(default_factory=JobsConfig)
+
+    @model_validator(mode="after")
+    def _one_job_has_room(self) -> Self:
+        if self.jobs is not None:
+            room = min(self.limits.max_bodies_bytes, self.jobs.max_stored_bytes)
+            if self.jobs.max_body_bytes > room:
+                raise ValueError(
+                    "jobs.max_body_bytes must not be above limits.max_bodies_bytes or jobs.max_stored_bytes"
+                )
+        return self

@@ -184,8 +184,8 @@ def _open(file: SourceFile, limits: PageLimits, options: DocumentOptions) -> _Pa
     kind = sniff(file.data)
     if kind is Format.PDF:
         return PdfFile(file, options, limits)
-    highest = options.pages.highest if options.pages else None
-    return PictureFile(file, kind.value, limits, highest)
+    last = options.pages.highest(limits.max_pages) if options.pages else limits.max_pages
+    return PictureFile(file, kind.value, limits, last)
 
 
 def _wanted(page_count: int, options: DocumentOptions) -> list[int]:

@@ -23,6 +23,7 @@ class Gate:
     """The side of one process that answers requests; for a single event loop."""
 
     def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, exist_ok=True)
         self._mark = folder / _MARK
         self._lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._in_hand = 0
@@ -48,6 +49,7 @@ class Gate:
 
 def drain(folder: Path, timeout_s: float) -> bool:
     """Let no request begin, and wait for those in hand; whether all of them were answered in time."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     (folder / _MARK).touch()
     lock = os.open(folder / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     ends_s = time.monotonic() + timeout_s

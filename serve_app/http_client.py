@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from serve_app import problems
 
 # What Ray Serve or a proxy answers by itself while a part of the service is away.
 _PASSING = frozenset({429, 500, 502, 503, 504})
+_LINES = "application/x-ndjson"
 # Half a minute together: the slowest part to come back, the proxy, takes 16 s.
 TRIES = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
@@ -84,7 +86,7 @@ class Client:
                 raise Refused(_words(job["problem"]))
             if job["finished_at"]:
                 return
-            self.sleep(_wait_s(answer, 0))
+            self.sleep(_wait_s(answer.headers.get("Retry-After", ""), 0))
 
     def _ask(self, method: str, path: str, **content: Any) -> httpx.Response:
         failure: Refused | NoService
@@ -95,10 +97,10 @@ class Client:
                 failure, wait_s = self._lost(error), _back_off_s(attempt)
                 may_pass = not isinstance(error, _NOT_SENT)
             else:
-                if not answer.is_error:
+                if (fault := _fault(answer)) is None:
                     return answer
-                failure, wait_s = Refused(_problem(answer)), _wait_s(answer, attempt)
-                may_pass = _may_pass(answer)
+                failure, wait_s = Refused(fault.words), _wait_s(fault.retry_after, attempt)
+                may_pass = fault.may_pass
             if not may_pass:
                 break
             if attempt + 1 < self.tries:
@@ -117,6 +119,38 @@ def _form(document: Path) -> dict[str, tuple[str, bytes]]:
     return {"file": (document.name, document.read_bytes())}
 
 
+@dataclass(frozen=True, slots=True)
+class _Fault:
+    """Why an answer is no reading; whether, and after what ``Retry-After`` says, to ask again."""
+
+    words: str
+    may_pass: bool
+    retry_after: str = ""
+
+
+def _fault(answer: httpx.Response) -> _Fault | None:
+    if answer.is_success:
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        return _broken_off(answer.content) if kind == _LINES else None
+    words = _problem(answer)
+    if answer.has_redirect_location:
+        words += f" to {answer.headers['Location']}: give that address"
+    return _Fault(words, _may_pass(answer), answer.headers.get("Retry-After", ""))
+
+
+def _broken_off(lines: bytes) -> _Fault | None:
+    """What is wrong with JSON lines whose last one is not ``end``."""
+    try:
+        last = json.loads(lines[lines.rstrip().rfind(b"\n") + 1 :])
+        if "end" in last:
+            return None
+        problem = last["problem"]
+        retry_after_s = problem["retry_after_s"]
+        return _Fault(_words(problem), retry_after_s is not None, str(retry_after_s))
+    except (ValueError, KeyError, TypeError):
+        return _Fault("no whole answer came: its last line is missing", may_pass=True)
+
+
 def _may_pass(answer: httpx.Response) -> bool:
     """Whether it makes sense to ask again. A problem says so itself: by Retry-After."""
     if answer.headers.get("Content-Type", "").startswith(problems.MEDIA_TYPE):
@@ -124,8 +158,7 @@ def _may_pass(answer: httpx.Response) -> bool:
     return answer.status_code in _PASSING
 
 
-def _wait_s(answer: httpx.Response, attempt: int) -> float:
-    said = answer.headers.get("Retry-After", "")
+def _wait_s(said: str, attempt: int) -> float:
     return min(float(said), _LONGEST_WAIT_S) if said.isdigit() else _back_off_s(attempt)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import collections
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -39,6 +40,8 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
 KEPT_LINES = 30
 FAILED, NOT_STARTED = 1, 2
+# A proxy that the shell names for the outside is not asked for this machine.
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _DASHBOARD = re.compile(r"dashboard at (?:\x1b\[\d+m)*(?P<url>(?:http://)?[\w.-]+:\d+)")
 
 
@@ -51,7 +54,7 @@ def http_address(config: Mapping[str, Any], port: int | None) -> tuple[str, int]
 def is_ready(url: str) -> bool:
     """Whether every stage is warm."""
     try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=5) as answer:
+        with _DIRECTLY.open(f"{url}/readyz", timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -132,9 +135,17 @@ def config_on_port(path: Path, config: dict[str, Any], port: int | None) -> Iter
 
 @contextlib.contextmanager
 def drain_folder() -> Iterator[Path]:
-    """Where the processes of this service tell each other of stopping."""
-    with tempfile.TemporaryDirectory(prefix="scriptorium.") as folder:
-        yield Path(folder)
+    """Where the processes of this service tell each other of stopping.
+
+    The lock on the folder keeps it from systemd-tmpfiles, which removes what is old.
+    """
+    with tempfile.TemporaryDirectory(prefix="scriptorium.", ignore_cleanup_errors=True) as folder:
+        lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH)
+            yield Path(folder)
+        finally:
+            os.close(lock)
 
 
 def wait_until_ready(serve: ServeProcess, url: str) -> bool:
@@ -210,9 +221,11 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
             )
         except _Stop as stop:
             print(f"\n{stop}: stopping, once the requests in hand are answered", flush=True)
-            if not draining.drain(folder, DRAIN_TIMEOUT_S):
-                print(f"not all were answered within {DRAIN_TIMEOUT_S:g} s", flush=True)
-            serve.stop()
+            try:
+                if not draining.drain(folder, DRAIN_TIMEOUT_S):
+                    print(f"not all were answered within {DRAIN_TIMEOUT_S:g} s", flush=True)
+            finally:
+                serve.stop()
             return 0
         ending = "\n  ".join(serve.last_lines)
         code = serve.stop()

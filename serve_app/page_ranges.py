@@ -21,11 +21,9 @@ class PageRanges:
     def __contains__(self, number: int) -> bool:
         return any(first <= number and (last is None or number <= last) for first, last in self.ranges)
 
-    @property
-    def highest(self) -> int | None:
-        """The last page that is asked for, None for the document's last."""
-        ends = [last for _, last in self.ranges]
-        return None if None in ends else max(end for end in ends if end is not None)
+    def highest(self, max_pages: int) -> int:
+        """The last page that may be read, where ``max_pages`` are at most: so many of an open range."""
+        return max(first + max_pages - 1 if last is None else last for first, last in self.ranges)
 
     def among(self, numbers: Iterable[int]) -> list[int]:
         """Those of ``numbers`` that are asked for, in their order."""

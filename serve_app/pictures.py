@@ -37,16 +37,16 @@ _TURNS = {
 class PictureFile:
     """The pages of an image file: all of a TIFF, the first frame of everything else.
 
-    ``page_count`` counts at most one page more than ``limits.max_pages`` and ``wanted`` need.
+    ``page_count`` counts at most one page more than ``limits.max_pages``, or the ``last`` to be read, need.
     """
 
-    def __init__(self, file: SourceFile, kind: str, limits: PageLimits, wanted: int | None) -> None:
+    def __init__(self, file: SourceFile, kind: str, limits: PageLimits, last: int) -> None:
         self._file = file
         self._kind = kind
         self._limits = limits
         with self._errors():
             self._picture = PIL.Image.open(io.BytesIO(file.data), formats=[kind])
-            self._frames = self._page_frames(wanted) if kind == "TIFF" else [0]
+            self._frames = self._page_frames(last) if kind == "TIFF" else [0]
 
     @property
     def page_count(self) -> int:
@@ -81,9 +81,9 @@ class PictureFile:
         check_size(upright.size, self._limits)
         return turn is None and picture.mode in {"L", "RGB"}, to_rgb(upright)
 
-    def _page_frames(self, wanted: int | None) -> list[int]:
+    def _page_frames(self, last: int) -> list[int]:
         """Frames of a TIFF that are pages: previews are not. Directories are walked, no pixels read."""
-        enough = max(wanted or 0, self._limits.max_pages) + 1
+        enough = max(last, self._limits.max_pages) + 1
         frames: list[int] = []
         # Previews do not count as pages, yet a file made of them alone must not keep us busy.
         for index in range(2 * enough):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from http import HTTPStatus
 
-from deployments.errors import OcrError, RetryLater, kinds
+from deployments.errors import InputError, OcrError, RetryLater, kinds
 from serve_app.schemas import Problem, ProblemKind
 
 MEDIA_TYPE = "application/problem+json"
@@ -63,6 +63,11 @@ def problem(kind: ProblemKind, detail: str, request_id: str) -> Problem:
         detail=detail or kind.title,
         request_id=request_id,
     )
+
+
+def for_log(error: OcrError) -> str:
+    """What a log says of an error: of a document's own faults the code, since words may tell its name."""
+    return error.code if isinstance(error, InputError) else f"{error.code}: {error.public}"
 
 
 def retry_after_s(error: OcrError) -> int | None:

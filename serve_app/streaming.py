@@ -42,9 +42,11 @@ from serve_app.stream_schemas import (
 
 logger = logging.getLogger(__name__)
 
-# A client that takes nothing for so long is given up: its document keeps its turn, and up to two
-# decoded pages, from others.
+# A client that takes nothing for so long is given up, and one that has been waited for as long in all
+# and takes fewer bytes a second than these: its document keeps its turn, and up to two decoded pages,
+# from others.
 MAX_SEND_S = 60.0
+LEAST_BYTES_PER_S = 16 * 1024
 
 _HEADERS = {"Vary": "Accept", "X-Accel-Buffering": "no"}
 
@@ -58,19 +60,31 @@ class LinesResponse(StreamingResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         identity = scope["state"]["request_id"]
-
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(MAX_SEND_S):
-                await send(message)
-
         try:
-            await unless_disconnected(receive, self.stream_response(send_in_time))
+            await unless_disconnected(receive, self.stream_response(_in_time(send)))
         except ClientDisconnect:
             logger.info("request %s: the client went away", identity)
         except TimeoutError:
-            logger.warning("request %s: the client took nothing for %g s", identity, MAX_SEND_S)
+            logger.warning("request %s: the client took too little for %g s", identity, MAX_SEND_S)
         finally:
             await self._lines.aclose()
+
+
+def _in_time(send: Send) -> Send:
+    """``send``, which raises TimeoutError once the client takes too little."""
+    waited_s = 0.0
+    taken_bytes = 0
+
+    async def send_in_time(message: Message) -> None:
+        nonlocal waited_s, taken_bytes
+        patience_s = MAX_SEND_S + taken_bytes / LEAST_BYTES_PER_S - waited_s
+        begun_s = time.perf_counter()
+        async with asyncio.timeout(min(MAX_SEND_S, patience_s)):
+            await send(message)
+        waited_s += time.perf_counter() - begun_s
+        taken_bytes += len(message.get("body", b""))
+
+    return send_in_time
 
 
 async def stream(
@@ -171,7 +185,7 @@ def _told(item: PageEvent | PageResult, with_words: bool) -> StreamLine:
 def _problem(error: Exception, request: Request) -> StreamProblem:
     identity, retry_after_s = request_id(request), None
     if isinstance(error, OcrError):
-        logger.warning("request %s: %s: %s", identity, error.code, error.public)
+        logger.warning("request %s: %s", identity, problems.for_log(error))
         kind, detail = problems.kind_of(type(error)), error.public
         retry_after_s = problems.retry_after_s(error)
     else:

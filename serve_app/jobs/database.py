@@ -5,6 +5,7 @@ For one worker thread. Raises sqlite3.Error, and the errors of ``JobStore`` that
 
 from __future__ import annotations
 
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -20,10 +21,13 @@ from serve_app.jobs.errors import (
     JobAbandoned,
     JobExpired,
     JobNotFound,
+    JobsUnavailable,
     LeaseLost,
 )
 from serve_app.jobs.records import Failure, Job, JobRequest, Lease, PageFailure, StoreUsage, Summary
 from serve_app.jobs.space import take_number, take_space, usage
+
+logger = logging.getLogger(__name__)
 
 _UNFINISHED = "state IN ('queued', 'running')"
 _EXPIRED = "(state = 'expired' OR expires_s <= :now_s AND lease_until_s <= :now_s)"
@@ -47,6 +51,7 @@ class JobDatabase:
         self._config = config
         self._clock = clock
         self._sql = connect(path)
+        self._unknown: set[str] = set()
 
     def close(self) -> None:
         """Close the file."""
@@ -119,6 +124,13 @@ class JobDatabase:
                 if found["attempts"] >= self._config.max_attempts:
                     self._end_failed(found["id"], Failure(JobAbandoned.code, JobAbandoned.title))
                     given_up.append(found["id"])
+                    continue
+                try:
+                    self._job(found["id"])
+                except JobsUnavailable as error:
+                    # The version that took it may come back; until then the others go on.
+                    logger.warning("job %s is passed over: %s", found["id"], error.public)
+                    self._unknown.add(found["id"])
                     continue
                 token = secrets.token_hex(8)
                 self._sql.execute(
@@ -235,12 +247,12 @@ class JobDatabase:
         )
 
     def _claimable(self, now_s: float) -> sqlite3.Row | None:
-        found: sqlite3.Row | None = self._sql.execute(
+        waiting = self._sql.execute(
             f"SELECT id, attempts FROM jobs WHERE {_UNFINISHED} AND lease_until_s <= :now_s"
-            " AND expires_s > :now_s ORDER BY rowid LIMIT 1",
+            " AND expires_s > :now_s ORDER BY rowid",
             {"now_s": now_s},
-        ).fetchone()
-        return found
+        )
+        return next((row for row in waiting if row["id"] not in self._unknown), None)
 
     def _admit(self, submission: Submission) -> Job | None:
         request, now_s = submission.request, self._clock()
@@ -270,7 +282,10 @@ class JobDatabase:
         failed = self._sql.execute(
             "SELECT failure FROM pages WHERE job_id = ? AND failure IS NOT NULL ORDER BY number", (job_id,)
         )
-        return rows.load_job(found, [row["failure"] for row in failed])
+        try:
+            return rows.load_job(found, [row["failure"] for row in failed])
+        except (ValueError, KeyError, TypeError) as error:
+            raise JobsUnavailable("The job was submitted to another version of this service.") from error
 
     def _one(self, query: str, **values: object) -> sqlite3.Row:
         found: sqlite3.Row = self._sql.execute(query, values).fetchone()

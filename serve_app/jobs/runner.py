@@ -144,7 +144,7 @@ class JobRunner:
 
     async def _fail(self, lease: Lease, error: Exception) -> None:
         if isinstance(error, OcrError):
-            logger.warning("job %s: %s: %s", lease.job.id, error.code, error.public)
+            logger.warning("job %s: %s", lease.job.id, problems.for_log(error))
             failure = Failure(error.code, error.public)
         else:
             logger.error("job %s failed", lease.job.id, exc_info=error)

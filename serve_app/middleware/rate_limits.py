@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -17,6 +18,7 @@ from serve_app.middleware.config import Rate, RateLimits
 
 # A network that one subscriber holds: within it an address can be had for every request.
 _SUBSCRIBER_BITS = 64
+_WITH_PORT = re.compile(r"(?:(?P<v4>[\d.]+)|\[(?P<v6>[\da-fA-F:.]+)\])(?::\d+)?")
 
 
 class RateLimiting:
@@ -74,8 +76,8 @@ class RateLimiting:
 def client_address(scope: Scope, trusted_proxies: int) -> str:
     """Where a request comes from: an IPv4 address, or the /64 network of an IPv6 address.
 
-    Each trusted proxy has appended to X-Forwarded-For the address that it saw; what stands before
-    their entries is the client's own say and not believed.
+    Each trusted proxy has appended to X-Forwarded-For the address that it saw, some with its port; what
+    stands before their entries is the client's own say and not believed.
     """
     peer: str = (scope.get("client") or ("unknown", 0))[0]
     if trusted_proxies:
@@ -83,8 +85,9 @@ def client_address(scope: Scope, trusted_proxies: int) -> str:
         entries = [entry.strip() for value in values for entry in value.split(",") if entry.strip()]
         if entries:
             peer = entries[-min(trusted_proxies, len(entries))]
+    with_port = _WITH_PORT.fullmatch(peer)
     try:
-        address = ipaddress.ip_address(peer)
+        address = ipaddress.ip_address(with_port["v4"] or with_port["v6"] if with_port else peer)
     except ValueError:
         return peer[:64]
     if isinstance(address, ipaddress.IPv6Address):

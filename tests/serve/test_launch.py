@@ -34,7 +34,8 @@ def launch(directory: Path, config: Config, port: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "serve_app.launch", str(path), "--port", str(port)],
         cwd=ROOT,
-        env={**os.environ, "RAY_ADDRESS": "local"},
+        # A proxy for the outside, which nobody has: this machine is asked directly.
+        env={**os.environ, "RAY_ADDRESS": "local", "http_proxy": "http://127.0.0.1:9"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -174,6 +174,14 @@ def args(config: Config) -> Config:
             put(lambda c: application(c)["args"]["limits"], request_deadline_s=91),
             "deployments[0].graceful_shutdown_timeout_s: 90 breaks off requests",
         ),
+        (
+            put(lambda c: application(c)["args"]["jobs"], max_body_bytes=2**31 + 1),
+            "jobs.max_body_bytes must not be above",
+        ),
+        (
+            put(lambda c: application(c)["args"]["jobs"], max_stored_bytes=2**20),
+            "jobs.max_body_bytes must not be above",
+        ),
         (put(lambda c: c, applications=7), "applications: Input should be a valid list"),
     ],
 )

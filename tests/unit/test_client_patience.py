@@ -54,6 +54,35 @@ def test_patience_ends(scan: Path) -> None:
     assert waits == [1.0, 2.0]
 
 
+LINES = {"Content-Type": "application/x-ndjson"}
+START, END = b'{"start":{}}\n', b'{"end":{"page_count":0}}\n'
+BUSY = b'{"problem":{"title":"Busy","detail":"Later.","request_id":"r1","retry_after_s":2}}\n'
+BROKEN = b'{"problem":{"title":"Broken","detail":"Gone.","request_id":"r1","retry_after_s":null}}\n'
+
+
+def test_lines_that_broke_off_are_no_reading(scan: Path) -> None:
+    bodies = [START + BUSY, START + b'{"page":', START, START + END]
+    waits: list[float] = []
+    asked = answering(
+        lambda request: httpx.Response(200, content=bodies.pop(0), headers=LINES), sleep=waits.append
+    )
+    assert asked.read(scan, {"format": "ndjson"}) == START + END
+    assert waits == [2.0, 2.0, 4.0]
+
+
+def test_lines_that_broke_off_for_good_are_a_refusal(scan: Path) -> None:
+    asked = answering(lambda request: httpx.Response(200, content=START + BROKEN, headers=LINES))
+    with pytest.raises(Refused, match=r"Broken: Gone. \(request r1\)"):
+        asked.read(scan, {"format": "ndjson"})
+
+
+def test_a_redirect_is_no_reading(scan: Path) -> None:
+    moved = {"Location": "https://ocr.example/ocr"}
+    asked = answering(lambda request: httpx.Response(301, content=b"<html>Moved", headers=moved))
+    with pytest.raises(Refused, match=r"HTTP 301 to https://ocr\.example/ocr"):
+        asked.read(scan, {})
+
+
 def test_a_refusal_is_not_repeated(scan: Path) -> None:
     calls: list[httpx.Request] = []
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from deployments.errors import (
     InputError,
+    InvalidParameter,
     MalformedRequest,
     PayloadTooLarge,
     UnreadableDocument,
@@ -21,7 +22,8 @@ from deployments.errors import (
 )
 from deployments.types import Image
 from serve_app.documents import Format, open_document, sniff
-from serve_app.pages import SourceFile
+from serve_app.page_ranges import parse_ranges
+from serve_app.pages import DocumentOptions, SourceFile
 
 
 @dataclass(frozen=True)
@@ -185,6 +187,26 @@ def test_all_pages_of_a_tiff_are_read() -> None:
 def test_too_many_pages() -> None:
     with pytest.raises(PayloadTooLarge, match="3 pages at most"):
         decode(tiff_of([(20, 10)] * 4), BOUNDS)
+
+
+@pytest.mark.parametrize(
+    ("text", "widths"), [("8-", [90, 100, 110]), ("9-,2", [30, 100, 110]), ("10", [110])]
+)
+def test_the_last_pages_of_a_long_tiff_are_read(text: str, widths: list[int]) -> None:
+    """Three pages at most may be read, and they may stand anywhere."""
+    long = tiff_of([(20 + 10 * page, 10) for page in range(10)])
+    assert BOUNDS.max_pages == 3
+    options = DocumentOptions(parse_ranges(text))
+    with open_document([SourceFile(long)], BOUNDS, options) as document:
+        assert [page.image.shape[1] for page in document] == widths
+
+
+def test_an_open_range_of_too_many_pages_is_refused() -> None:
+    long = SourceFile(tiff_of([(20, 10)] * 10))
+    with pytest.raises(PayloadTooLarge, match="3 pages at most"):
+        open_document([long], BOUNDS, DocumentOptions(parse_ranges("7-")))
+    with pytest.raises(InvalidParameter, match="10 pages"):
+        open_document([long], BOUNDS, DocumentOptions(parse_ranges("11-")))
 
 
 def test_of_several_files_the_one_at_fault_is_told() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ def test_requests_in_hand_of_any_process_are_waited_for(tmp_path: Path) -> None:
     assert not drain(tmp_path, 0)
     first.leave()
     assert drain(tmp_path, 0)
+
+
+def test_a_folder_that_was_cleaned_away_is_made_again(tmp_path: Path) -> None:
+    cleaned = tmp_path / "scriptorium.old"
+    assert Gate(cleaned).enter()
+    shutil.rmtree(cleaned)
+    assert Gate(cleaned).enter()
+    shutil.rmtree(cleaned)
+    assert drain(cleaned, 0)
 
 
 async def test_what_is_in_hand_is_answered_and_nothing_is_begun(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from serve_app.jobs.errors import (
     JobExpired,
     JobNotFound,
     JobStorageFull,
+    JobsUnavailable,
     LeaseLost,
     TooManyJobs,
 )
@@ -95,6 +98,22 @@ async def test_jobs_are_claimed_oldest_first_and_each_by_one(disk: Disk) -> None
     assert (await claimed(other)).job.id == first.id
     assert (await claimed(one)).job.id == second.id
     assert await one.claim() is None and await other.claim() is None
+
+
+async def test_a_job_of_another_version_holds_up_no_other(
+    disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = disk.store()
+    unknown, known = await submitted(store), await submitted(store)
+    with closing(sqlite3.connect(disk.directory / "jobs.sqlite3")) as sql, sql:
+        sql.execute(
+            "UPDATE jobs SET request = json_set(request, '$.query.newer', 1) WHERE id = ?", (unknown.id,)
+        )
+    assert (await claimed(store)).job.id == known.id
+    assert await store.claim() is None
+    assert f"job {unknown.id} is passed over" in caplog.text
+    with pytest.raises(JobsUnavailable, match="another version"):
+        await store.find(unknown.id)
 
 
 async def test_claims_at_the_same_time_give_one_lease(disk: Disk) -> None:

@@ -49,6 +49,16 @@ async def test_documents_that_fail_are_not_logged(
     assert secrets_in(caplog) == []
 
 
+async def test_a_stream_that_breaks_off_does_not_log_the_file(caplog: pytest.LogCaptureFixture) -> None:
+    files = [("file", ("whole.png", PNG)), ("file", (NAME, PNG[:-30]))]
+    with caplog.at_level(logging.DEBUG):
+        async with serving(Reading()) as client:
+            answer = await client.post("/ocr?format=ndjson", files=files)
+    assert NAME in answer.text.splitlines()[-1]
+    assert "unreadable_document" in caplog.text
+    assert secrets_in(caplog) == []
+
+
 async def test_what_fails_in_a_stage_is_logged_by_code(caplog: pytest.LogCaptureFixture) -> None:
     async def answer(crops: list[Any]) -> list[Outcome[Any]]:
         return [1, StageFailed(f"not for the log: {TEXT}"), StageFailed(), DeadlineExceeded()]

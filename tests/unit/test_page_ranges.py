@@ -11,12 +11,13 @@ from serve_app.page_ranges import PATTERN, parse_ranges
 
 @pytest.mark.parametrize(
     ("text", "numbers", "highest"),
-    [("3", [3], 3), ("1-3,7", [1, 2, 3, 7], 7), ("9-", [9, 10], None), (" 2 , 2-3 ", [2, 3], 3),
+    [("3", [3], 3), ("1-3,7", [1, 2, 3, 7], 7), ("9-", [9, 10], 28), ("15-18,4-", [*range(4, 11)], 23),
+     (" 2 , 2-3 ", [2, 3], 3),
      ("7,1", [1, 7], 7), ("99", [], 99)],
 )  # fmt: skip
-def test_ranges(text: str, numbers: list[int], highest: int | None) -> None:
+def test_ranges(text: str, numbers: list[int], highest: int) -> None:
     ranges = parse_ranges(text)
-    assert (ranges.among(range(1, 11)), ranges.highest) == (numbers, highest)
+    assert (ranges.among(range(1, 11)), ranges.highest(20)) == (numbers, highest)
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,11 @@ def test_a_tight_cut_gets_margins_of_paper_and_keeps_its_width() -> None:
     assert prepare_line(tight, LineFormat()).shape[1] < prepare_line(tight, FORMAT).shape[1]
 
 
+def test_margins_are_at_most_a_quarter_of_the_height_each() -> None:
+    tight = words(26, 1.0, 24)
+    assert preprocess.loosen(tight, 0.3).shape[0] == 26 + 2 * 6
+
+
 def test_a_line_with_room_or_with_a_neighbour_in_it_stays_as_it_is() -> None:
     roomy = words(60, 1.0, 42)
     assert preprocess.loosen(roomy, 0.55) is roomy
