@@ -34,8 +34,10 @@ def limit(device: torch.device, fraction: float | None) -> None:
         return
     import torch
 
-    torch.cuda.set_per_process_memory_fraction(fraction, device)
-    _shares[device.index or 0] = fraction
+    # Torch sets no share on "cuda" as such, only on a card that is named.
+    index = torch.cuda.current_device() if device.index is None else device.index
+    torch.cuda.set_per_process_memory_fraction(fraction, index)
+    _shares[index] = fraction
 
 
 def in_use_bytes() -> dict[str, int]:

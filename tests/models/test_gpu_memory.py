@@ -12,7 +12,7 @@ import torch
 from deployments import gpu_memory
 from deployments.precision import select_device
 
-SHARES = list[tuple[float, torch.device]]
+SHARES = list[tuple[float, int]]
 
 
 @pytest.fixture
@@ -28,16 +28,17 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> SHARES:
         "get_device_properties": SimpleNamespace(total_memory=1000),
     }.items():
         monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
-    monkeypatch.setattr(
-        torch.cuda, "set_per_process_memory_fraction", lambda share, device: shares.append((share, device))
-    )
+    # Torch's own checks of what it is given stay in place.
+    monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
+    monkeypatch.setattr(torch._C, "_cuda_setMemoryFraction", lambda *share: shares.append(share), raising=False)
     monkeypatch.setattr(gpu_memory, "_shares", {})
     return shares
 
 
-def test_the_share_is_set_on_the_device_that_is_chosen(one_gpu: SHARES) -> None:
-    device = select_device("auto", 0.25)
-    assert one_gpu == [(0.25, device)] and device.type == "cuda"
+@pytest.mark.parametrize("name", ["auto", "cuda", "cuda:0"])
+def test_the_share_is_set_on_the_device_that_is_chosen(one_gpu: SHARES, name: str) -> None:
+    assert select_device(name, 0.25).type == "cuda"
+    assert one_gpu == [(0.25, 0)]
     assert gpu_memory.in_use_bytes() == {"allocated": 100, "reserved": 200, "limit": 250}
 
 
