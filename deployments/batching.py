@@ -58,13 +58,17 @@ class BatchLimits(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one model step did, for metrics. ``pixels`` are its items' own, without padding."""
+    """What one model step did, for metrics. ``pixels`` are its items' own, without padding.
+
+    ``failed`` items got no output from the model.
+    """
 
     items: int
     pixels: int
     padding: float
     longest_wait_s: float
     run_s: float
+    failed: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -220,6 +224,7 @@ class Batcher(Generic[ItemT, RawT]):
                 padding=padding(items),
                 longest_wait_s=started_s - min(ticket.arrived_s for ticket in tickets),
                 run_s=time.monotonic() - started_s,
+                failed=sum(isinstance(outcome, StageFailed) for outcome in outcomes),
             )
         )
 

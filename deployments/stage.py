@@ -16,7 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+
 from deployments.batching import Batcher, Step
+from deployments.doubt import Doubt
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed
 from deployments.settings import StageTuning
@@ -27,6 +30,9 @@ from deployments.tracing import span
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S, WorkMeter
 
 logger = logging.getLogger(__name__)
+
+# A blank image that every engine takes: a page, and a line.
+_BLANK_SHAPE = (64, 256, 3)
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -92,6 +98,7 @@ class Stage(Generic[ItemT, ResultT]):
         self._observer = observer or Unobserved()
         self._steps = self._items = 0
         self._work = WorkMeter()
+        self._doubt = Doubt(self._try_model)
         self._batcher: Batcher[Prepared[Any], Any] = Batcher(self._forward, self._tuning.batch, self._count)
         engine.configure(self._tuning)
         self._model_thread.submit(engine.warm_up).result()
@@ -136,9 +143,13 @@ class Stage(Generic[ItemT, ResultT]):
         return StageStatus(self._engine.name, self._batcher.queued, self._steps, self._items)
 
     def check_health(self) -> None:
-        """Raise if the batcher has died or a step of the engine hangs; Serve then replaces the replica."""
+        """Raise if the batcher has died, or the engine hangs or fails on everything; Serve then replaces
+        the replica.
+        """
         if not self._batcher.alive:
             raise RuntimeError("the batcher is no longer running")
+        if self._doubt.broken:
+            raise RuntimeError(f"the model fails on a blank image, too: {self._doubt.broken}")
         age_s = self._batcher.step_age_s
         if age_s > self._tuning.max_step_s:
             raise RuntimeError(f"a model step has been running for {age_s:.0f} s")
@@ -169,10 +180,19 @@ class Stage(Generic[ItemT, ResultT]):
         return await loop.run_in_executor(self._model_thread, self._engine.forward, batch)
 
     def _count(self, step: Step) -> None:
+        failed = step.failed == step.items
         self._steps += 1
         self._items += step.items
-        self._work.count(step)
+        # Failing is no work: it takes no time, and would tell of a speed that nobody has.
+        if not failed:
+            self._work.count(step)
+        self._doubt.count(failed=failed)
         self._observer.step(step)
+
+    async def _try_model(self) -> None:
+        blank: Any = np.full(_BLANK_SHAPE, 255, np.uint8)
+        prepared = await self._in_pool(self._engine.prepare, [blank])
+        await self._forward([item for item in prepared if not isinstance(item, OcrError)])
 
     async def _in_pool(
         self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]

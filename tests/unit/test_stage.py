@@ -166,6 +166,65 @@ async def test_health_fails_while_the_model_hangs_and_after_the_batcher_died() -
         stage.check_health()
 
 
+async def test_a_model_that_fails_on_everything_is_unhealthy_and_reports_no_work() -> None:
+    """As a device does whose context is lost: it fails at once, and for good."""
+
+    class Lost(FakeRecogniser):
+        lost = False
+
+        def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
+            if self.lost:
+                raise RuntimeError("an illegal memory access was encountered")
+            return super().forward(batch)
+
+    engine = Lost()
+    stage = reader(engine)
+    assert texts(await stage([draw_page([1])])) == ["1"]
+    worked = stage.record_autoscaling_stats()
+    engine.lost = True
+    for number in range(3):
+        stage.check_health()
+        (outcome,) = await stage([draw_page([number])])
+        assert isinstance(outcome, StageFailed)
+    await asyncio.wait_for(unhealthy(stage), 60)
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        stage.check_health()
+    assert stage.record_autoscaling_stats() == worked
+    await stage.close()
+
+
+async def unhealthy(stage: Stage[Image, Reading]) -> None:
+    while True:
+        try:
+            stage.check_health()
+        except RuntimeError:
+            return
+        await asyncio.sleep(0)
+
+
+async def test_pages_that_are_made_to_fail_make_no_replica_unhealthy() -> None:
+    tried = asyncio.Event()
+
+    class Tried(FakeRecogniser):
+        def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
+            readings = super().forward(batch)
+            loop.call_soon_threadsafe(tried.set)
+            return readings
+
+    loop = asyncio.get_running_loop()
+    stage = reader(Tried(FakeBehaviour(faults={7: "raises"})))
+    for _ in range(3):
+        (outcome,) = await stage([draw_page([7])])
+        assert isinstance(outcome, StageFailed)
+    # It was tried on a blank image, and read it.
+    await asyncio.wait_for(tried.wait(), 60)
+    for _ in range(3):
+        await stage([draw_page([7])])
+    stage.check_health()
+    assert texts(await stage([draw_page([8])])) == ["8"]
+    await stage.close()
+
+
 @pytest.mark.parametrize("step", ["prepare", "finish"])
 async def test_health_fails_while_preparing_or_finishing_hangs(step: str) -> None:
     release, entered = threading.Event(), threading.Event()
