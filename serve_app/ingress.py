@@ -180,6 +180,12 @@ class OcrIngress:
         """The HTTP application; Serve calls this in the replica, after the constructor."""
         return create_api(self, self._config, echo_request_id=False, observer=self._metrics)
 
+    async def check_health(self) -> None:
+        """Nothing to do but to be answered: Serve asks in the loop that answers requests.
+
+        Without this it asks another one, and an ingress whose loop stands still counts as healthy.
+        """
+
     @property
     def engines(self) -> Mapping[str, str]:
         """The engine of every stage."""
