@@ -13,6 +13,10 @@ if [ -z "${RAY_AUTH_TOKEN:-}${RAY_AUTH_TOKEN_PATH:-}" ]; then
     ray get-auth-token --generate > /dev/null
 fi
 
+# Where the launcher tells the replicas of stopping: they have the environment of this Ray.
+SCRIPTORIUM_DRAIN=$(mktemp -d)
+export SCRIPTORIUM_DRAIN
+
 # shellcheck disable=SC2086  # several arguments
 ray start --head \
     --dashboard-host="${RAY_DASHBOARD_HOST:-127.0.0.1}" \
