@@ -137,9 +137,13 @@ def config_on_port(path: Path, config: dict[str, Any], port: int | None) -> Iter
 def drain_folder() -> Iterator[Path]:
     """Where the processes of this service tell each other of stopping.
 
+    Replicas know it from the environment of the Ray that they run on: who started that gives the folder.
     The lock on the folder keeps it from systemd-tmpfiles, which removes what is old.
     """
-    with tempfile.TemporaryDirectory(prefix="scriptorium.", ignore_cleanup_errors=True) as folder:
+    with contextlib.ExitStack() as stack:
+        folder = os.environ.get(draining.VARIABLE) or stack.enter_context(
+            tempfile.TemporaryDirectory(prefix="scriptorium.", ignore_cleanup_errors=True)
+        )
         lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(lock, fcntl.LOCK_SH)

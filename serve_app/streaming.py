@@ -72,16 +72,16 @@ class LinesResponse(StreamingResponse):
 
 def _in_time(send: Send) -> Send:
     """``send``, which raises TimeoutError once the client takes too little."""
-    waited_s = 0.0
-    taken_bytes = 0
+    waited_s, taken_bytes = 0.0, 0
 
     async def send_in_time(message: Message) -> None:
         nonlocal waited_s, taken_bytes
+        clock = asyncio.get_running_loop().time
         patience_s = MAX_SEND_S + taken_bytes / LEAST_BYTES_PER_S - waited_s
-        begun_s = time.perf_counter()
+        begun_s = clock()
         async with asyncio.timeout(min(MAX_SEND_S, patience_s)):
             await send(message)
-        waited_s += time.perf_counter() - begun_s
+        waited_s += clock() - begun_s
         taken_bytes += len(message.get("body", b""))
 
     return send_in_time

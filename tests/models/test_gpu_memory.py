@@ -30,7 +30,9 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> SHARES:
         monkeypatch.setattr(torch.cuda, name, lambda *_, answer=answer: answer)
     # Torch's own checks of what it is given stay in place.
     monkeypatch.setattr(torch.cuda.memory, "_lazy_init", lambda: None)
-    monkeypatch.setattr(torch._C, "_cuda_setMemoryFraction", lambda *share: shares.append(share), raising=False)
+    monkeypatch.setattr(
+        torch._C, "_cuda_setMemoryFraction", lambda *share: shares.append(share), raising=False
+    )
     monkeypatch.setattr(gpu_memory, "_shares", {})
     return shares
 

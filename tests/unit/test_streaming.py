@@ -21,7 +21,6 @@ from serve_app.reading import timely
 from serve_app.render.json import page_view
 from serve_app.results import PageResult
 from serve_app.stream_schemas import StreamLine
-from serve_app.streaming import LinesResponse
 from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, serving
 from tests.readers import InkReader
 from tests.virtual_time import run_virtually
@@ -301,46 +300,6 @@ async def test_pages_are_sent_before_the_last_is_read_and_a_lost_client_ends_the
     assert closed.is_set()
     assert sent[0]["status"] == 200
     assert sum(b'"page":{' in message.get("body", b"") for message in sent) == 1
-
-
-async def test_a_client_that_takes_too_little_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each message within its time, and yet all of them take for ever."""
-    monkeypatch.setattr("serve_app.streaming.MAX_SEND_S", 0.2)
-    taken = 0
-
-    async def lines() -> AsyncGenerator[bytes]:
-        while True:
-            yield b"{}\n"
-
-    async def send(message: Any) -> None:
-        nonlocal taken
-        taken += 1
-        await asyncio.sleep(0.05)
-
-    response = LinesResponse(lines(), "application/x-ndjson")
-    scope = {"type": "http", "state": {"request_id": "r"}}
-    await asyncio.wait_for(response(scope, asyncio.Event().wait, send), 60)
-    assert 2 <= taken <= 6
-
-
-async def test_a_client_that_takes_enough_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("serve_app.streaming.MAX_SEND_S", 0.2)
-    monkeypatch.setattr("serve_app.streaming.LEAST_BYTES_PER_S", 1.0)
-    taken = 0
-
-    async def lines() -> AsyncGenerator[bytes]:
-        for _ in range(8):
-            yield b"{}\n"
-
-    async def send(message: Any) -> None:
-        nonlocal taken
-        taken += 1
-        await asyncio.sleep(0.05)
-
-    response = LinesResponse(lines(), "application/x-ndjson")
-    scope = {"type": "http", "state": {"request_id": "r"}}
-    await asyncio.wait_for(response(scope, asyncio.Event().wait, send), 60)
-    assert taken == 10  # the head, eight lines, the end
 
 
 async def test_a_client_that_takes_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ import psutil
 import yaml
 
 from cluster import ray_environment
+from serve_app.draining import VARIABLE
 from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -210,6 +211,11 @@ class Nodes:
         """The ends of what the head and Serve's controller and replicas have written."""
         logs = [self._log, *self.logs("*.log")]
         return "\n".join(f"{each.name}:\n{each.read_text(errors='replace')[-2000:]}" for each in logs)
+
+    def drain_folders(self) -> set[str]:
+        """Where the ingress replicas of these nodes are told of stopping."""
+        replicas = (each for each in self._processes() if "OcrIngress" in " ".join(each.cmdline()))
+        return {each.environ()[VARIABLE] for each in replicas if VARIABLE in each.environ()}
 
     def _processes(self) -> list[psutil.Process]:
         """Processes of these nodes: those whose command names their directory, and their children."""

@@ -66,6 +66,11 @@ def test_probes_of_the_manifests_answer_without_a_token(production: Production) 
     assert nodes.http.get("/-/healthz").status_code == 200
 
 
+def test_the_ingress_knows_where_stopping_is_told(production: Production) -> None:
+    """Without it a container that is stopped would break off what is in hand."""
+    assert any((Path(folder) / "in-hand").exists() for folder in production.nodes.drain_folders())
+
+
 def test_the_dashboard_wants_the_token(production: Production) -> None:
     for token in ("", "guessed"):
         assert production.nodes.dashboard("/api/serve/applications/", token=token).status_code in (401, 403)
