@@ -15,7 +15,7 @@ LINE = b"x" * 1000
 
 
 def taken(number: int, line: bytes, each_s: float) -> tuple[int, bool]:
-    """How many lines a client takes that needs so long for each, and whether it gets the end of the answer."""
+    """How many lines a client takes that needs so long for each, and whether it gets the answer's end."""
     sent: list[Any] = []
 
     async def lines() -> AsyncGenerator[bytes]:

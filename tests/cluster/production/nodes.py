@@ -212,10 +212,11 @@ class Nodes:
         logs = [self._log, *self.logs("*.log")]
         return "\n".join(f"{each.name}:\n{each.read_text(errors='replace')[-2000:]}" for each in logs)
 
-    def drain_folders(self) -> set[str]:
-        """Where the ingress replicas of these nodes are told of stopping."""
-        replicas = (each for each in self._processes() if "OcrIngress" in " ".join(each.cmdline()))
-        return {each.environ()[VARIABLE] for each in replicas if VARIABLE in each.environ()}
+    def drain_folders(self) -> list[Path]:
+        """Where the ingress replicas of these nodes are told of stopping, each as seen from here."""
+        replicas = [each for each in self._processes() if "OcrIngress" in " ".join(each.cmdline())]
+        found = ((each.pid, each.environ().get(VARIABLE)) for each in replicas)
+        return [Path(f"/proc/{pid}/root{folder}") for pid, folder in found if folder]
 
     def _processes(self) -> list[psutil.Process]:
         """Processes of these nodes: those whose command names their directory, and their children."""

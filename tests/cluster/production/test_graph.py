@@ -68,7 +68,7 @@ def test_probes_of_the_manifests_answer_without_a_token(production: Production) 
 
 def test_the_ingress_knows_where_stopping_is_told(production: Production) -> None:
     """Without it a container that is stopped would break off what is in hand."""
-    assert any((Path(folder) / "in-hand").exists() for folder in production.nodes.drain_folders())
+    assert any((folder / "in-hand").exists() for folder in production.nodes.drain_folders())
 
 
 def test_the_dashboard_wants_the_token(production: Production) -> None:
