@@ -90,6 +90,7 @@ _FETCH = _kinds(
     errors.InvalidParameter,
     errors.UnreadableDocument,
     errors.DecoderFailed,
+    errors.Overloaded,
     JobNotFound,
     JobNotFinished,
     JobExpired,

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from deployments.errors import InvalidParameter
+from deployments.errors import InvalidParameter, Overloaded
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.errors import JobNotFinished, JobNotFound
-from serve_app.jobs.records import Job, JobRequest, JobState
+from serve_app.jobs.records import Job, JobRequest, JobState, Summary
 from serve_app.jobs.runner import JobRunner
 from serve_app.jobs.store import StoredResult, open_store
 from serve_app.jobs.work import reading_of
@@ -20,6 +20,9 @@ from serve_app.schemas import OutputFormat
 
 # How long a client had best wait before it looks again, seconds.
 LOOK_AGAIN_S = 2.0
+# Results that are asked for in another format at a time. One is written, the others wait, each with its
+# whole document: of the threads that write again one is left to jobs that end.
+MOST_REWRITTEN = 4
 
 
 class Jobs:
@@ -37,6 +40,8 @@ class Jobs:
     ) -> None:
         self.config = config
         self._store = open_store(config)
+        self._rewriting = asyncio.Lock()
+        self._rewritten = 0
         self._documents = documents
         on_usage = (observer or Unobserved()).jobs_stored
         self._runner = JobRunner(self._store, documents, config, page_deadline_s, on_usage)
@@ -75,13 +80,26 @@ class Jobs:
     async def result(self, job: Job, output: OutputFormat) -> StoredResult | bytes:
         """The result of a job that did not fail: as it was stored, or written in another format.
 
-        Raises JobNotFinished; InvalidParameter: the format shows one page, and there are more.
+        Raises JobNotFinished; InvalidParameter: the format shows one page, and there are more; Overloaded:
+        too many results are being written in other formats.
         """
         if job.state is not JobState.SUCCEEDED or job.summary is None:
             raise JobNotFinished(f"{job.pages_done} of {job.page_count} pages are read.", LOOK_AGAIN_S)
         if output is job.request.output:
             return await self._store.result(job.id)
-        reading = reading_of(job, await self._store.pages(job.id), job.summary)
+        if self._rewritten >= MOST_REWRITTEN:
+            raise Overloaded(
+                "Other results are being written in another format than their own.", LOOK_AGAIN_S
+            )
+        self._rewritten += 1
+        try:
+            async with self._rewriting:
+                return await self._write_again(job, job.summary, output)
+        finally:
+            self._rewritten -= 1
+
+    async def _write_again(self, job: Job, summary: Summary, output: OutputFormat) -> bytes:
+        reading = reading_of(job, await self._store.pages(job.id), summary)
         files = await self._store.files(job.id) if output in WITH_IMAGES else []
         return await self._documents.write_again(reading, output, files, job.request.query)
 

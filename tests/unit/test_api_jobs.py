@@ -15,8 +15,10 @@ from serve_app.api import create_api
 from serve_app.jobs import contract
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.schemas import JobView
+from serve_app.jobs.service import MOST_REWRITTEN
 from serve_app.keys import entry, new_key
 from serve_app.middleware.config import Access, KeySource
+from serve_app.reading import DocumentReader
 from serve_app.schemas import Answer, OutputFormat
 from serve_app.stream_schemas import StreamLine
 from tests.api_client import PNG, THREE_PAGES, Config, assert_problem
@@ -81,6 +83,35 @@ async def test_a_page_is_drawn_on_request(tmp_path: Path) -> None:
         assert drawn.content.startswith(b"\x89PNG")
         three = await ended(client, await submit(client))
         assert_problem(await client.get(f"{three.links.result}?format=png"), 422, "invalid_parameter")
+
+
+async def test_results_in_other_formats_are_written_one_by_one_and_not_for_all_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_again, at_once, most = DocumentReader.write_again, 0, 0
+
+    async def counting(self: DocumentReader, *arguments: Any) -> bytes:
+        nonlocal at_once, most
+        at_once += 1
+        most = max(most, at_once)
+        await asyncio.sleep(0)
+        try:
+            return await write_again(self, *arguments)
+        finally:
+            at_once -= 1
+
+    async with service(tmp_path) as client:
+        done = await ended(client, await submit(client))
+        monkeypatch.setattr(DocumentReader, "write_again", counting)
+        path = f"{done.links.result}?format=pdf"
+        answers = await asyncio.gather(*(client.get(path) for _ in range(MOST_REWRITTEN + 2)))
+        assert most == 1
+        refused = [answer for answer in answers if answer.status_code != 200]
+        assert len(refused) == 2
+        for answer in refused:
+            assert_problem(answer, 503, "overloaded")
+            assert answer.headers["retry-after"] == "2"
+        assert (await client.get(path)).status_code == 200
 
 
 async def test_the_format_of_a_result_is_negotiated(tmp_path: Path) -> None:
