@@ -3,7 +3,8 @@
     python -m benchmarks.crops [--engine crnn|trocr] [--weights REFERENCE] [--sets NAME,NAME]
                                [--data DIRECTORY] [--rendered SHARDS] [--tesseract LINES]
 
-Crops are cut along the labelled polygon (the box where there is none) as the pipeline cuts them.
+Crops are cut along the labelled polygon (the box where there is none), tightly and as they stand: the
+service gives the lines that it finds a margin and takes the upright rules of forms off.
 Each set is scored by kind, on all rows and on the rows that never train nor tune (evaluation);
 seconds per line are those of the whole engine on one thread, in batches of 16. Tesseract, where
 it is installed, reads a sample of the evaluation lines in line mode, and so does the engine.
