@@ -41,9 +41,10 @@ def limit(device: torch.device, fraction: float | None) -> None:
 
 
 def in_use_bytes() -> dict[str, int]:
-    """Bytes ``allocated`` by tensors, ``reserved`` from the card, and the ``limit``; empty without CUDA.
+    """Bytes ``allocated`` by tensors, their ``peak`` since the last call, ``reserved``, and the ``limit``.
 
-    Answers without importing torch: a process that has not done so uses no GPU.
+    ``reserved`` holds torch's cache too, which grows to the limit in good order and is freed there.
+    Empty without CUDA, without importing torch: a process that has not done so uses no GPU.
     """
     if "torch" not in sys.modules:
         return {}
@@ -53,8 +54,11 @@ def in_use_bytes() -> dict[str, int]:
         return {}
     index = torch.cuda.current_device()
     total = torch.cuda.get_device_properties(index).total_memory
+    peak = torch.cuda.max_memory_allocated(index)
+    torch.cuda.reset_peak_memory_stats(index)
     return {
         "allocated": torch.cuda.memory_allocated(index),
+        "peak": peak,
         "reserved": torch.cuda.memory_reserved(index),
         "limit": int(_shares.get(index, 1.0) * total),
     }

@@ -69,7 +69,8 @@ WAIT_SECONDS = _histogram(
 ITEMS = _counter("stage_items", "Items answered, by result: ok or the code of the error", "result")
 GPU_MEMORY_BYTES = _gauge(
     "stage_gpu_memory_bytes",
-    "GPU memory of a replica's process: allocated by tensors, reserved from the card, limit it may take",
+    "GPU memory of a replica's process: allocated by tensors, peak of that since the last reading, "
+    "reserved from the card with torch's cache, limit it may take",
     "state",
 )
 

@@ -41,13 +41,29 @@ def one_gpu(monkeypatch: pytest.MonkeyPatch) -> SHARES:
 def test_the_share_is_set_on_the_device_that_is_chosen(one_gpu: SHARES, name: str) -> None:
     assert select_device(name, 0.25).type == "cuda"
     assert one_gpu == [(0.25, 0)]
-    assert gpu_memory.in_use_bytes() == {"allocated": 100, "reserved": 200, "limit": 250}
+    assert gpu_memory.in_use_bytes() == {"allocated": 100, "peak": 100, "reserved": 200, "limit": 250}
 
 
 def test_without_a_share_the_card_is_the_limit(one_gpu: SHARES) -> None:
     select_device("cuda:0")
     assert one_gpu == []
     assert gpu_memory.in_use_bytes()["limit"] == 1000
+
+
+@pytest.fixture(autouse=True)
+def peaks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """What tensors took since the card last forgot it; 100 bytes of them stay."""
+    taken: list[int] = []
+    monkeypatch.setattr(torch.cuda, "max_memory_allocated", lambda _: max(taken, default=100))
+    monkeypatch.setattr(torch.cuda, "reset_peak_memory_stats", lambda _: taken.clear())
+    return taken
+
+
+def test_a_peak_is_told_once(one_gpu: SHARES, peaks: list[int]) -> None:
+    """Otherwise the largest step since the start would hide that steps have been made smaller."""
+    peaks += [180, 240, 120]
+    assert gpu_memory.in_use_bytes()["peak"] == 240
+    assert gpu_memory.in_use_bytes()["peak"] == 100
 
 
 def test_a_cpu_has_no_share(one_gpu: SHARES) -> None:
