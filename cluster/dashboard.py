@@ -105,8 +105,9 @@ def jobs() -> list[Panel]:
 def one_stage() -> list[Panel]:
     """A stage from its queue to its card."""
     items = Query(rate(instruments.ITEMS, ONE_STAGE, by="result"), "{{result}}")
-    pixels = f"sum(rate({instruments.STEP_PIXELS.series}_sum{{{ONE_STAGE}}}[$__rate_interval]))"
-    busy = f"sum by (replica) (rate({instruments.STEP_SECONDS.series}_sum{{{ONE_STAGE}}}[$__rate_interval]))"
+    steps = f"sum(rate({instruments.STEP_PIXELS.series}_count{{{ONE_STAGE}}}[$__rate_interval]))"
+    pixels = rate(instruments.PIXELS, ONE_STAGE)
+    busy = rate(instruments.BUSY_SECONDS, ONE_STAGE, by="replica")
     memory = f"{instruments.GPU_MEMORY_BYTES.series}{{{ONE_STAGE}}}"
     return [
         timeseries("Items by result", [items], "cps", stacked=True),
@@ -126,7 +127,7 @@ def one_stage() -> list[Panel]:
         timeseries(
             "Cost of a step, pixels",
             [
-                Query(mean(instruments.STEP_PIXELS, ONE_STAGE), "mean"),
+                Query(f"{pixels} / {steps}", "mean"),
                 Query(pixels, "a second, all replicas"),
             ],
             "short",

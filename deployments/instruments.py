@@ -56,6 +56,9 @@ def _histogram(name: str, description: str, buckets: tuple[float, ...], *labels:
 
 # Recorded in the replicas of a stage.
 STEP_SECONDS = _histogram("stage_step_seconds", "Time of one model step, seconds", SECONDS_BUCKETS)
+# What is divided by time: counters add up exactly, the sum of a histogram is made up from its buckets.
+BUSY_SECONDS = _counter("stage_busy_seconds", "Time that model steps took, seconds")
+PIXELS = _counter("stage_pixels", "Pixels of the items of model steps, without padding")
 STEP_ITEMS = _histogram("stage_step_items", "Items in one model step", ITEMS_BUCKETS)
 STEP_PIXELS = _histogram(
     "stage_step_pixels", "Cost of one model step: pixels of its items, without padding", PIXELS_BUCKETS
@@ -110,6 +113,8 @@ JOBS_BYTES = _gauge("jobs_bytes", "Space of all jobs: stored, and the limit of i
 
 STAGE_INSTRUMENTS = (
     STEP_SECONDS,
+    BUSY_SECONDS,
+    PIXELS,
     STEP_ITEMS,
     STEP_PIXELS,
     STEP_PADDING,

@@ -13,8 +13,10 @@ from deployments import gpu_memory
 from deployments.batching import Step
 from deployments.errors import OcrError, Outcome
 from deployments.instruments import (
+    BUSY_SECONDS,
     GPU_MEMORY_BYTES,
     ITEMS,
+    PIXELS,
     STEP_ITEMS,
     STEP_PADDING,
     STEP_PIXELS,
@@ -61,9 +63,11 @@ class StageMetrics:
 
     def __init__(self) -> None:
         self._run = histogram(STEP_SECONDS)
+        self._busy = counter(BUSY_SECONDS)
         self._wait = histogram(WAIT_SECONDS)
         self._items = histogram(STEP_ITEMS)
         self._pixels = histogram(STEP_PIXELS)
+        self._all_pixels = counter(PIXELS)
         self._padding = histogram(STEP_PADDING)
         self._results = counter(ITEMS)
         self._gpu_memory = gauge(GPU_MEMORY_BYTES)
@@ -76,6 +80,9 @@ class StageMetrics:
         self._items.observe(step.items)
         self._pixels.observe(step.pixels)
         self._padding.observe(step.padding)
+        for total, amount in ((self._busy, step.run_s), (self._all_pixels, step.pixels)):
+            if amount > 0:  # Ray's counters refuse a zero
+                total.inc(amount)
         if time.monotonic() - self._gpu_memory_read_s >= GPU_MEMORY_EVERY_S:
             self._gpu_memory_read_s = time.monotonic()
             for state, number_bytes in gpu_memory.in_use_bytes().items():

@@ -1,11 +1,23 @@
 from __future__ import annotations
 
 import re
+from collections import Counter as Tally
 from itertools import pairwise
+
+import pytest
+from ray.serve.metrics import Counter
 
 from deployments.batching import Step
 from deployments.errors import StageFailed
-from deployments.instruments import INSTRUMENTS, ITEMS, ITEMS_BUCKETS, STEP_SECONDS, Kind
+from deployments.instruments import (
+    BUSY_SECONDS,
+    INSTRUMENTS,
+    ITEMS,
+    ITEMS_BUCKETS,
+    PIXELS,
+    STEP_SECONDS,
+    Kind,
+)
 from deployments.metrics import StageMetrics, result_of
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.jobs.records import JobState, StoreUsage
@@ -36,6 +48,19 @@ def test_series_are_named_as_ray_exports_them() -> None:
 
 def test_a_result_is_ok_or_the_code_of_its_error() -> None:
     assert [result_of(1), result_of(StageFailed())] == ["ok", "stage_failed"]
+
+
+def test_time_and_pixels_of_steps_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    added: Tally[str] = Tally()
+    monkeypatch.setattr(Counter, "inc", lambda self, value: added.update({self.info["name"]: value}))
+    metrics = StageMetrics()
+    for run_s, pixels in ((0.25, 900), (0.5, 100)):
+        metrics.step(Step(items=2, pixels=pixels, padding=0.1, longest_wait_s=0.1, run_s=run_s))
+    assert added == {BUSY_SECONDS.name: 0.75, PIXELS.name: 1000}
+
+
+def test_a_step_in_no_time_is_recorded() -> None:
+    StageMetrics().step(Step(items=1, pixels=9, padding=0.0, longest_wait_s=0.0, run_s=0.0))
 
 
 def test_labels_and_tags_agree() -> None:
