@@ -16,13 +16,15 @@ from deployments import instruments
 
 OUR_REFUSALS = 'code=~"overloaded|stage_unavailable"'
 OUR_ERRORS = 'code=~"internal|service_error|stage_failed"'
+# What /readyz answers to probes is no answer to a request for a reading.
+NOT_OF_PROBES = 'code!="not_ready"'
 ONE_STAGE = 'deployment="$stage"'
 
 
 def _share_of_requests(labels: str) -> str:
     read = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
     some = f"({rate(instruments.PROBLEMS, labels)} or vector(0))"
-    return f"{some} / ({read} + ({rate(instruments.PROBLEMS)} or vector(0)))"
+    return f"{some} / ({read} + ({rate(instruments.PROBLEMS, NOT_OF_PROBES)} or vector(0)))"
 
 
 def overview() -> list[Panel]:

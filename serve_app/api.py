@@ -14,7 +14,7 @@ from deployments.errors import DeadlineExceeded
 from serve_app import contract, problems, streaming
 from serve_app.deadline import deadline
 from serve_app.disconnect import unless_disconnected
-from serve_app.faults import install_handlers, problem_response, request_id
+from serve_app.faults import install_handlers, problem_response, request_id, tell_problem
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.routes import SUBMISSIONS, add_job_routes
 from serve_app.jobs.service import Jobs
@@ -205,6 +205,7 @@ def _add_state_routes(app: FastAPI, reader: Reader) -> None:
         stages = dict(await reader.readiness())
         if stages and all(stages.values()):
             return _json(Readiness(ready=True, stages=stages).model_dump_json())
+        tell_problem(request, problems.NOT_READY)
         cold = ", ".join(name for name, warm in stages.items() if not warm)
         problem = problems.problem(problems.NOT_READY, f"Not warm yet: {cold}.", request_id(request))
         return problem_response(StagesProblem(**problem.model_dump(), stages=stages), {"Retry-After": "1"})

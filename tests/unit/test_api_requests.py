@@ -173,19 +173,35 @@ class FailingReader(InkReader):
         raise ZeroDivisionError
 
 
+class Told(Unobserved):
+    """Remembers the codes of problems."""
+
+    def __init__(self) -> None:
+        self.codes: list[str] = []
+
+    def problem(self, code: str) -> None:
+        self.codes.append(code)
+
+
+def client_of(reader: InkReader, observer: Unobserved) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(create_api(reader, Config(), observer=observer))
+    return httpx.AsyncClient(transport=transport, base_url="http://service")
+
+
 async def test_every_problem_is_told_by_its_code() -> None:
-    told: list[str] = []
-
-    class Told(Unobserved):
-        def problem(self, code: str) -> None:
-            told.append(code)
-
-    app = create_api(FailingReader(), Config(), observer=Told())
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+    told = Told()
+    async with client_of(FailingReader(), told) as client:
         await client.post("/ocr", content=b"not an image at all")
         await client.post("/ocr", content=PNG, params={"colour": "red"})
         await client.get("/nowhere")
         await client.get("/readyz")
         await client.get("/healthz")
-    assert told == ["unsupported_format", "invalid_parameter", "not_found", "internal"]
+    assert told.codes == ["unsupported_format", "invalid_parameter", "not_found", "internal"]
+
+
+async def test_a_service_that_is_not_ready_tells_so() -> None:
+    """What HAProxy counts as 5xx and nobody told would pass for an error of the edge."""
+    told = Told()
+    async with client_of(InkReader(stages={"detection": False}), told) as client:
+        await client.get("/readyz")
+    assert told.codes == ["not_ready"]
