@@ -17,6 +17,8 @@ from tests.manifests import CLUSTER, ROOT, budgets, deployments, groups, manifes
 
 # A node of the worker group, as the production configuration assumes it.
 NODE_CPUS, NODE_GPUS = 7, 1
+# What such a machine keeps from the pod: the system and kubelet (0.1 to 0.2 CPUs, 4.6 GiB), and agents.
+KEPT_CPUS, KEPT_GIB = 0.4, 6
 # An ingress replica beside its bodies and pages.
 PROCESS_BYTES = 10**9
 
@@ -49,9 +51,25 @@ def test_a_node_holds_one_set_of_replicas_exactly() -> None:
     params = workers["rayStartParams"]
     assert (int(params["num-cpus"]), int(params["num-gpus"])) == (NODE_CPUS, NODE_GPUS)
     (container,) = workers["template"]["spec"]["containers"]
-    assert int(container["resources"]["requests"]["cpu"]) > NODE_CPUS
+    assert cpus_of(container) > NODE_CPUS
     vm = (CLUSTER / "vm" / "cluster.yaml").read_text(encoding="utf-8")
     assert f"--num-cpus={NODE_CPUS} --num-gpus={NODE_GPUS}" in vm
+
+
+def cpus_of(container: Any) -> float:
+    asked = container["resources"]["requests"]["cpu"]
+    return int(asked.removesuffix("m")) / 1000 if asked.endswith("m") else float(asked)
+
+
+def test_a_worker_pod_fits_the_machine_that_the_handbook_names() -> None:
+    _, workers = groups()
+    (container,) = workers["template"]["spec"]["containers"]
+    memory_gib = int(container["resources"]["requests"]["memory"].removesuffix("Gi"))
+    handbook = " ".join((ROOT / "docs" / "operations.md").read_text(encoding="utf-8").split())
+    assert f"asks for one GPU, {cpus_of(container):g} CPUs and {memory_gib} GiB" in handbook
+    ((cpus, machine_gib),) = re.findall(r"machines of one GPU, (\w+) CPUs and (\d+) GiB", handbook)
+    assert cpus == "eight" and cpus_of(container) <= 8 - KEPT_CPUS
+    assert memory_gib <= int(machine_gib) - KEPT_GIB
 
 
 @pytest.mark.parametrize("bound", ["min", "max"])
