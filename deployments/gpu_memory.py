@@ -35,7 +35,9 @@ def limit(device: torch.device, fraction: float | None) -> None:
     import torch
 
     # Torch sets no share on "cuda" as such, only on a card that is named.
-    index = torch.cuda.current_device() if device.index is None else device.index
+    index: int | None = device.index
+    if index is None:
+        index = torch.cuda.current_device()
     torch.cuda.set_per_process_memory_fraction(fraction, index)
     _shares[index] = fraction
 

@@ -19,6 +19,9 @@ from serve_app.config import AppConfig
 from serve_app.ingress import OcrIngress
 
 
+INGRESS: str = OcrIngress.name
+
+
 def build(args: AppConfig) -> Application:
     """Bind the graph. Called by Serve with the ``args`` of the application, validated."""
     recognition = {
@@ -44,7 +47,7 @@ def recognition_name(engine: str) -> str:
 def deployment_names(config: AppConfig) -> dict[str, type[StageTuning] | None]:
     """The deployments that ``build`` binds, each with the model of its ``user_config``, if any."""
     return {
-        OcrIngress.name: None,
+        INGRESS: None,
         Detection.name: DetectionTuning,
         Classification.name: ClassificationTuning,
     } | {recognition_name(engine): RecognitionTuning for engine in config.recognition.in_use}

@@ -22,11 +22,10 @@ from ray.serve.schema import ServeDeploySchema
 from deployments.autoscaling import QueuedWork
 from deployments.detection.config import DetectionTuning
 from deployments.settings import StageTuning
-from serve_app.app import deployment_names, stage_args
+from serve_app.app import INGRESS, deployment_names, stage_args
 from serve_app.config import AppConfig
 from serve_app.config_keys import Problem, did_you_mean, invalid, join, unknown_keys
 from serve_app.environment import ROOT
-from serve_app.ingress import OcrIngress
 from serve_app.yaml_files import YamlError, mentions_serve, read, yaml_files
 
 IMPORT_PATH = "serve_app.app:build"
@@ -104,8 +103,8 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
         else:
             yield from _check_tuning(deployment, bound[name], where)
             yield from _check_gpu(deployment, shares.get(name), where)
-    if OcrIngress.name in deployments:
-        yield from _check_drain(*deployments[OcrIngress.name], config.limits.request_deadline_s)
+    if INGRESS in deployments:
+        yield from _check_drain(*deployments[INGRESS], config.limits.request_deadline_s)
 
 
 def _check_drain(deployment: Mapping[str, Any], path: str, deadline_s: float) -> Iterator[Problem]:

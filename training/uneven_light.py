@@ -52,7 +52,8 @@ def sample(rng: np.random.Generator) -> Light | None:
 
 def apply(grey: Grey, light: Light) -> Grey:
     """A grey line ``uint8 (H, W)`` in that light; not written to."""
-    return _lit(grey, _plane(*grey.shape, light))
+    height, width = grey.shape
+    return _lit(grey, _plane(height, width, light))
 
 
 def shaded(image: Image, rng: np.random.Generator) -> Image:
@@ -61,7 +62,8 @@ def shaded(image: Image, rng: np.random.Generator) -> Image:
         light = Light(DARKEST, edge=float(rng.uniform(0.3, 0.7)))
     else:
         light = Light(DARKEST, from_right=rng.random() >= 0.5)
-    return _lit(image, _plane(*image.shape[:2], light)[..., None])
+    height, width = image.shape[:2]
+    return _lit(image, _plane(height, width, light)[..., None])
 
 
 def _lit(pixels: npt.NDArray[np.uint8], plane: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
