@@ -18,7 +18,6 @@ from deployments.settings import StageTuning
 from serve_app.config import AppConfig
 from serve_app.ingress import OcrIngress
 
-
 INGRESS: str = OcrIngress.name
 
 
