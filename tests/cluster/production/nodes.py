@@ -27,7 +27,6 @@ import psutil
 import yaml
 
 from cluster import ray_environment
-from serve_app.draining import VARIABLE
 from tests.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -212,11 +211,10 @@ class Nodes:
         logs = [self._log, *self.logs("*.log")]
         return "\n".join(f"{each.name}:\n{each.read_text(errors='replace')[-2000:]}" for each in logs)
 
-    def drain_folders(self) -> list[Path]:
-        """Where the ingress replicas of these nodes are told of stopping, each as seen from here."""
-        replicas = [each for each in self._processes() if "OcrIngress" in " ".join(each.cmdline())]
-        found = ((each.pid, each.environ().get(VARIABLE)) for each in replicas)
-        return [Path(f"/proc/{pid}/root{folder}") for pid, folder in found if folder]
+    def environment(self, worker: str) -> dict[str, str]:
+        """The environment of a worker of Ray's, by a part of its name."""
+        (process,) = (each for each in self._processes() if worker in " ".join(each.cmdline()))
+        return process.environ()
 
     def _processes(self) -> list[psutil.Process]:
         """Processes of these nodes: those whose command names their directory, and their children."""

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image as PillowImage
 
 from deployments.fakes import draw_page
+from serve_app.draining import VARIABLE
 from tests.cluster.production.conftest import POISON, Production
 from tests.cluster.production.waiting import wait_for
 
@@ -66,9 +67,11 @@ def test_probes_of_the_manifests_answer_without_a_token(production: Production) 
     assert nodes.http.get("/-/healthz").status_code == 200
 
 
-def test_the_ingress_knows_where_stopping_is_told(production: Production) -> None:
-    """Without it a container that is stopped would break off what is in hand."""
-    assert any((folder / "in-hand").exists() for folder in production.nodes.drain_folders())
+def test_what_runs_on_the_head_knows_where_stopping_is_told(production: Production) -> None:
+    """With a single node replicas run there; without this a container that is stopped breaks off what they
+    have in hand.
+    """
+    assert VARIABLE in production.nodes.environment("ray::ServeController")
 
 
 def test_the_dashboard_wants_the_token(production: Production) -> None:
