@@ -6,6 +6,8 @@ a set joins training like any other source.
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,15 +87,24 @@ def write_set(own: OwnSet, directory: Path, seed: int = 0) -> tuple[Source, Sour
     """
     train, valid = directory / "train", directory / "valid"
     if not train.is_dir():
-        learned, held = _split(set_lines(own.path))
-        if held:
-            write_real(held, valid, dict.fromkeys(Kind, 1), seed)
-        if not write_real(learned, train, CUTS, seed):
-            train.rmdir()
-            raise LabelError(f"{own.path}: no line that can be used")
+        _cut_all(own.path, directory, seed)
     # A folder name is taken literally, whatever characters the user's path holds.
     held_out = Source.literal(valid) if any(valid.glob("lines-*.jsonl")) else None
     return Source.literal(train, own.weight), held_out
+
+
+def _cut_all(path: Path, directory: Path, seed: int) -> None:
+    """Cut a set under another name: a directory that bears its own is whole, whatever ended an earlier run."""
+    unfinished = directory.with_name(f"{directory.name}.unfinished")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    learned, held = _split(set_lines(path))
+    if held:
+        write_real(held, unfinished / "valid", dict.fromkeys(Kind, 1), seed)
+    if not write_real(learned, unfinished / "train", CUTS, seed):
+        raise LabelError(f"{path}: no line that can be used")
+    # Lines held out by a run that was ended before it had lines to train on would be in the way.
+    shutil.rmtree(directory / "valid", ignore_errors=True)
+    os.replace(unfinished, directory)
 
 
 def _split(lines: Iterable[RealLine]) -> tuple[list[RealLine], list[RealLine]]:

@@ -15,7 +15,7 @@ from PIL import ImageDraw, ImageFont
 from deployments.engine import Prepared
 from deployments.recognition.config import RecognitionArgs
 from deployments.recognition.engines import build_engine
-from deployments.types import Reading
+from deployments.types import Kind, Reading
 from training import recognition
 from training.own_sets import CUTS, HELD_OUT, OwnSet, write_set
 from training.real import LabelError
@@ -84,6 +84,20 @@ def test_a_set_is_cut_once(tmp_path: Path) -> None:
     assert valid is None
     path.unlink()
     assert write_set(OwnSet(path), tmp_path / "out") == (train, None)
+
+
+def test_a_set_whose_cutting_was_ended_is_cut_anew(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, [(digits, digits) for digits in numbers(HELD_OUT + 1)])
+    (tmp_path / f"{HELD_OUT}.png").write_bytes(b"no image")
+    for _ in range(2):
+        with pytest.raises(LabelError, match="not an image"):
+            write_set(OwnSet(path), tmp_path / "out")
+    draw("12").save(tmp_path / f"{HELD_OUT}.png")
+    (tmp_path / "out" / "valid").mkdir(parents=True)
+    train, valid = write_set(OwnSet(path), tmp_path / "out")
+    assert valid is not None and len(LineShards(*valid.folders())) == 1
+    assert len(LineShards(*train.folders())) == CUTS[Kind.PRINTED] * HELD_OUT
+    assert {folder.name for folder in tmp_path.iterdir() if folder.is_dir()} == {"out"}
 
 
 def test_a_folder_of_pages_is_a_set_in_any_place(tmp_path: Path) -> None:
