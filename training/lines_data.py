@@ -7,6 +7,7 @@ lines that are still being rendered join in as they arrive.
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,6 +27,10 @@ from training.synth.shards import LineShards
 
 # Opening shards reads every row, so it is done now and then, not for every pool.
 REFRESH_LINES = 16_000
+
+
+class NoLines(ValueError):
+    """Sources hold no line, or none that fits the reader."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ class LineStream(IterableDataset[LineBatch]):
             steps are left out. 0 for models without such a bound.
 
     Raises:
-        ValueError: no source has a line.
+        NoLines: no source has a line; while iterating, none of the lines drawn at once fits.
     """
 
     def __init__(
@@ -164,32 +169,45 @@ class LineStream(IterableDataset[LineBatch]):
         for source in self._sources:
             source.refresh()
         if not any(len(source) for source in self._sources):
-            patterns = ", ".join(source.source.pattern for source in self._sources)
-            raise ValueError(f"no lines at {patterns}")
+            raise NoLines(f"no lines at {self._patterns()}")
+
+    def _patterns(self) -> str:
+        return ", ".join(source.source.pattern for source in self._sources)
 
     def _draw_pool(self, rng: np.random.Generator, short: bool) -> list[tuple[Ink, str]]:
         filled = [source for source in self._sources if len(source)]
         weights = np.array([source.source.weight for source in filled])
         choices = rng.choice(len(filled), size=self._plan.pool, p=weights / weights.sum())
-        pool = []
+        pool: list[tuple[Ink, str]] = []
+        unfit: Counter[str] = Counter()
         for choice in choices:
             drawn = filled[choice].draw(rng)
             for _ in range(20 if short else 0):
                 if len(drawn.text) <= self._plan.short_characters:
                     break
                 drawn = filled[choice].draw(rng)
-            if (line := self._prepared(drawn, rng)) is not None:
+            line = self._prepared(drawn, rng)
+            if isinstance(line, str):
+                unfit[line] += 1
+            else:
                 pool.append(line)
+        # Drawing on could take for ever.
+        if not pool:
+            faults = ", ".join(f"{count} {fault}" for fault, count in unfit.most_common())
+            raise NoLines(f"0 of {len(choices)} lines fit: {faults} (at {self._patterns()})")
         return pool
 
-    def _prepared(self, drawn: LineSample, rng: np.random.Generator) -> tuple[Ink, str] | None:
+    def _prepared(self, drawn: LineSample, rng: np.random.Generator) -> tuple[Ink, str] | str:
+        """A line as the reader takes it, or what keeps it from fitting."""
         text = normalise(drawn.text)
-        if not text or not self._charset.covers(text):
-            return None
+        if not text:
+            return "have no text"
+        if not self._charset.covers(text):
+            return "have symbols outside the charset"
         image = line_augment.apply(_in_light(_on_paper(drawn, rng), rng), line_augment.sample(rng))
         ink = prepare_line(image, self._format)
         if self._steps_per_px and steps_needed(text) > ink.shape[1] * self._steps_per_px:
-            return None
+            return "have more characters than their width has time steps"
         return ink, text
 
 

@@ -22,7 +22,7 @@ from deployments.types import Kind
 from deployments.weights import resolve
 from training import line_augment, recognition
 from training.checkpoints import LAST, AveragedWeights, Budget, cosine_rate, load
-from training.lines_data import BatchPlan, LineStream, Source, steps_needed
+from training.lines_data import BatchPlan, LineStream, NoLines, Source, steps_needed
 from training.recognition_card import record_results
 from training.recognition_curve import PICTURE
 from training.recognition_evaluation import evaluate_rendered, write_results
@@ -230,8 +230,20 @@ def test_lines_outside_the_charset_are_left_out(tmp_path: Path) -> None:
     assert set(next(stream).texts) == {"12"}
 
 
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [("AB", "outside the charset"), ("1" * 90, "more characters than their width has time steps")],
+)
+def test_lines_of_which_none_fits_end_the_stream(tmp_path: Path, text: str, fault: str) -> None:
+    """Batches were drawn for ever, without a word."""
+    write_shard(tmp_path, 0, [render("12", text)])
+    line_format, plan = TrainableCrnn(SMALL, CHARSET).line_format, BatchPlan(pool=8)
+    with pytest.raises(NoLines, match=f"0 of 8 lines fit: 8 have .*{fault}"):
+        next(iter(LineStream([Source(str(tmp_path))], CHARSET, line_format, plan)))
+
+
 def test_a_pattern_without_lines_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no lines at"):
+    with pytest.raises(NoLines, match="no lines at"):
         LineStream(
             [Source(str(tmp_path / "*"))], CHARSET, TrainableCrnn(SMALL, CHARSET).line_format, BatchPlan()
         )
