@@ -14,7 +14,7 @@ from pathlib import Path
 
 from deployments.types import Image, Kind
 from training.lines_data import Source
-from training.real import LabelError, RealLine, csv_lines, cut, folder_lines, usable_text, write_real
+from training.real import LabelError, RealLine, counted, csv_lines, cut, folder_lines, write_real
 
 CUTS = {Kind.PRINTED: 4, Kind.HANDWRITTEN: 12}
 """How often a line is cut: as labelled, and jittered, since few lines are visited many times."""
@@ -63,7 +63,7 @@ def crops_of(path: Path, limit: int) -> list[Image]:
     for line in set_lines(path):
         if len(crops) == limit:
             break
-        if (text := usable_text(line.text)) and (sample := cut(line, text)) is not None:
+        if (text := line.label) and (sample := cut(line, text)) is not None:
             crops.append(sample.image)
     if not crops:
         raise LabelError(f"{path}: no line that can be used")
@@ -94,10 +94,10 @@ def write_set(own: OwnSet, directory: Path, seed: int = 0) -> tuple[Source, Sour
 
 
 def _cut_all(path: Path, directory: Path, seed: int) -> None:
-    """Cut a set under another name: a directory that bears its own is whole, whatever ended an earlier run."""
+    """Cut a set under another name: a directory that bears its own is whole, whatever ended a run."""
     unfinished = directory.with_name(f"{directory.name}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
-    learned, held = _split(set_lines(path))
+    learned, held = _split(counted(set_lines(path), path))
     if held:
         write_real(held, unfinished / "valid", dict.fromkeys(Kind, 1), seed)
     if not write_real(learned, unfinished / "train", CUTS, seed):

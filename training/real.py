@@ -6,9 +6,11 @@ Only the training rows of the known sets are ever read; everything else in them 
 from __future__ import annotations
 
 import csv
+import io
 import json
+import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import islice
 from pathlib import Path
@@ -25,6 +27,7 @@ from training.synth.lines import HEIGHT_PX, MAX_WIDTH_PX, LineSample
 from training.synth.noise import elastic
 from training.synth.shards import LINES_PER_SHARD, write_shard
 
+logger = logging.getLogger(__name__)
 Rng = np.random.Generator
 
 TRAINING_ROWS = {
@@ -38,6 +41,9 @@ TRAINING_ROWS = {
 
 UPPER_CASED = frozenset({"receipts_en"})
 """Sets transcribed in capitals whatever the paper says: only lines that look like capitals train."""
+
+HISTORIC = frozenset({"lines_ru_historic"})
+"""Sets in the old spelling: a Latin i among their Cyrillic letters stands for a letter that has gone."""
 
 _KINDS = {"handwritten": Kind.HANDWRITTEN, "printed": Kind.PRINTED}
 
@@ -55,72 +61,104 @@ class RealLine:
     text: str
     kind: Kind
     upper_cased: bool = False
+    historic: bool = False
+
+    @property
+    def label(self) -> str | None:
+        """The text to train on, or None when the line holds a sign that the charset has no symbol for.
+
+        Dropping such signs would teach the reader to skip ink.
+        """
+        kept = normalise(self.text)
+        latin_i_in_cyrillic = self.historic and bool(CYRILLIC & set(kept)) and "i" in kept
+        return kept if kept and kept == canonical(self.text) and not latin_i_in_cyrillic else None
 
 
 def training_lines(data: Path) -> Iterator[RealLine]:
     """Training lines of every known set under ``data``; a set that is not there is passed over."""
     for name, rows in TRAINING_ROWS.items():
         if (data / name / "labels.jsonl").is_file():
-            yield from folder_lines(data / name, rows, name in UPPER_CASED)
+            lines = folder_lines(data / name, rows)
+            marks = {"upper_cased": name in UPPER_CASED, "historic": name in HISTORIC}
+            yield from counted((replace(line, **marks) for line in lines), data / name)
 
 
-def folder_lines(folder: Path, rows: int | None = None, upper_cased: bool = False) -> Iterator[RealLine]:
+def counted(lines: Iterable[RealLine], path: Path) -> Iterator[RealLine]:
+    """All lines of a set; after the last one it is logged how many have no label to train on."""
+    read = left_out = 0
+    for line in lines:
+        read, left_out = read + 1, left_out + (line.label is None)
+        yield line
+    if left_out:
+        logger.info("%s: %d of %d lines left out: signs outside the charset, no text", path, left_out, read)
+
+
+def folder_lines(folder: Path, rows: int | None = None) -> Iterator[RealLine]:
     """Lines of the first ``rows`` rows of a folder with ``labels.jsonl``: pages or crops.
 
-    ``upper_cased``: the transcripts are in capitals even where the image is not.
     Raises :class:`LabelError` with the row's number for a row that is not as it must be.
     """
     file = folder / "labels.jsonl"
-    with file.open(encoding="utf-8") as labels:
-        for number, label in enumerate(islice(labels, rows), start=1):
-            try:
-                lines = list(_row_lines(folder, json.loads(label), upper_cased))
-            except (ValueError, KeyError, TypeError) as error:
-                raise LabelError(f"{file}, line {number}: {error!r}") from error
-            yield from lines
+    for number, label in enumerate(islice(io.StringIO(_read_text(file)), rows), start=1):
+        try:
+            lines = list(_row_lines(folder, json.loads(label)))
+        except (ValueError, KeyError, TypeError) as error:
+            raise LabelError(f"{file}, line {number}: {error!r}") from error
+        yield from lines
 
 
-def _row_lines(folder: Path, row: dict[str, Any], upper_cased: bool) -> Iterator[RealLine]:
+def _read_text(path: Path) -> str:
+    """Text of a label file, its line ends as they are; raises LabelError where it is not UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise LabelError(f"{path}: not UTF-8 (in Excel, save it as CSV UTF-8): {error}") from error
+
+
+def _row_lines(folder: Path, row: dict[str, Any]) -> Iterator[RealLine]:
     path = folder / row["image"]
     if not path.is_file():
         raise ValueError(f"no image {row['image']!r}")
     if "lines" not in row:
-        yield RealLine(path, None, row["text"], _KINDS[row["kind"]], upper_cased)
+        yield RealLine(path, None, _text(row), _KINDS[row["kind"]])
         return
     for line in row["lines"]:
         x, y, width, height = line["bbox"]
-        yield RealLine(path, (x, y, width, height), line["text"], _KINDS[line["kind"]], upper_cased)
+        box = (x, y, width, height)
+        if not all(isinstance(value, int | float) for value in box):
+            raise ValueError(f"bbox {line['bbox']!r} is not four numbers")
+        yield RealLine(path, box, _text(line), _KINDS[line["kind"]])
+
+
+def _text(row: dict[str, Any]) -> str:
+    text = row["text"]
+    if not isinstance(text, str):
+        raise ValueError(f"text {text!r} is not a string")
+    return text
 
 
 def csv_lines(path: Path, default_kind: Kind = Kind.HANDWRITTEN) -> Iterator[RealLine]:
     """Lines of a CSV with the columns ``File name,Text,Class``; images lie beside it.
 
     ``Class`` is ``handwritten``, ``printed`` or empty for ``default_kind``.
+    Columns are separated by commas, semicolons or tabs.
     Raises :class:`LabelError` with the row's number for a missing column, image or unknown class.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = {"File name", "Text"} - set(reader.fieldnames or ())
-        if missing:
-            raise LabelError(f"{path}: no column {', '.join(sorted(missing))}")
-        for number, row in enumerate(reader, start=2):
-            name, kind = row["File name"] or "", (row.get("Class") or "").strip().lower()
-            if kind and kind not in _KINDS:
-                raise LabelError(f"{path}, line {number}: class {kind!r} is neither handwritten nor printed")
-            if not (path.parent / name).is_file():
-                raise LabelError(f"{path}, line {number}: no image {name!r}")
-            yield RealLine(path.parent / name, None, row["Text"] or "", _KINDS.get(kind, default_kind))
-
-
-def usable_text(text: str) -> str | None:
-    """The label to train on, or None when the line holds letters that the charset has no symbol for.
-
-    Dropping such letters would teach the reader to skip ink.
-    """
-    kept = normalise(text)
-    same = sum(map(str.isalnum, kept)) == sum(map(str.isalnum, canonical(text)))
-    latin_i_in_cyrillic = bool(CYRILLIC & set(kept)) and "i" in kept
-    return kept if kept and same and not latin_i_in_cyrillic else None
+    text = _read_text(path)
+    header = text.partition("\n")[0]
+    separator = max(",;\t", key=header.count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+    missing = {"File name", "Text"} - set(reader.fieldnames)
+    if missing:
+        raise LabelError(f"{path}: no column {', '.join(sorted(missing))}")
+    for number, row in enumerate(reader, start=2):
+        name, kind = (row["File name"] or "").strip(), (row.get("Class") or "").strip().lower()
+        if kind and kind not in _KINDS:
+            raise LabelError(f"{path}, line {number}: class {kind!r} is neither handwritten nor printed")
+        if not (path.parent / name).is_file():
+            raise LabelError(f"{path}, line {number}: no image {name!r}")
+        yield RealLine(path.parent / name, None, row["Text"] or "", _KINDS.get(kind, default_kind))
 
 
 def looks_upper_case(crop: npt.NDArray[np.uint8]) -> bool:
@@ -202,7 +240,7 @@ def write_real(lines: Iterable[RealLine], directory: Path, cuts: dict[Kind, int]
 
 def _cuts(lines: Iterable[RealLine], cuts: dict[Kind, int], seed: int) -> Iterator[LineSample]:
     for index, line in enumerate(lines):
-        text = usable_text(line.text)
+        text = line.label
         if text and line.upper_cased and text.lower() != text:
             plain = cut(line, text)
             text = text if plain is not None and looks_upper_case(plain.image) else None

@@ -10,7 +10,16 @@ import numpy as np
 import pytest
 
 from deployments.types import Kind
-from training.real import LabelError, RealLine, csv_lines, cut, training_lines, usable_text, write_real
+from training.real import (
+    LabelError,
+    RealLine,
+    counted,
+    csv_lines,
+    cut,
+    folder_lines,
+    training_lines,
+    write_real,
+)
 from training.synth.shards import LineShards
 
 
@@ -53,14 +62,31 @@ def test_box_outside_the_page_gives_no_cut(tmp_path: Path) -> None:
     ("text", "kept"),
     [
         ("Gruß aus Köln", None),
-        ("въсе iмъ", None),
+        ("1 000 ₸", None),
+        ("café", None),
+        ("Оплата по карте Visa", "Оплата по карте Visa"),
+        ("ПАО «Citibank»", "ПАО «Citibank»"),
         ("«Да» — 5 ₽", "«Да» — 5 ₽"),
         ("a\u00a0b", "a b"),
         ("  ", None),
     ],
 )
-def test_labels_with_letters_outside_the_charset_are_not_used(text: str, kept: str | None) -> None:
-    assert usable_text(text) == kept
+def test_labels_with_signs_outside_the_charset_are_not_used(text: str, kept: str | None) -> None:
+    assert RealLine(Path("a.png"), None, text, Kind.PRINTED).label == kept
+
+
+def test_a_latin_i_in_the_old_spelling_is_no_latin_i(tmp_path: Path) -> None:
+    _folder(tmp_path / "lines_ru_historic", 2)
+    labels = tmp_path / "lines_ru_historic" / "labels.jsonl"
+    labels.write_text(labels.read_text(encoding="utf-8").replace("row 1", "въсе iмъ"), encoding="utf-8")
+    assert [line.label for line in training_lines(tmp_path)] == ["row 0", None]
+
+
+def test_it_is_logged_once_how_many_lines_of_a_set_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    lines = [RealLine(Path("a.png"), None, text, Kind.PRINTED) for text in ("5 ₸", "5 ₽", "", "6 ₸")]
+    with caplog.at_level("INFO"):
+        assert list(counted(lines, Path("set.csv"))) == lines
+    assert [record.message.split(":")[1] for record in caplog.records] == [" 3 of 4 lines left out"]
 
 
 def test_csv_gives_kind_and_text(tmp_path: Path) -> None:
@@ -85,6 +111,37 @@ def test_csv_faults_are_named(tmp_path: Path, content: str, message: str) -> Non
     (tmp_path / "list.csv").write_text(content, encoding="utf-8")
     with pytest.raises(LabelError, match=message):
         list(csv_lines(tmp_path / "list.csv"))
+
+
+@pytest.mark.parametrize("separator", [", ", ";", "\t"])
+def test_csv_may_be_separated_in_other_ways(tmp_path: Path, separator: str) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 90), 180, np.uint8))
+    rows = [["File name", "Text", "Class"], ["a.png", '"Итого: 1 250,00"', "printed"], ["a.png", "Hi", ""]]
+    content = "\r\n".join(map(separator.join, rows))
+    (tmp_path / "list.csv").write_text(content, encoding="utf-8-sig", newline="")
+    assert [line.text for line in csv_lines(tmp_path / "list.csv")] == ["Итого: 1 250,00", "Hi"]
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "utf-16"])
+def test_label_files_of_another_encoding_are_refused(tmp_path: Path, encoding: str) -> None:
+    for name in ("list.csv", "labels.jsonl"):
+        (tmp_path / name).write_text("File name,Text\na.png,Привет\n", encoding=encoding)
+    with pytest.raises(LabelError, match=r"list\.csv: not UTF-8"):
+        list(csv_lines(tmp_path / "list.csv"))
+    with pytest.raises(LabelError, match=r"labels\.jsonl: not UTF-8"):
+        list(folder_lines(tmp_path))
+
+
+@pytest.mark.parametrize(
+    "fault", [{"text": None}, {"text": 1250}, {"bbox": ["1", "2", "3", "4"]}, {"bbox": [1, 2, 3, None]}]
+)
+def test_values_of_another_type_are_named_with_their_row(tmp_path: Path, fault: dict[str, object]) -> None:
+    _folder(tmp_path / "set", 2)
+    line = {"bbox": [1, 2, 30, 10], "text": "a", "kind": "printed"} | fault
+    with (tmp_path / "set" / "labels.jsonl").open("a", encoding="utf-8") as file:
+        file.write("\n" + json.dumps({"image": "images/0.png", "lines": [line]}))
+    with pytest.raises(LabelError, match=r"labels\.jsonl, line 3: .*is not"):
+        list(folder_lines(tmp_path / "set"))
 
 
 def test_capitals_in_a_label_are_believed_where_the_picture_shows_capitals(tmp_path: Path) -> None:

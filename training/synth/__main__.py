@@ -86,12 +86,13 @@ def _lines(options: argparse.Namespace) -> str:
 
 def _real(options: argparse.Namespace) -> str:
     from deployments.types import Kind
-    from training.real import csv_lines, folder_lines, training_lines, write_real
+    from training.real import counted, csv_lines, folder_lines, training_lines, write_real
 
     if options.data:
         lines = training_lines(options.data)
     else:
         lines = folder_lines(options.folder) if options.folder else csv_lines(options.csv)
+        lines = counted(lines, options.folder or options.csv)
     cuts = dict(zip((Kind.PRINTED, Kind.HANDWRITTEN), options.cuts, strict=True))
     return f"{write_real(lines, options.out, cuts, options.seed)} lines in {options.out}"
 
