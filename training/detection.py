@@ -131,7 +131,7 @@ def evaluate(options: argparse.Namespace) -> None:
     engine.warm_up()
     engine.configure(DetectionTuning(**options.tuning))
     for source in options.pages:
-        pages = [page for page in source.pages() if not is_trained_twin(page.image)]
+        pages = [page for page in source.pages("val") if not is_trained_twin(page.image)]
         print(f"{source.path.name:20} {evaluate_pages(engine, pages, options.aside)}", flush=True)
 
 
@@ -147,7 +147,8 @@ def _add_pages(parser: argparse.ArgumentParser) -> None:
         required=True,
         type=PageSource.parse,
         metavar="PATH[:ROWS][*WEIGHT]",
-        help="a folder with labels.jsonl, or the yaml of a set in YOLO format; ROWS pages from its "
+        help="a folder with labels.jsonl, or the yaml of a set in YOLO format, whose split val is what "
+        "evaluates if there is one, and train what trains; ROWS pages from its "
         "start (from its end if negative), drawn WEIGHT times as often; repeatable. Training craft "
         "needs folders with characters: of synthetic pages, or written by the verb characters",
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import cv2
 import numpy as np
@@ -20,6 +20,7 @@ from deployments.types import Image
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 Quads = npt.NDArray[np.float32]
 PageT = TypeVar("PageT")
+Split = Literal["train", "val"]
 
 
 class DataError(Exception):
@@ -63,10 +64,13 @@ class PageSource:
         except ValueError as error:
             raise DataError(f"{text!r} is not PATH[:ROWS][*WEIGHT]") from error
 
-    def pages(self) -> list[LabelledPage]:
-        """Read the pages: a folder with ``labels.jsonl``, or the ``.yaml`` of a set in YOLO format."""
-        read = read_yolo if self.path.suffix in {".yaml", ".yml"} else read_labels
-        pages = self.select(read(self.path))
+    def pages(self, split: Split = "train") -> list[LabelledPage]:
+        """Read the pages: a folder with ``labels.jsonl``, or the ``.yaml`` of a set in YOLO format.
+
+        ``split``: the part of a set in YOLO format; ``train`` also where its yaml names no ``val``.
+        """
+        is_yolo = self.path.suffix in {".yaml", ".yml"}
+        pages = self.select(read_yolo(self.path, split) if is_yolo else read_labels(self.path))
         if not pages:
             raise DataError(f"{self.path}: holds no pages")
         return pages
@@ -79,7 +83,10 @@ class PageSource:
 
 
 def read_labels(folder: Path) -> Iterator[LabelledPage]:
-    """Pages of a folder with ``labels.jsonl``: one page a row, one ``bbox`` or ``polygon`` a line."""
+    """Pages of a folder with ``labels.jsonl``: one page a row, one ``bbox`` or ``polygon`` a line.
+
+    Lines without height or width are left out.
+    """
     labels = folder / "labels.jsonl"
     if not labels.is_file():
         raise DataError(f"{labels}: no such file")
@@ -87,31 +94,47 @@ def read_labels(folder: Path) -> Iterator[LabelledPage]:
         for number, row in enumerate(file, start=1):
             try:
                 page = json.loads(row)
-                quads = [_line_quad(line) for line in page["lines"]]
+                found = [(line, _line_quad(line)) for line in page["lines"]]
                 image = folder / page["image"]
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{labels}:{number}: not a labelled page: {error!r}") from error
-            is_exact = bool(page["lines"]) and all("polygon" in line for line in page["lines"])
-            texts = tuple(str(line.get("text", "")) for line in page["lines"])
-            yield LabelledPage(image, _stack(quads), is_exact, texts)
+            lines = [line for line, quad in found if _has_size(quad)]
+            is_exact = bool(lines) and all("polygon" in line for line in lines)
+            texts = tuple(str(line.get("text", "")) for line in lines)
+            yield LabelledPage(image, _stack([quad for _, quad in found]), is_exact, texts)
 
 
-def read_yolo(description: Path, split: str = "train") -> Iterator[LabelledPage]:
+def read_yolo(description: Path, split: Split = "train") -> Iterator[LabelledPage]:
     """Pages of one split of a set in YOLO format, as annotation tools export it.
 
-    ``description`` is the yaml with ``path`` and the folders of the splits; the label of
-    ``images/a.jpg`` is ``labels/a.txt`` with rows ``class x y w h`` or ``class x1 y1 ... xn yn``
-    in fractions of the image. Every class counts as a line.
+    ``description`` is the yaml with ``path`` and the splits, each a folder, a text file that lists
+    images, or several of these; the label of ``images/a.jpg`` is ``labels/a.txt`` with rows
+    ``class x y w h`` or ``class x1 y1 ... xn yn`` in fractions of the image. Every class counts as a
+    line; boxes without height or width are left out. A yaml without ``val`` gives ``train``.
     """
     settings = yaml.safe_load(description.read_text(encoding="utf-8"))
-    if not isinstance(settings, dict) or split not in settings:
+    named = settings if isinstance(settings, dict) else {}
+    places = named.get(split) or named.get("train")
+    if not places:
         raise DataError(f"{description}: names no {split!r} folder")
-    root = description.parent / settings.get("path", ".")
-    images = root / settings[split]
-    if not images.is_dir():
-        raise DataError(f"{images}: no such folder")
-    for image in sorted(path for path in images.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES):
-        yield _yolo_page(image)
+    root = description.parent / str(named.get("path") or ".")
+    for place in places if isinstance(places, list) else [places]:
+        for image in _yolo_images(root / str(place)):
+            yield _yolo_page(image)
+
+
+def _yolo_images(place: Path) -> list[Path]:
+    """Images of a folder, or those that a text file names by paths from where it lies."""
+    if place.is_dir():
+        return sorted(path for path in place.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
+    if place.suffix != ".txt" or not place.is_file():
+        raise DataError(f"{place}: no such folder or list of images")
+    images = []
+    for name in filter(None, map(str.strip, place.read_text(encoding="utf-8").splitlines())):
+        image = place.parent / name
+        # CVAT writes the paths as from a folder data above the one that it exports.
+        images.append(image if image.is_file() else place.parent / name.removeprefix("data/"))
+    return images
 
 
 def load_image(path: Path) -> Image:
@@ -158,5 +181,12 @@ def _yolo_quad(values: list[float], width: int, height: int) -> npt.NDArray[np.f
     return quad_from_box(quad_bounds(points))
 
 
+def _has_size(quad: npt.NDArray[np.float32]) -> bool:
+    """Whether a quad has a height and a width, which what a stray click left has not."""
+    return bool((quad[3] != quad[0]).any() and (quad[1] != quad[0]).any())
+
+
 def _stack(quads: list[npt.NDArray[np.float32]]) -> Quads:
-    return np.stack(quads) if quads else np.zeros((0, 4, 2), np.float32)
+    """The quads that have a size, one array."""
+    kept = [quad for quad in quads if _has_size(quad)]
+    return np.stack(kept) if kept else np.zeros((0, 4, 2), np.float32)

@@ -65,7 +65,7 @@ class AnsweredPage:
 def answer(engine: DetectionEngine, source: PageSource) -> list[AnsweredPage]:
     """Run the network on every page of a set; pages that the engine refuses are left out."""
     answered = []
-    for page in source.pages():
+    for page in source.pages("val"):
         prepared = engine.prepare([load_image(page.image)])[0]
         if not isinstance(prepared, OcrError):
             answered.append(AnsweredPage(page, engine.forward([prepared])[0]))

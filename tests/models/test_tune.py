@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import optuna
 import pytest
@@ -15,9 +16,10 @@ from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.geometry import quad_from_box
 from deployments.types import Image, PageLines, TextLine
-from training.detection_data import LabelledPage
+from training import detection
+from training.detection_data import LabelledPage, PageSource
 from training.detection_metrics import DetectionCounts
-from training.tune import AnsweredPage, _craft_space, _yolo_space, plot, record, soft_f1, tune
+from training.tune import AnsweredPage, _craft_space, _yolo_space, answer, plot, record, soft_f1, tune
 
 TRUE, FALSE = quad_from_box((0, 0, 100, 20)), quad_from_box((0, 100, 100, 20))
 
@@ -66,6 +68,30 @@ def test_the_record_holds_every_trial_and_is_plotted(study: optuna.Study, tmp_pa
     assert kept["best"] == kept["trials"][0]["params"] and kept["trials"][0]["f1"] == [1.0]
     plot(study, tmp_path / "tuning.png")
     assert (tmp_path / "tuning.png").stat().st_size > 1000
+
+
+class Echo(TwoBoxes):
+    """Takes every page and answers nothing."""
+
+    def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[Image]]]:
+        return [Prepared(item, 1, 1) for item in items]
+
+    def forward(self, batch: Sequence[Prepared[Image]]) -> list[None]:
+        return [None for _ in batch]
+
+
+def test_what_trained_neither_tunes_nor_evaluates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for split in ("train", "val"):
+        (tmp_path / split).mkdir()
+        cv2.imwrite(str(tmp_path / split / f"{split}.png"), np.zeros((10, 20, 3), np.uint8))
+    (tmp_path / "set.yaml").write_text("train: train\nval: val\n")
+    answered = answer(Echo(), PageSource(tmp_path / "set.yaml"))
+    assert [kept.page.image.stem for kept in answered] == ["val"]
+    evaluated: list[LabelledPage] = []
+    monkeypatch.setattr(detection, "build_engine", lambda args: Echo())
+    monkeypatch.setattr(detection, "evaluate_pages", lambda engine, pages, aside: evaluated.extend(pages))
+    detection.main(["evaluate", "--pages", str(tmp_path / "set.yaml")])
+    assert [page.image.stem for page in evaluated] == ["val"]
 
 
 def test_a_match_counts_by_its_overlap() -> None:

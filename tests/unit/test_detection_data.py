@@ -84,6 +84,57 @@ def test_yolo_rows_are_checked(tmp_path: Path) -> None:
         PageSource(tmp_path / "set.yaml").pages()
 
 
+def yolo_set(folder: Path, description: str) -> PageSource:
+    """A set with one image in ``images/train`` and one in ``images/val``."""
+    for split in ("train", "val"):
+        (folder / "images" / split).mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(folder / f"images/{split}/{split}.png"), np.zeros((10, 20, 3), np.uint8))
+    (folder / "set.yaml").write_text(description)
+    return PageSource(folder / "set.yaml")
+
+
+def names(pages: list[LabelledPage]) -> list[str]:
+    return [page.image.stem for page in pages]
+
+
+def test_a_yolo_set_is_evaluated_on_its_own_split(tmp_path: Path) -> None:
+    source = yolo_set(tmp_path, "train: images/train\nval: images/val\n")
+    assert (names(source.pages()), names(source.pages("val"))) == (["train"], ["val"])
+    assert names(yolo_set(tmp_path, "train: images/train\nval:\n").pages("val")) == ["train"]
+
+
+@pytest.mark.parametrize(
+    ("description", "found"),
+    [
+        ("path:\ntrain: images/train\n", ["train"]),
+        ("train: [images/train, images/val]\n", ["train", "val"]),
+        ("path: ./\ntrain: train.txt\n", ["train", "val"]),
+    ],
+)
+def test_yolo_sets_are_read_as_tools_write_them(tmp_path: Path, description: str, found: list[str]) -> None:
+    (tmp_path / "train.txt").write_text("images/train/train.png\ndata/images/val/val.png\n")
+    assert names(yolo_set(tmp_path, description).pages()) == found
+
+
+@pytest.mark.parametrize("place", ["gone", "gone.txt", "[5]"])
+def test_a_yolo_split_that_is_not_there_is_named(tmp_path: Path, place: str) -> None:
+    with pytest.raises(DataError, match="no such folder or list of images"):
+        yolo_set(tmp_path, f"train: {place}\n").pages()
+
+
+def test_boxes_without_height_or_width_are_left_out(tmp_path: Path) -> None:
+    source = yolo_set(tmp_path, "train: images/train\n")
+    (tmp_path / "labels/train").mkdir(parents=True)
+    (tmp_path / "labels/train/train.txt").write_text("0 .5 .5 0 0\n0 .5 .5 .5 .5\n0 .2 .2 .3 0\n")
+    assert len(source.pages()[0].quads) == 1
+    lines = [{"bbox": [5, 5, 0, 0], "text": "a"}, {"bbox": [1, 2, 8, 4], "text": "b"}]
+    row = {"image": "images/train/train.png", "lines": [*lines, {"bbox": [5, 5, 3, 0], "text": "c"}]}
+    (tmp_path / "labels.jsonl").write_text(json.dumps(row))
+    (page,) = PageSource(tmp_path).pages()
+    assert (page.boxes.tolist(), page.texts) == ([[1, 2, 8, 4]], ("b",))
+    assert Straightened.of(page).line_px > 0
+
+
 def test_a_leaning_line_fills_its_box() -> None:
     quad = lean(np.array([[100, 50, 400, 70]], np.float32), 5.0)[0]
     # tan 5 degrees over 400 px is 35 px: the other 35 px of the box are the line's own height.
