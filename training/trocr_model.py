@@ -149,10 +149,15 @@ class TrainableTrocr:
         """Put a CRNN's features and head in place of the present ones, and keep them as they are.
 
         Raises:
-            RuntimeError: the CRNN is of another shape.
+            deployments.weights.WeightsError: the CRNN is of another shape.
         """
         encoder = self.module.encoder
         assert isinstance(encoder, LineEncoder)
+        a, theirs = self.architecture, network.architecture
+        shape = {"height_px": a.height_px, "channels": a.channels, "rnn_width": a.rnn_width}
+        for name, own in (shape | ({"symbols": a.ctc_symbols} if encoder.head else {})).items():
+            if (other := getattr(theirs, name)) != own:
+                raise WeightsError(f"the features have {name} {other}, the trocr that takes them has {own}")
         values = network.state_dict()
         encoder.features.load_state_dict({name: values[name] for name in encoder.features.state_dict()})
         if encoder.head is not None:

@@ -32,6 +32,7 @@ from deployments.weights import WeightsError, resolve
 from training.checkpoints import LAST, AveragedWeights, save
 from training.lines_data import LineBatch
 from training.recognition_export import export_run
+from training.recognition_models import trainable
 from training.trocr_model import TrainableTrocr, TrocrArchitecture
 
 SMALL = TrocrArchitecture(
@@ -202,6 +203,11 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="trocr-nothing"):
         (tmp_path / "trocr-nothing").mkdir()
         engine_of(tmp_path / "trocr-nothing")
+
+
+def test_features_of_another_width_are_refused_with_both_widths() -> None:
+    with pytest.raises(WeightsError, match="features have rnn_width 192, the trocr .* has 128"):
+        trainable("trocr", start_from="trocr-ru-en", features_from="crnn-ru-en")
 
 
 def test_a_decoder_on_trained_features_leaves_them_as_they_are() -> None:
