@@ -78,9 +78,10 @@ def training_lines(data: Path) -> Iterator[RealLine]:
     """Training lines of every known set under ``data``; a set that is not there is passed over."""
     for name, rows in TRAINING_ROWS.items():
         if (data / name / "labels.jsonl").is_file():
+            upper_cased, historic = name in UPPER_CASED, name in HISTORIC
             lines = folder_lines(data / name, rows)
-            marks = {"upper_cased": name in UPPER_CASED, "historic": name in HISTORIC}
-            yield from counted((replace(line, **marks) for line in lines), data / name)
+            marked = (replace(line, upper_cased=upper_cased, historic=historic) for line in lines)
+            yield from counted(marked, data / name)
 
 
 def counted(lines: Iterable[RealLine], path: Path) -> Iterator[RealLine]:
