@@ -69,6 +69,21 @@ def test_test_split_takes_other_prose(texts: Path) -> None:
     assert not any("quick" in line for line in lines)
 
 
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_some_lines_call_or_ask(texts: Path, language: str) -> None:
+    """Where hardly a line ended in !, it was read as the l that ends many words."""
+    corpus = Corpus(texts)
+
+    def drawn(seed: int) -> list[str]:
+        rng = np.random.default_rng(seed)
+        return [corpus.text(rng, language, "words", 40, plain=True) for _ in range(2000)]  # type: ignore[arg-type]
+
+    lines = drawn(0)
+    assert lines == drawn(0)
+    ends = [line[-1] for line in lines if line[-2:-1].isalpha()]
+    assert all(0.008 < ends.count(sign) / len(ends) < 0.03 for sign in "!?")
+
+
 def test_missing_texts_name_the_command(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"training\.synth texts"):
         Corpus(tmp_path)

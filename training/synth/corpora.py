@@ -39,6 +39,8 @@ TYPED_MIX: dict[TextKind, float] = {"prose": 0.65, "words": 0.15, "form": 0.1, "
 HANDWRITTEN_MIX: dict[TextKind, float] = {"prose": 0.4, "words": 0.36, "form": 0.19, "figures": 0.05}
 _MIN_CHARS = 1
 _PLAIN_SIGNS = 0.08
+_CALLS = 0.03
+"""Share of the lines whose last letter is followed by ! or ?: without them a ! is read as an l there."""
 _LINE_LENGTHS = ((0.22, 1, 12), (0.36, 10, 42), (0.42, 38, 100))
 _QUOTES = ("«»", "“”", '""', "()", "[]", "''", "„“", "<>", "{}")
 _SIGNS = "!?;:%№§*&#@+=/|\\~^_$€£₽°©®·•×±½…—–"
@@ -99,7 +101,7 @@ class Corpus:
             text = normalise(makers[kind](rng, language, length))
             if plain and kind == "prose" and _signs(text) > _PLAIN_SIGNS:
                 continue
-            text = _cut(_vary_case(rng, _sprinkle(rng, text)), max_chars)
+            text = _call(rng, _cut(_vary_case(rng, _sprinkle(rng, text)), max_chars), max_chars)
             if len(text) >= _MIN_CHARS:
                 return text
         return "0"
@@ -205,6 +207,13 @@ def _vary_case(rng: Rng, text: str) -> str:
     if roll < 0.23:
         return text.lower()
     return text
+
+
+def _call(rng: Rng, text: str, max_chars: int) -> str:
+    """The line, now and then with ! or ? after the letter that it ends in."""
+    if not text[-1:].isalpha() or len(text) == max_chars or rng.random() >= _CALLS:
+        return text
+    return text + "!?"[int(rng.integers(2))]
 
 
 def _sprinkle(rng: Rng, text: str) -> str:
