@@ -206,7 +206,7 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
 
 
 def test_features_of_another_width_are_refused_with_both_widths() -> None:
-    with pytest.raises(WeightsError, match="features have rnn_width 192, the trocr .* has 128"):
+    with pytest.raises(WeightsError, match=r"features have rnn_width 192, the trocr .* has 128"):
         trainable("trocr", start_from="trocr-ru-en", features_from="crnn-ru-en")
 
 
