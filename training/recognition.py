@@ -71,6 +71,8 @@ def evaluate(options: argparse.Namespace) -> None:
         write_results,
     )
 
+    if not options.valid and options.data is None:
+        raise SystemExit("nothing to evaluate: name shards with --valid, or labelled sets with --data")
     args = RecognitionArgs(engine=options.engine, weights=options.weights, device=options.device)
     engine = build_engine(args)
     engine.warm_up()

@@ -67,13 +67,19 @@ def read_timed(engine: RecognitionEngine, crops: Sequence[Image]) -> list[tuple[
 
 
 def evaluate_real(engine: RecognitionEngine, data: Path) -> list[SetResult]:
-    """Scores on the evaluation rows of every known set under ``data``, by kind."""
+    """Scores on the evaluation rows of every known set under ``data``, by kind.
+
+    Raises:
+        FileNotFoundError: none of them is there.
+    """
     results = []
     for name in EVALUATION_ROWS:
         if (data / name / "labels.jsonl").is_file():
             lines = sorted(read_lines(data / name, "evaluate"), key=lambda line: line.kind)
             for kind, part in groupby(lines, key=lambda line: line.kind):
                 results.append(_evaluate(engine, f"{name}, {kind}", list(part)))
+    if not results:
+        raise FileNotFoundError(f"{data}: nothing to evaluate in {', '.join(EVALUATION_ROWS)}")
     return results
 
 
@@ -126,17 +132,42 @@ def _evaluate_changed(
 def evaluate_rendered(
     engine: RecognitionEngine, sources: Iterable[Source], limit: int = 1000
 ) -> list[SetResult]:
-    """Scores on the first lines of shard folders, by kind."""
+    """Scores on the first lines of shard folders, by kind.
+
+    Raises:
+        FileNotFoundError: a source has no folder of shards.
+    """
     results = []
-    for source in sources:
-        for folder in source.folders():
-            shards = LineShards(folder)
-            rows = [shards[i] for i in range(min(limit, len(shards)))]
-            lines = [LabelledLine(np.dstack([r.image] * 3), r.text, r.kind) for r in rows]
-            lines.sort(key=lambda line: line.kind)
-            for kind, part in groupby(lines, key=lambda line: line.kind):
-                results.append(_evaluate(engine, f"{folder.name}, {kind}", list(part)))
+    for folder, name in set_names(sources).items():
+        shards = LineShards(folder)
+        rows = [shards[i] for i in range(min(limit, len(shards)))]
+        lines = [LabelledLine(np.dstack([r.image] * 3), r.text, r.kind) for r in rows]
+        lines.sort(key=lambda line: line.kind)
+        for kind, part in groupby(lines, key=lambda line: line.kind):
+            results.append(_evaluate(engine, f"{name}, {kind}", list(part)))
     return results
+
+
+def set_names(sources: Iterable[Source]) -> dict[Path, str]:
+    """Folders of sources, each once, by the shortest end of their path that no other one has.
+
+    Raises:
+        FileNotFoundError: a source has no folder of shards.
+    """
+    folders: dict[Path, None] = {}
+    for source in sources:
+        if not (found := source.folders()):
+            raise FileNotFoundError(f"no lines at {source.pattern}")
+        folders |= dict.fromkeys(folder.absolute() for folder in found)
+    return {folder: _shortest_end(folder, folders.keys() - {folder}) for folder in folders}
+
+
+def _shortest_end(folder: Path, others: Set[Path]) -> str:
+    for length in range(1, len(folder.parts)):
+        end = folder.parts[-length:]
+        if not any(other.parts[-length:] == end for other in others):
+            return "/".join(end)
+    return str(folder)
 
 
 def as_table(results: Sequence[SetResult]) -> str:
