@@ -15,6 +15,7 @@ from deployments.weights import WeightsError, resolve
 from training.lines_data import BatchPlan, NoLines, Source
 from training.own_sets import OwnSet
 from training.real import LabelError
+from training.recognition_curve import EmptyCurve
 from training.recognition_export import Mix
 
 
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     try:
         return int(options.verb(options) or 0)
-    except (FileNotFoundError, LabelError, NoLines, WeightsError) as error:
+    except (FileNotFoundError, LabelError, NoLines, EmptyCurve, WeightsError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -16,18 +16,22 @@ PICTURE = "curve.png"
 _SMOOTHED_ROWS = 9
 
 
+class EmptyCurve(ValueError):
+    """A curve has no row with a loss."""
+
+
 def draw_curve(run_dir: Path, picture: Path) -> None:
     """Draw the curve of a run as a PNG of 800x400 px.
 
     Raises:
         FileNotFoundError: the run has no curve.
-        ValueError: the curve has no row with a loss yet.
+        EmptyCurve: the curve has no row with a loss yet.
     """
     with (run_dir / CURVE).open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     lines, loss = _column(rows, "loss")
     if not lines.size:
-        raise ValueError(f"{run_dir / CURVE} has no row with a loss yet")
+        raise EmptyCurve(f"{run_dir / CURVE} has no row with a loss yet")
     figure = Figure(figsize=(8, 4), dpi=100, layout="constrained")
     left = figure.subplots()
     left.plot(lines, loss, color="#b8c4d6", linewidth=0.8)

@@ -6,6 +6,7 @@ import json
 import platform
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from torch import Tensor
 
 from deployments.weights import FORMAT, METADATA, WeightsError, resolve, sha256
 from training.checkpoints import LAST, load
-from training.recognition_curve import CURVE, PICTURE, draw_curve
+from training.recognition_curve import PICTURE, EmptyCurve, draw_curve
 
 TENSORS = "model.safetensors"
 
@@ -64,14 +65,15 @@ class Mix:
 def export_run(
     run_dir: Path, target: Path, provenance: Provenance | None = None, mix: Mix | None = None
 ) -> dict[str, Any]:
-    """Export a run of either engine, with a picture of its curve; see :func:`export_crnn`."""
+    """Export a run of either engine, with a picture of its curve if it has one; see :func:`export_crnn`."""
     if load_run(run_dir)["engine"] == "trocr":
         from training.trocr_model import export_trocr
 
         metadata = export_trocr(run_dir, target, provenance)
     else:
         metadata = export_crnn(run_dir, target, provenance, mix)
-    if (run_dir / CURVE).is_file():
+    # A run of no steps only keeps a weight, widened or mixed.
+    with suppress(FileNotFoundError, EmptyCurve):
         draw_curve(run_dir, target / PICTURE)
     return metadata
 

@@ -228,6 +228,18 @@ def test_a_curve_is_drawn_and_goes_with_the_weight(
     assert "curve.csv" in capsys.readouterr().err
 
 
+def test_a_run_of_no_steps_is_exported_without_a_picture(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = tmp_path / "run"
+    Training(TrainableCrnn(SMALL, CHARSET), Recipe((Source(str(digits)),), steps=0), run, CPU).run()
+    assert recognition.main(["export", "--run", str(run), "--out", str(tmp_path / "weight")]) == 0
+    assert (tmp_path / "weight" / "metadata.json").is_file()
+    assert not (tmp_path / "weight" / PICTURE).exists()
+    assert recognition.main(["curve", "--run", str(run), "--out", str(tmp_path / "x.png")]) == 1
+    assert "no row with a loss" in capsys.readouterr().err
+
+
 def test_one_seed_gives_the_same_batches(digits: Path) -> None:
     def batches() -> list[torch.Tensor]:
         plan = BatchPlan(pool=32)
