@@ -53,6 +53,9 @@ class Training:
         recipe: what to train it on and how.
         run_dir: where checkpoints and curves go.
         device: CPU or CUDA.
+
+    Raises:
+        training.lines_data.NoLines: the validation sources have no line that fits the reader.
     """
 
     def __init__(self, reader: TrainableReader, recipe: Recipe, run_dir: Path, device: torch.device) -> None:
@@ -61,12 +64,15 @@ class Training:
         self.recipe = recipe
         self.run_dir = run_dir
         self.device = device
+        self.step = self.lines = 0
+        # The first validation comes after minutes: what is wrong with its lines is said before them.
+        if recipe.valid:
+            next(self._validation())
         self.module = reader.module.to(device)
         self.average = AveragedWeights(self.module, recipe.average_decay)
         self.optimizer = torch.optim.AdamW(
             _groups(self.module, recipe.weight_decay), lr=recipe.rate, fused=True
         )
-        self.step = self.lines = 0
         self.curve = CurveLog(run_dir / "curve.csv")
         self._stop = False
         self.budget = Budget(recipe.minutes, recipe.steps, self._resume())

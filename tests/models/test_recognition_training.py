@@ -288,6 +288,16 @@ def test_a_pattern_without_lines_is_an_error(tmp_path: Path) -> None:
         )
 
 
+def test_mistyped_validation_is_noticed_before_training(
+    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["train", "--run", str(tmp_path / "run"), "--source", str(digits), "--device", "cpu"]
+    arguments += ["--start-from", "crnn-ru-en", "--steps", "1", "--valid", str(tmp_path / "mistyped")]
+    assert recognition.main(arguments) == 1
+    assert "no lines at" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("text", ["a=0", "a=-1", "a=b"])
 def test_a_source_weight_must_be_positive(text: str) -> None:
     with pytest.raises(ValueError, match="positive"):
