@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +13,6 @@ from PIL import Image as PilImage
 from PIL import ImageDraw, ImageFont
 
 from deployments.engine import Prepared
-from deployments.recognition import engines
 from deployments.recognition.charset import Charset
 from deployments.recognition.config import RecognitionArgs
 from deployments.recognition.crnn_network import CrnnArchitecture
@@ -28,7 +25,7 @@ from training.checkpoints import LAST, AveragedWeights, Budget, cosine_rate, loa
 from training.lines_data import BatchPlan, LineStream, NoLines, Source, steps_needed
 from training.recognition_card import record_results
 from training.recognition_curve import PICTURE
-from training.recognition_evaluation import evaluate_rendered, set_names, write_results
+from training.recognition_evaluation import evaluate_rendered, write_results
 from training.recognition_export import export_run
 from training.recognition_models import TrainableCrnn
 from training.recognition_training import Recipe, Training
@@ -161,30 +158,6 @@ def test_the_command_line_trains_exports_and_evaluates(
     assert row in card
     assert "| trained on | digits |" in card
     assert resolve(str(weight), "crnn").metadata["results"][f"{digits.name}, printed"]["n"] == 64
-
-
-def test_sets_of_one_last_name_are_told_apart(digits: Path, tmp_path: Path) -> None:
-    folders = [tmp_path / run / "set-0" / "valid" for run in ("ours", "theirs")]
-    for folder in (*folders, tmp_path / "lines"):
-        shutil.copytree(digits, folder)
-    sources = [Source(f"{tmp_path}/*/*/valid"), Source.literal(folders[0]), Source(f"{tmp_path}/lines")]
-    assert list(set_names(sources).values()) == ["ours/set-0/valid", "theirs/set-0/valid", "lines"]
-
-
-@pytest.mark.parametrize("where", ["--valid", "--data"])
-def test_an_evaluation_of_nothing_fails_and_leaves_the_card(
-    where: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engines, "build_engine", lambda args: SimpleNamespace(warm_up=lambda: None))
-    weight = tmp_path / "weight"
-    shutil.copytree(resolve("crnn-ru-en", "crnn").path, weight)
-    before = (weight / "metadata.json").read_bytes()
-    arguments = ["evaluate", "--weights", str(weight), "--device", "cpu", "--card", where]
-    assert recognition.main([*arguments, str(tmp_path / "mistyped")]) == 1
-    assert "mistyped" in capsys.readouterr().err
-    assert (weight / "metadata.json").read_bytes() == before
-    with pytest.raises(SystemExit, match="nothing to evaluate"):
-        recognition.main(arguments[:-1])
 
 
 def test_handwriting_is_also_scored_on_squares_and_forms_and_all_in_uneven_light(
