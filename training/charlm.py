@@ -17,7 +17,8 @@ from safetensors.numpy import save_file
 from deployments.recognition.charlm import LOG_STEPS, CharModel, fold_symbol
 from deployments.recognition.charset import Charset, normalise
 from deployments.weights import FORMAT, METADATA, sha256
-from training.recognition_export import TENSORS, write_metadata
+from training.mixing import TENSORS
+from training.recognition_export import write_metadata
 
 Counts = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]

@@ -26,6 +26,7 @@ from training.detection_evaluation import evaluate as evaluate_pages
 from training.detection_export import export_run
 from training.detection_training import Plan, Run
 from training.labelled_lines import is_trained_twin
+from training.mixing import Mix
 
 if TYPE_CHECKING:
     from training.detection_training import Task
@@ -122,7 +123,7 @@ def ceiling(options: argparse.Namespace) -> None:
 def export(options: argparse.Namespace) -> None:
     """Write a run as a shipped weight."""
     about = json.loads(options.about.read_text(encoding="utf-8")) if options.about else {}
-    print(export_run(options.engine, options.run, options.out, about))
+    print(export_run(options.engine, options.run, options.out, about, mix=options.mix))
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -200,6 +201,12 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
     _add_engine(parser)
     parser.add_argument("--run", type=Path, required=True, help="folder of a training run")
     parser.add_argument("--out", type=Path, required=True, help="folder of the weight; its name is the name")
+    parser.add_argument(
+        "--mix",
+        type=Mix.parse,
+        metavar="WEIGHTS=SHARE",
+        help="yolo: write the mean with this weight, of which SHARE, 0 to 1, is taken",
+    )
     parser.add_argument("--about", type=Path, help="JSON object for the metadata: data, licences, commit")
     parser.set_defaults(run_verb=export)
 

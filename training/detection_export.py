@@ -15,8 +15,7 @@ from torch import Tensor
 from deployments.detection.preprocess import InputSpec
 from deployments.weights import FORMAT, METADATA, sha256
 from training import checkpoints
-
-MODEL_FILE = "model.safetensors"
+from training.mixing import TENSORS, Mix
 
 
 class ExportError(Exception):
@@ -24,16 +23,23 @@ class ExportError(Exception):
 
 
 def export_run(
-    engine: str, run: Path, out: Path, about: Mapping[str, Any], spec: InputSpec | None = None
+    engine: str,
+    run: Path,
+    out: Path,
+    about: Mapping[str, Any],
+    spec: InputSpec | None = None,
+    mix: Mix | None = None,
 ) -> Path:
     """Write a run's averaged weights in half precision, with what an engine needs to read them.
 
-    ``about`` joins the run's own steps, samples, seed and hours in the metadata's ``training``;
-    its ``results``, if any, become the metadata's.
+    ``mix`` is a weight of YOLO's whose mean with the run is written. ``about`` joins the run's own steps,
+    samples, seed and hours in the metadata's ``training``; its ``results``, if any, become the metadata's.
     """
     state = checkpoints.load(run / checkpoints.LAST)
     if state is None:
         raise ExportError(f"{run}: holds no {checkpoints.LAST}")
+    if mix and engine != "yolo":
+        raise ExportError(f"{engine}: only yolo's weights are mixed")
     out.mkdir(parents=True, exist_ok=True)
     if engine == "craft":
         from training.detection_craft import SPEC, save_checkpoint
@@ -42,14 +48,15 @@ def export_run(
         save_checkpoint(state, out)
     else:
         spec = spec or InputSpec()
-        values = {name: _compact(value) for name, value in state["average"]["values"].items()}
-        save_file(values, out / MODEL_FILE)
+        values = state["average"]["values"]
+        values = mix.into(values, engine) if mix else values
+        save_file({name: _compact(value) for name, value in values.items()}, out / TENSORS)
     told = dict(about)
     metadata = {
         "name": out.name,
         "engine": engine,
         "format": FORMAT,
-        "sha256": {MODEL_FILE: sha256(out / MODEL_FILE)},
+        "sha256": {TENSORS: sha256(out / TENSORS)},
         "input": asdict(spec),
         "architecture": state["architecture"],
         "results": told.pop("results", {}),
@@ -59,6 +66,7 @@ def export_run(
             "samples": state["windows"],
             "seed": state["seed"],
             "hours": round(state["spent_s"] / 3600, 3),
+            **(mix.facts() if mix else {}),
         },
     }
     text = json.dumps(metadata, indent=2, ensure_ascii=False)

@@ -13,10 +13,10 @@ import torch
 from deployments.precision import select_device
 from deployments.weights import WeightsError, resolve
 from training.lines_data import BatchPlan, NoLines, Source
+from training.mixing import Mix
 from training.own_sets import OwnSet
 from training.real import LabelError
 from training.recognition_curve import EmptyCurve
-from training.recognition_export import Mix
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from deployments.weights import FORMAT, METADATA, WeightsError, resolve, sha256
+from deployments.weights import FORMAT, METADATA, sha256
 from training.checkpoints import LAST, load
+from training.mixing import TENSORS, Mix
 from training.recognition_curve import PICTURE, EmptyCurve, draw_curve
-
-TENSORS = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,38 +27,6 @@ class Provenance:
 
     data: tuple[str, ...] = ()
     licences: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mix:
-    """A CRNN weight of the same build, and its share, 0 to 1, in the values that are exported.
-
-    Training on lines of a new kind costs some of what was known of others; the mean of the values
-    before and after keeps most of both. Wortsman et al., "Robust fine-tuning of zero-shot models" (2022).
-    """
-
-    weights: str
-    share: float
-
-    @classmethod
-    def parse(cls, text: str) -> Mix:
-        """Read ``WEIGHTS=SHARE``; raises ValueError."""
-        weights, _, share = text.rpartition("=")
-        if not weights or not 0 < float(share) < 1:
-            raise ValueError(f"{text!r} is not WEIGHTS=SHARE with a share between 0 and 1")
-        return cls(weights, float(share))
-
-    def into(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The weighted means; raises WeightsError where the weight is built otherwise."""
-        other = load_file(resolve(self.weights, "crnn").file(TENSORS))
-        if {name: value.shape for name, value in other.items()} != {n: v.shape for n, v in values.items()}:
-            raise WeightsError(f"weights {self.weights!r}: not of the network that was trained")
-        return {
-            name: torch.lerp(value.float(), other[name].float(), self.share)
-            if value.is_floating_point()
-            else value
-            for name, value in values.items()
-        }
 
 
 def export_run(
@@ -94,7 +61,7 @@ def export_crnn(
         WeightsError: ``mix`` names a weight that is not there, or is built otherwise.
     """
     state = load_run(run_dir)
-    values = state["average"]["values"] if mix is None else mix.into(state["average"]["values"])
+    values = state["average"]["values"] if mix is None else mix.into(state["average"]["values"], "crnn")
     target.mkdir(parents=True, exist_ok=True)
     tensors = {name: _compact(value) for name, value in values.items()}
     save_file(tensors, target / TENSORS)
@@ -106,8 +73,7 @@ def export_crnn(
         "format": FORMAT,
         "sha256": {TENSORS: sha256(target / TENSORS)},
         **state["description"],
-        "training": training_facts(state, provenance or Provenance())
-        | ({"mixed_with": Path(mix.weights).name, "share": mix.share} if mix else {}),
+        "training": training_facts(state, provenance or Provenance()) | (mix.facts() if mix else {}),
         "results": {},
     }
     write_metadata(target, metadata)

@@ -26,7 +26,8 @@ from deployments.recognition.preprocess import LineFormat
 from deployments.recognition.trocr_encoder import LineEncoder, LineEncoderConfig, sinusoids
 from deployments.weights import FORMAT, WeightsError, resolve, sha256
 from training.lines_data import LineBatch
-from training.recognition_export import TENSORS, Provenance, load_run, training_facts, write_metadata
+from training.mixing import TENSORS
+from training.recognition_export import Provenance, load_run, training_facts, write_metadata
 
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 SPECIAL = (PAD, START, END, UNKNOWN)

@@ -22,7 +22,8 @@ from deployments.recognition.engines import build_engine
 from deployments.recognition.second_look import certainty, mean_posteriors, with_paper_below
 from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, sha256
-from training.recognition_export import Mix, export_crnn
+from training.mixing import Mix
+from training.recognition_export import export_crnn
 from training.recognition_models import TrainableCrnn
 from training.recognition_training import Recipe, Training
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
@@ -18,14 +20,15 @@ from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import build_network, for_inference, predict
 from deployments.errors import StageFailed
 from deployments.types import Image
-from deployments.weights import WeightsError
+from deployments.weights import WeightsError, sha256
 from training import checkpoints, detection
 from training.detection_augment import Variation
 from training.detection_data import PageSource
 from training.detection_evaluation import detect, evaluate
-from training.detection_export import export_run
+from training.detection_export import ExportError, export_run
 from training.detection_training import Plan, Run
 from training.detection_yolo import YoloTask, architecture
+from training.mixing import Mix
 
 SPEC = InputSpec(long_side_px=192)
 WINDOW = Variation(192, 96, scale=(1.0, 1.0001), squeeze=(1.0, 1.0001), turn_deg=0.0)
@@ -88,6 +91,26 @@ def test_the_loss_falls_and_the_curve_is_kept(trained: Path) -> None:
     losses = [float(row.split(",")[4]) for row in rows[1:]]
     assert rows[0].startswith("step,minutes") and rows[-1].startswith("180,")
     assert losses[-1] < 0.75 * losses[0]
+
+
+def test_a_run_is_mixed_with_a_weight_that_was_there(trained: Path, tmp_path: Path) -> None:
+    alone = export_run("yolo", trained, tmp_path / "alone", {}, SPEC)
+    values = load_file(alone / "model.safetensors")
+    earlier = tmp_path / "earlier"
+    shutil.copytree(alone, earlier)
+    nothing = {name: torch.zeros_like(value) for name, value in values.items()}
+    save_file(nothing, earlier / "model.safetensors")
+    metadata = json.loads((earlier / "metadata.json").read_text(encoding="utf-8"))
+    metadata["sha256"]["model.safetensors"] = sha256(earlier / "model.safetensors")
+    (earlier / "metadata.json").write_text(json.dumps(metadata), encoding="utf-8")
+    mixed = export_run("yolo", trained, tmp_path / "mixed", {}, SPEC, Mix(str(earlier), 0.25))
+    for name, value in load_file(mixed / "model.safetensors").items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value.float(), 0.75 * values[name].float(), rtol=0.01, atol=1e-4)
+    told = json.loads((mixed / "metadata.json").read_text(encoding="utf-8"))["training"]
+    assert (told["mixed_with"], told["share"]) == ("earlier", 0.25)
+    with pytest.raises(ExportError, match="only yolo"):
+        export_run("craft", trained, tmp_path / "craft", {}, SPEC, Mix(str(earlier), 0.25))
 
 
 def test_the_exported_weight_finds_the_lines_it_learned(engine: YoloEngine, pages: Path) -> None:
