@@ -54,7 +54,18 @@ OFFLINE = {
 ALWAYS = {"YOLO_AUTOINSTALL": "0", "HF_HUB_DISABLE_TELEMETRY": "1", "DO_NOT_TRACK": "1"}
 
 
+THIS_MACHINE = ("127.0.0.1", "localhost")
+
+
 def environment(base: Mapping[str, str], *, hub: bool = False) -> dict[str, str]:
     """Environment of ``serve run``: ``base`` wins over all defaults; ``hub`` allows downloads."""
     path = os.pathsep.join(filter(None, (str(ROOT), base.get("PYTHONPATH"))))
-    return {**QUIET_RAY, **HEALING, **ALWAYS, **({} if hub else OFFLINE), **base, "PYTHONPATH": path}
+    always = {"PYTHONPATH": path, **_not_by_proxy(base)}
+    return {**QUIET_RAY, **HEALING, **ALWAYS, **({} if hub else OFFLINE), **base, **always}
+
+
+def _not_by_proxy(base: Mapping[str, str]) -> dict[str, str]:
+    """A proxy for the outside is not asked for this machine, where Ray's parts talk HTTP to each other."""
+    excepted = base.get("no_proxy") or base.get("NO_PROXY")
+    names = ",".join(filter(None, (excepted, *THIS_MACHINE)))
+    return {"no_proxy": names, "NO_PROXY": names}

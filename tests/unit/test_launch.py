@@ -28,6 +28,19 @@ def test_the_repository_comes_first_on_the_python_path() -> None:
 
 
 @pytest.mark.parametrize(
+    ("excepted", "expected"),
+    [({}, "127.0.0.1,localhost"), ({"no_proxy": ".bank"}, ".bank,127.0.0.1,localhost"),
+     ({"NO_PROXY": ".bank"}, ".bank,127.0.0.1,localhost")],
+)  # fmt: skip
+def test_a_proxy_for_the_outside_is_not_asked_for_this_machine(
+    excepted: dict[str, str], expected: str
+) -> None:
+    found = environment({"http_proxy": "http://proxy.bank:3128", **excepted})
+    assert (found["no_proxy"], found["NO_PROXY"]) == (expected, expected)
+    assert found["http_proxy"] == "http://proxy.bank:3128"
+
+
+@pytest.mark.parametrize(
     ("config", "port", "expected"),
     [
         ({}, None, ("127.0.0.1", 8000)),
