@@ -20,8 +20,8 @@ from serve_app.schemas import OutputFormat
 
 # How long a client had best wait before it looks again, seconds.
 LOOK_AGAIN_S = 2.0
-# Results that are asked for in another format at a time. One is written, the others wait, each with its
-# whole document: of the threads that write again one is left to jobs that end.
+# Results that are asked for in another format at a time: one is written, the others wait. Each takes its
+# whole document, and of the threads that write again one is left to jobs that end.
 MOST_REWRITTEN = 4
 
 
