@@ -32,8 +32,6 @@ IMPORT_PATH = "serve_app.app:build"
 # Mappings that Serve's schema leaves open, with the keys that Ray knows.
 OPEN_BLOCKS = {"runtime_env": RuntimeEnv.known_fields}
 POLICY = "deployments.autoscaling:QueuedWorkPolicy"
-# graceful_shutdown_timeout_s that Serve takes where a deployment has none.
-SERVE_GRACE_S = 20
 DEPLOYMENT_KEYS = ("max_ongoing_requests", "ray_actor_options")
 AUTOSCALING_KEYS = (
     "min_replicas",
@@ -109,10 +107,12 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
 
 def _check_drain(deployment: Mapping[str, Any], path: str, deadline_s: float) -> Iterator[Problem]:
     """An ingress that is replaced finishes what it has in hand, for as long as a request may take."""
-    given = deployment.get("graceful_shutdown_timeout_s", SERVE_GRACE_S)
-    if isinstance(given, int | float) and given < deadline_s:
+    given, where = deployment.get("graceful_shutdown_timeout_s"), f"{path}.graceful_shutdown_timeout_s"
+    if given is None:
+        yield Problem(where, "missing; Serve would take a default that breaks off requests")
+    elif isinstance(given, int | float) and given < deadline_s:
         yield Problem(
-            f"{path}.graceful_shutdown_timeout_s",
+            where,
             f"{given:g} breaks off requests when the ingress is replaced: they may take {deadline_s:g} s "
             "(limits.request_deadline_s)",
         )

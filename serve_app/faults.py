@@ -114,7 +114,7 @@ def _on_ocr_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, OcrError)
     identity = request_id(request)
     if error.status >= 500:
-        logger.warning("request %s: %s: %s", identity, error.code, error.public, exc_info=error.__cause__)
+        logger.warning("request %s: %s", identity, problems.for_log(error), exc_info=error.__cause__)
     return answer_problem(request, problems.kind_of(type(error)), error.public, problems.retry_headers(error))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import time
 import uuid
 from collections.abc import Callable
@@ -14,10 +13,12 @@ from typing import Any
 import httpx
 
 from serve_app import problems
+from serve_app.negotiation import MEDIA_TYPES
+from serve_app.schemas import OutputFormat
+from serve_app.stream_schemas import StreamLine
 
 # What Ray Serve or a proxy answers by itself while a part of the service is away.
 _PASSING = frozenset({429, 500, 502, 503, 504})
-_LINES = "application/x-ndjson"
 # Half a minute together: the slowest part to come back, the proxy, takes 16 s.
 TRIES = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
@@ -131,7 +132,7 @@ class _Fault:
 def _fault(answer: httpx.Response) -> _Fault | None:
     if answer.is_success:
         kind = answer.headers.get("Content-Type", "").partition(";")[0]
-        return _broken_off(answer.content) if kind == _LINES else None
+        return _broken_off(answer.content) if kind in MEDIA_TYPES[OutputFormat.NDJSON] else None
     words = _problem(answer)
     if answer.has_redirect_location:
         words += f" to {answer.headers['Location']}: give that address"
@@ -141,14 +142,15 @@ def _fault(answer: httpx.Response) -> _Fault | None:
 def _broken_off(lines: bytes) -> _Fault | None:
     """What is wrong with JSON lines whose last one is not ``end``."""
     try:
-        last = json.loads(lines[lines.rstrip().rfind(b"\n") + 1 :])
-        if "end" in last:
-            return None
-        problem = last["problem"]
-        retry_after_s = problem["retry_after_s"]
-        return _Fault(_words(problem), retry_after_s is not None, str(retry_after_s))
-    except (ValueError, KeyError, TypeError):
-        return _Fault("no whole answer came: its last line is missing", may_pass=True)
+        last = StreamLine.model_validate_json(lines.rstrip().rpartition(b"\n")[2])
+    except ValueError:
+        last = StreamLine()
+    if last.end:
+        return None
+    if problem := last.problem:
+        words, retry_after_s = _words(problem.model_dump()), problem.retry_after_s
+        return _Fault(words, retry_after_s is not None, str(retry_after_s))
+    return _Fault("no whole answer came: its last line is missing", may_pass=True)
 
 
 def _may_pass(answer: httpx.Response) -> bool:

@@ -168,7 +168,7 @@ def args(config: Config) -> Config:
         ),
         (
             drop(lambda c: deployment(c, "OcrIngress"), "graceful_shutdown_timeout_s"),
-            "graceful_shutdown_timeout_s: 20 breaks off requests",
+            "graceful_shutdown_timeout_s: missing",
         ),
         (
             put(lambda c: application(c)["args"]["limits"], request_deadline_s=91),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Callable
@@ -55,9 +56,16 @@ def test_patience_ends(scan: Path) -> None:
 
 
 LINES = {"Content-Type": "application/x-ndjson"}
-START, END = b'{"start":{}}\n', b'{"end":{"page_count":0}}\n'
-BUSY = b'{"problem":{"title":"Busy","detail":"Later.","request_id":"r1","retry_after_s":2}}\n'
-BROKEN = b'{"problem":{"title":"Broken","detail":"Gone.","request_id":"r1","retry_after_s":null}}\n'
+START = b'{"start":{"request_id":"r1","page_count":1,"engines":{}}}\n'
+END = b'{"end":{"page_count":0,"timings_ms":{}}}\n'
+
+
+def problem_line(title: str, retry_after_s: int | None) -> bytes:
+    kind = {"type": "/problems/x", "title": title, "status": 503, "detail": "Gone.", "request_id": "r1"}
+    return json.dumps({"problem": kind | {"retry_after_s": retry_after_s}}).encode() + b"\n"
+
+
+BUSY, BROKEN = problem_line("Busy", 2), problem_line("Broken", None)
 
 
 def test_lines_that_broke_off_are_no_reading(scan: Path) -> None:
