@@ -16,6 +16,7 @@ from typing import Any
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 METADATA = "metadata.json"
+TENSORS = "model.safetensors"
 FORMAT = 1
 
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)(?:@(?P<revision>[\w./-]+))?")

@@ -16,9 +16,8 @@ from safetensors.numpy import save_file
 
 from deployments.recognition.charlm import LOG_STEPS, CharModel, fold_symbol
 from deployments.recognition.charset import Charset, normalise
-from deployments.weights import FORMAT, METADATA, sha256
-from training.mixing import TENSORS
-from training.recognition_export import write_metadata
+from deployments.weights import FORMAT, METADATA, TENSORS, sha256
+from training.weight_folder import share, write_metadata
 
 Counts = npt.NDArray[np.float64]
 Keys = npt.NDArray[np.uint64]
@@ -102,7 +101,7 @@ def write_weight(table: NgramTable, target: Path, training: dict[str, object]) -
         "backoffs": _quantised(table.backoffs),
     }
     save_file(tensors, target / TENSORS)
-    (target / TENSORS).chmod(0o644)
+    share(target / TENSORS)
     metadata = {
         "name": target.name,
         "engine": "charlm",

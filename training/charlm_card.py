@@ -14,7 +14,7 @@ from deployments.recognition.engines import build_engine
 from deployments.weights import METADATA, resolve
 from training.lines_data import Source
 from training.recognition_evaluation import SetResult, evaluate_real, evaluate_rendered
-from training.recognition_export import write_metadata
+from training.weight_folder import write_metadata
 
 _MEASURES = ("CER", "WER", "s per line")
 Pair = tuple[SetResult, SetResult]

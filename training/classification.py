@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from deployments.classification.config import SHIPPED_WEIGHTS, ClassificationArg
 from deployments.classification.engines import build_engine
 from deployments.precision import select_device
 from deployments.weights import FORMAT, METADATA, SHIPPED, sha256
+from training.weight_folder import commit, write_json, write_metadata
 
 RESULTS = "results.json"
 
@@ -81,15 +81,15 @@ def export(options: argparse.Namespace) -> None:
             "licences": [f"{name}: {licence}" for name, licence in LICENCES.items()],
             **known,
             "hardware": options.hardware,
-            "commit": _commit(),
+            "commit": commit(),
         },
     }
     metadata["sha256"] = {path.name: sha256(path) for path in sorted(directory.glob("*.safetensors"))}
-    _write(directory / METADATA, metadata)
+    write_metadata(directory, metadata)
     engine = build_engine(ClassificationArgs(engine=options.engine, weights=str(directory), device="cpu"))
     temperature, error = calibrate(engine, options.data)
     metadata["calibration"] = {"temperature": round(temperature, 4), "ece_held_out": round(error, 4)}
-    _write(directory / METADATA, metadata)
+    write_metadata(directory, metadata)
 
 
 def evaluate(options: argparse.Namespace) -> None:
@@ -111,25 +111,14 @@ def evaluate(options: argparse.Namespace) -> None:
         print("wrong:", text)
     directory = Path(weights)
     if directory.is_dir():
-        _write(directory / RESULTS, as_json(results))
+        write_json(directory / RESULTS, as_json(results))
         metadata = json.loads((directory / METADATA).read_text(encoding="utf-8"))
         metadata["results"] = {
             name: {"lines": result.n, "accuracy": round(result.accuracy, 5), "ece": round(result.ece, 5)}
             for name, result in results.items()
         }
-        _write(directory / METADATA, metadata)
+        write_metadata(directory, metadata)
         (directory / "README.md").write_text(model_card(metadata), encoding="utf-8")
-
-
-def _write(path: Path, value: object) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _commit() -> str:
-    done = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip()
 
 
 def _parser() -> argparse.ArgumentParser:

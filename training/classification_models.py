@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import open_clip
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -18,6 +17,8 @@ from deployments.classification.config import DEFAULT_PROMPTS, Prompts
 from deployments.classification.preprocess import InputSpec
 from deployments.classification.scores import KINDS
 from deployments.types import Kind
+from deployments.weights import TENSORS
+from training.weight_folder import save_tensors
 
 CLIP_CONFIG: dict[str, Any] = {
     "embed_dim": 64,
@@ -86,7 +87,7 @@ class TrainableCnn:
         return functional.cross_entropy(self.module(pixels).float(), kinds, label_smoothing=0.01)
 
     def write(self, directory: Path) -> dict[str, Any]:
-        _save(self.module, directory / "model.safetensors")
+        _save(self.module, directory / TENSORS)
         return {"input": self.spec.model_dump(), "architecture": self.architecture.model_dump()}
 
 
@@ -184,5 +185,4 @@ def _save(module: nn.Module, path: Path) -> None:
         name: value.bfloat16() if value.is_floating_point() and "running_" not in name else value
         for name, value in module.state_dict().items()
     }
-    save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, path)
-    path.chmod(0o644)
+    save_tensors(tensors, path)

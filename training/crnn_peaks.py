@@ -19,8 +19,8 @@ from deployments.recognition.crnn_network import CrnnNetwork
 from deployments.recognition.preprocess import Ink, prepare_lines, stack
 from deployments.weights import METADATA, Weights
 from training.lines_data import Source
-from training.recognition_export import write_metadata
 from training.synth.shards import LineShards
+from training.weight_folder import write_metadata
 
 BATCH_LINES = 16
 # The rarest activations are cut off, so that all others get finer steps.

@@ -19,7 +19,6 @@ from torch import nn
 
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.engines import build_engine
-from deployments.detection.preprocess import InputSpec
 from deployments.weights import WeightsError, resolve
 from training.detection_data import PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
@@ -73,9 +72,9 @@ def _task(options: argparse.Namespace) -> Task:
         from training.detection_craft import CraftTask
 
         return CraftTask(options.pages, seed=options.seed)
-    from training.detection_yolo import YoloTask
+    from training.detection_yolo import SPEC, YoloTask
 
-    return YoloTask(options.pages, InputSpec(), width=options.width, seed=options.seed)
+    return YoloTask(options.pages, SPEC, width=options.width, seed=options.seed)
 
 
 def _begin_with(network: nn.Module, engine: str, reference: str) -> None:

@@ -109,7 +109,7 @@ def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.rand
     """Draw one window of a page: scale, squeeze, slight turn, position, then paper, light and noise."""
     page_height, page_width = page.pixels.shape[:2]
     scale = _draw_scale(page, spec, vary, rng)
-    squeeze = spec.squeeze * _draw_factor(vary.squeeze, rng)
+    squeeze = spec.squeeze_of(page_height, page_width) * _draw_factor(vary.squeeze, rng)
     height, width = max(1, round(page_height * scale)), max(1, round(page_width * scale * squeeze))
     jitter_deg = rng.uniform(-vary.turn_deg, vary.turn_deg) if rng.random() < 0.5 else 0.0
     turn_deg = jitter_deg - page.skew_deg

@@ -17,10 +17,12 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from deployments.detection.craft import IMAGENET_MEAN, IMAGENET_STD
 from deployments.detection.preprocess import InputSpec
 from deployments.types import Image
+from deployments.weights import TENSORS
 from training.detection_augment import Straightened, Variation, draw_view, quads_skew
 from training.detection_data import PageSource, load_image
 from training.detection_heatmaps import CharacterPage, draw_heatmaps, read_characters
 from training.detection_yolo import stack_images
+from training.weight_folder import share
 
 STRIDE = 4
 FOCUS = 2.0
@@ -31,8 +33,8 @@ SMALL: dict[str, Any] = {
     "decoder_hidden_size": 64,
 }
 # The maps are a quarter of the input: lines of a typescript need its height, and not its width, to lie apart.
-SPEC = InputSpec(long_side_px=2048, squeeze=0.4, max_upscale=1.5)
-WINDOW = Variation(height_px=576, width_px=320, scale=(0.75, 1.4), squeeze=(0.9, 1.1), turn_deg=0.6)
+SPEC = InputSpec(long_side_px=2048, squeeze=0.55, max_upscale=1.5, narrow_squeeze=0.75)
+WINDOW = Variation(height_px=576, width_px=384, scale=(0.75, 1.4), squeeze=(0.85, 1.2), turn_deg=0.6)
 
 Example = tuple[Image, npt.NDArray[np.float32]]
 
@@ -148,3 +150,4 @@ def save_checkpoint(state: Mapping[str, Any], out: Path) -> None:
     network = CraftTask((), state["architecture"]).network
     network.load_state_dict(state["average"]["values"])
     network.half().save_pretrained(out)  # type: ignore[operator]
+    share(out / TENSORS)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
 from deployments.detection.preprocess import InputSpec
-from deployments.weights import FORMAT, METADATA, sha256
+from deployments.weights import FORMAT, TENSORS, sha256
 from training import checkpoints
-from training.mixing import TENSORS, Mix
+from training.mixing import Mix
+from training.weight_folder import commit, save_tensors, write_metadata
 
 
 class ExportError(Exception):
@@ -47,10 +46,12 @@ def export_run(
         spec = spec or SPEC
         save_checkpoint(state, out)
     else:
-        spec = spec or InputSpec()
+        from training.detection_yolo import SPEC
+
+        spec = spec or SPEC
         values = state["average"]["values"]
         values = mix.into(values, engine) if mix else values
-        save_file({name: _compact(value) for name, value in values.items()}, out / TENSORS)
+        save_tensors({name: _compact(value) for name, value in values.items()}, out / TENSORS)
     told = dict(about)
     metadata = {
         "name": out.name,
@@ -66,18 +67,18 @@ def export_run(
             "samples": state["windows"],
             "seed": state["seed"],
             "hours": round(state["spent_s"] / 3600, 3),
+            "commit": commit(),
             **(mix.facts() if mix else {}),
         },
     }
-    text = json.dumps(metadata, indent=2, ensure_ascii=False)
-    (out / METADATA).write_text(text + "\n", encoding="utf-8")
+    write_metadata(out, metadata)
     return out
 
 
 def _compact(value: Tensor) -> Tensor:
     """Half precision: float16 for its finer mantissa, bfloat16 for what is beyond its range."""
     if not value.is_floating_point():
-        return value.contiguous()
+        return value
     if float(value.abs().max()) > torch.finfo(torch.float16).max / 2:
-        return value.to(torch.bfloat16).contiguous()
-    return value.to(torch.float16).contiguous()
+        return value.to(torch.bfloat16)
+    return value.to(torch.float16)

@@ -26,7 +26,7 @@ from deployments.recognition.lexicon import RAREST, WORDS_FILE, Lexicon
 from deployments.recognition.search_kernel import WORD_KEY_BITS, key_of_word
 from deployments.weights import METADATA, resolve, sha256
 from training.charlm import read_text
-from training.recognition_export import write_metadata
+from training.weight_folder import share, write_metadata
 
 LETTERS = re.compile(r"[^\W\d_]+")
 
@@ -93,7 +93,7 @@ def write_words(words: Words, target: Path) -> None:
         },
         target / WORDS_FILE,
     )
-    (target / WORDS_FILE).chmod(0o644)
+    share(target / WORDS_FILE)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

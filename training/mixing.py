@@ -10,9 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from deployments.weights import WeightsError, resolve
-
-TENSORS = "model.safetensors"
+from deployments.weights import TENSORS, WeightsError, resolve
 
 
 @dataclass(frozen=True, slots=True)

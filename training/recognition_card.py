@@ -10,7 +10,7 @@ from typing import Any
 from deployments.weights import METADATA
 from training.recognition_curve import PICTURE
 from training.recognition_evaluation import SetResult, as_table
-from training.recognition_export import write_metadata
+from training.weight_folder import write_metadata
 
 _WHAT = {
     "crnn": "Reads one line of Russian or English text, printed or handwritten: convolutions, two "

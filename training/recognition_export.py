@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import subprocess
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor
 
-from deployments.weights import FORMAT, METADATA, sha256
+from deployments.weights import FORMAT, TENSORS, sha256
 from training.checkpoints import LAST, load
-from training.mixing import TENSORS, Mix
+from training.mixing import Mix
 from training.recognition_curve import PICTURE, EmptyCurve, draw_curve
+from training.weight_folder import commit, save_tensors, write_metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +61,7 @@ def export_crnn(
     state = load_run(run_dir)
     values = state["average"]["values"] if mix is None else mix.into(state["average"]["values"], "crnn")
     target.mkdir(parents=True, exist_ok=True)
-    tensors = {name: _compact(value) for name, value in values.items()}
-    save_file(tensors, target / TENSORS)
-    # safetensors writes for the owner alone; a weight is shared like any file of a repository.
-    (target / TENSORS).chmod(0o644)
+    save_tensors({name: _compact(value) for name, value in values.items()}, target / TENSORS)
     metadata = {
         "name": target.name,
         "engine": state["engine"],
@@ -102,7 +97,7 @@ def training_facts(state: Mapping[str, Any], provenance: Provenance) -> dict[str
         "seed": state["seed"],
         "hours": round(state["spent_s"] / 3600, 2),
         "hardware": state.get("hardware") or hardware(),
-        "commit": _commit(),
+        "commit": commit(),
     }
 
 
@@ -113,18 +108,5 @@ def hardware() -> str:
     return f"{torch.get_num_threads()} CPU threads, {platform.machine()}"
 
 
-def write_metadata(target: Path, metadata: Mapping[str, Any]) -> None:
-    text = json.dumps(metadata, ensure_ascii=False, indent=1)
-    (target / METADATA).write_text(text + "\n", encoding="utf-8")
-
-
 def _compact(value: Tensor) -> Tensor:
-    value = value.contiguous()
     return value.to(torch.bfloat16) if value.is_floating_point() and value.ndim > 1 else value
-
-
-def _commit() -> str:
-    answer = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    return answer.stdout.strip()

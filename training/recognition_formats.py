@@ -23,7 +23,7 @@ from deployments.recognition.crnn_network import STRIDE_PX
 from deployments.recognition.preprocess import LineFormat, padded_width, scale_line, stack
 from deployments.types import Image
 from deployments.weights import Weights, sha256
-from training.recognition_export import write_metadata
+from training.weight_folder import write_metadata
 
 Format = Literal["onnx", "torchscript"]
 FILES: dict[Format, str] = {"onnx": "model.onnx", "torchscript": "model.torchscript.pt"}

@@ -24,10 +24,10 @@ from deployments.recognition.crnn import load_crnn
 from deployments.recognition.crnn_network import CrnnNetwork
 from deployments.recognition.preprocess import LineFormat
 from deployments.recognition.trocr_encoder import LineEncoder, LineEncoderConfig, sinusoids
-from deployments.weights import FORMAT, WeightsError, resolve, sha256
+from deployments.weights import FORMAT, TENSORS, WeightsError, resolve, sha256
 from training.lines_data import LineBatch
-from training.mixing import TENSORS
-from training.recognition_export import Provenance, load_run, training_facts, write_metadata
+from training.recognition_export import Provenance, load_run, training_facts
+from training.weight_folder import share, write_metadata
 
 PAD, START, END, UNKNOWN = "<pad>", "<s>", "</s>", "<unk>"
 SPECIAL = (PAD, START, END, UNKNOWN)
@@ -212,8 +212,7 @@ def export_trocr(run_dir: Path, target: Path, provenance: Provenance | None = No
     model = reader.module.to(torch.bfloat16)
     assert isinstance(model, VisionEncoderDecoderModel)
     model.save_pretrained(target)
-    # safetensors writes for the owner alone; a weight is shared like any file of a repository.
-    (target / TENSORS).chmod(0o644)
+    share(target / TENSORS)
     reader.tokenizer.save_pretrained(target)
     metadata = {
         "name": target.name,

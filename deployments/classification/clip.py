@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import open_clip
 import torch
+from pydantic import ValidationError
 
 from deployments.classification.config import (
     DEFAULT_PROMPTS,
@@ -71,10 +72,19 @@ def _load(source: _Source, device: torch.device) -> tuple[Any, Any]:
         raise WeightsError(f"weights {source.model_name!r}: open_clip cannot load them: {error}") from error
 
 
-def _input_spec(source: _Source, model: Any) -> InputSpec:
-    """Our metadata's, or the picture size and colours open_clip records for a public model."""
-    if "input" in source.metadata:
-        return InputSpec.model_validate(source.metadata["input"])
+def _described(source: _Source) -> tuple[InputSpec | None, Prompts]:
+    """Input and prompts that our metadata names."""
+    metadata = source.metadata
+    try:
+        spec = InputSpec.model_validate(metadata["input"]) if "input" in metadata else None
+        prompts = Prompts.model_validate(metadata["prompts"]) if "prompts" in metadata else DEFAULT_PROMPTS
+    except ValidationError as error:
+        raise WeightsError(f"weights {source.model_name!r}: metadata: {error}") from error
+    return spec, prompts
+
+
+def _public_spec(model: Any) -> InputSpec:
+    """The picture size and colours open_clip records for a public model."""
     height, width = np.broadcast_to(model.visual.image_size, 2).tolist()
     return InputSpec(
         height_px=height,
@@ -94,12 +104,12 @@ class ClipEngine(CropEngine):
 
     def __init__(self, args: ClassificationArgs) -> None:
         source = _source(args)
+        spec, self._default_prompts = _described(source)
         precision = Precision(select_device(args.device, args.gpu_memory_fraction))
         self._model, self._tokenize = _load(source, precision.device)
         self._model.to(memory_format=torch.channels_last)
-        super().__init__(_input_spec(source, self._model), precision, calibrated_temperature(source.metadata))
-        prompts = source.metadata.get("prompts")
-        self._default_prompts = Prompts.model_validate(prompts) if prompts else DEFAULT_PROMPTS
+        temperature = calibrated_temperature(source.metadata)
+        super().__init__(spec or _public_spec(self._model), precision, temperature)
         self._encoded: tuple[Prompts, torch.Tensor] | None = None
 
     @torch.inference_mode()

@@ -23,7 +23,7 @@ from deployments.classification.scores import Scores, calibrated_temperature
 from deployments.engine import Prepared
 from deployments.precision import Precision, select_device
 from deployments.soundness import require_finite
-from deployments.weights import WeightsError, resolve
+from deployments.weights import TENSORS, Weights, WeightsError, resolve
 
 
 class CnnArchitecture(BaseModel):
@@ -101,6 +101,20 @@ def fuse_batch_norms(model: nn.Module) -> None:
                     setattr(module, next_name, nn.Identity())
 
 
+def load(weights: Weights) -> tuple[KindNet, InputSpec]:
+    """The network of a weight, and the input it was trained on; raises WeightsError."""
+    if not {"input", "architecture"} <= weights.metadata.keys():
+        raise WeightsError(
+            f"weights {weights.reference!r}: metadata.json with input and architecture is missing"
+        )
+    try:
+        model = KindNet(CnnArchitecture.model_validate(weights.metadata["architecture"]))
+        model.load_state_dict(load_file(weights.file(TENSORS)))
+        return model, InputSpec.model_validate(weights.metadata["input"])
+    except (ValueError, RuntimeError) as error:
+        raise WeightsError(f"weights {weights.reference!r}: {error}") from error
+
+
 class CnnEngine(CropEngine):
     """The stage's engine; see :mod:`deployments.engine` for the contract."""
 
@@ -108,17 +122,11 @@ class CnnEngine(CropEngine):
 
     def __init__(self, args: ClassificationArgs) -> None:
         weights = resolve(args.reference, self.name)
-        if not {"input", "architecture"} <= weights.metadata.keys():
-            raise WeightsError(
-                f"weights {args.reference!r}: metadata.json with input and architecture is missing"
-            )
         precision = Precision(select_device(args.device, args.gpu_memory_fraction))
-        model = KindNet(CnnArchitecture.model_validate(weights.metadata["architecture"]))
-        model.load_state_dict(load_file(weights.file("model.safetensors")))
+        model, spec = load(weights)
         model.eval()
         fuse_batch_norms(model)
         self._model = model.to(precision.device).to(memory_format=torch.channels_last)
-        spec = InputSpec.model_validate(weights.metadata["input"])
         super().__init__(spec, precision, calibrated_temperature(weights.metadata))
 
     @torch.inference_mode()

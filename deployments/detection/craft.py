@@ -22,7 +22,7 @@ from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, grow_lines, join_lines
 from deployments.detection.page_engine import PageEngine
-from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to
+from deployments.detection.preprocess import A4_ASPECT, InputSpec, PageInput, fit_page, pad_to
 from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
@@ -33,7 +33,6 @@ from deployments.weights import Weights, WeightsError, resolve
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 CHARACTER, AFFINITY = 0, 1
-A4_ASPECT = 2**0.5
 
 
 @dataclass(frozen=True, slots=True)

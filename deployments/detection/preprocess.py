@@ -23,6 +23,7 @@ from deployments.errors import StageFailed
 from deployments.types import Image, Points
 
 PAD_LEVEL = 114
+A4_ASPECT = 2**0.5
 UPRIGHT = Pose()
 
 
@@ -31,14 +32,16 @@ class InputSpec:
     """How a weight wants its pages, as stored under ``input`` of its metadata.
 
     ``long_side_px`` is the length of the page's longer side at the network, before the squeeze;
-    ``squeeze`` multiplies the width alone; sides are padded to ``multiple_px``. Small pages are
-    enlarged by at most ``max_upscale``.
+    ``squeeze`` multiplies the width alone. A page narrower than A4, as receipts are, stays as wide at
+    the network as A4 would be, until its squeeze reaches ``narrow_squeeze``. Sides are padded to
+    ``multiple_px``. Small pages are enlarged by at most ``max_upscale``.
     """
 
     long_side_px: int = 1280
     squeeze: float = 0.5
     multiple_px: int = 32
     max_upscale: float = 1.0
+    narrow_squeeze: float = 0.0
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> InputSpec:
@@ -47,13 +50,19 @@ class InputSpec:
             spec = cls(**metadata)
         except TypeError as error:
             raise ValueError(f"metadata: input: {error}") from error
-        if min(spec.long_side_px, spec.multiple_px) < 1 or min(spec.squeeze, spec.max_upscale) <= 0:
+        positive = min(spec.squeeze, spec.max_upscale) > 0 and spec.narrow_squeeze >= 0
+        if min(spec.long_side_px, spec.multiple_px) < 1 or not positive:
             raise ValueError(f"metadata: input: sizes and scales are positive, got {spec}")
         return spec
 
     def scale(self, height_px: int, width_px: int) -> float:
         """Vertical scale of a page of this size."""
         return min(self.max_upscale, self.long_side_px / max(height_px, width_px))
+
+    def squeeze_of(self, height_px: int, width_px: int) -> float:
+        """What multiplies the width of an upright page of this size, beside its scale."""
+        as_wide_as_a4 = self.squeeze * height_px / width_px / A4_ASPECT
+        return max(self.squeeze, min(self.narrow_squeeze, as_wide_as_a4))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +83,12 @@ class PageInput:
     def from_page(self) -> geometry.Homography:
         """From points of the page to those of the input."""
         return geometry.invert(self.to_page)
+
+    @property
+    def squeeze(self) -> float:
+        """Width of what lies in the middle of the input, of what it would be at the input's height."""
+        along, across = self.page_px
+        return across / along
 
     @property
     def page_px(self) -> tuple[float, float]:
@@ -106,10 +121,10 @@ def fit_page(page: Image, spec: InputSpec, pose: Pose = UPRIGHT) -> PageInput:
 def _fit_upright(page: Image, spec: InputSpec, pose: Pose) -> tuple[Image, geometry.Homography]:
     """The page at the network's scale, its baselines level, and the map of its points."""
     page_height, page_width = page.shape[:2]
-    scale = spec.scale(page_height, page_width)
+    scale, squeeze = spec.scale(page_height, page_width), spec.squeeze_of(page_height, page_width)
     height = max(1, round(page_height * scale))
     if pose.skew_deg == 0 and pose.keystone == 0:
-        width = max(1, round(page_width * scale * spec.squeeze))
+        width = max(1, round(page_width * scale * squeeze))
         return resize(page, width, height), _scaling(width / page_width, height / page_height)
     width = max(1, round(page_width * scale))
     small, reduced = resize(page, width, height), _scaling(width / page_width, height / page_height)
@@ -122,8 +137,8 @@ def _fit_upright(page: Image, spec: InputSpec, pose: Pose) -> tuple[Image, geome
             per_px, levelled_width, levelled_height
         )
         level = straighten @ level
-    squeezed = _scaling(spec.squeeze, 1.0) @ level
-    size = (max(1, round(levelled_width * spec.squeeze)), levelled_height)
+    squeezed = _scaling(squeeze, 1.0) @ level
+    size = (max(1, round(levelled_width * squeeze)), levelled_height)
     if pose.keystone:
         return geometry.warp_projective(small, squeezed, size, PAD_LEVEL), squeezed @ reduced
     return geometry.warp(small, squeezed[:2], size, fill=PAD_LEVEL), squeezed @ reduced

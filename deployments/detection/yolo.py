@@ -24,9 +24,8 @@ from deployments.geometry import DegenerateQuad, check_quad
 from deployments.precision import Precision, select_device
 from deployments.soundness import require_finite
 from deployments.types import PageLines, TextLine
-from deployments.weights import WeightsError, resolve
+from deployments.weights import TENSORS, WeightsError, resolve
 
-MODEL_FILE = "model.safetensors"
 WARM_UP_PX = (1280, 928)
 
 
@@ -91,7 +90,7 @@ class YoloEngine(PageEngine):
 
     def _select(self, found: Candidates) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """Boxes of lines, the surest first, then those of short words beside them."""
-        tuning, squeeze = self.tuning, self.spec.squeeze
+        tuning, squeeze = self.tuning, found.page.squeeze
         selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
         sure = found.scores >= tuning.confidence
         faint = ~sure & (found.scores >= tuning.short_word_confidence)
@@ -125,6 +124,6 @@ def load(reference: str) -> tuple[nn.Module, InputSpec]:
         raise WeightsError(f"weights {reference!r}: no metadata.json says how the network is built")
     try:
         spec = InputSpec.from_metadata(weights.metadata["input"])
-        return load_safetensors(Path(weights.file(MODEL_FILE)), weights.metadata["architecture"]), spec
+        return load_safetensors(Path(weights.file(TENSORS)), weights.metadata["architecture"]), spec
     except (KeyError, ValueError) as error:
         raise WeightsError(f"weights {reference!r}: {error}") from error

@@ -19,7 +19,7 @@ from safetensors.numpy import load_file
 from deployments.recognition.charset import Charset
 from deployments.recognition.search_kernel import SPREAD, char_log_probability, extend_context
 from deployments.recognition.search_tables import CharTables, index_of
-from deployments.weights import Weights, WeightsError
+from deployments.weights import TENSORS, Weights, WeightsError
 
 Keys = npt.NDArray[np.uint64]
 LogProbabilities = npt.NDArray[np.float32]
@@ -70,7 +70,7 @@ class CharModel:
             deployments.weights.WeightsError: the files do not hold such a model.
         """
         try:
-            tensors = load_file(weights.file("model.safetensors"))
+            tensors = load_file(weights.file(TENSORS))
             keys = tensors["keys_high"].astype(np.uint64) << np.uint64(16) | tensors["keys_low"]
             logs = [tensors[name].astype(np.float32) / -LOG_STEPS for name in ("probabilities", "backoffs")]
             shape = weights.metadata["architecture"]

@@ -33,7 +33,7 @@ from deployments.recognition.second_look import (
 )
 from deployments.soundness import require_finite
 from deployments.types import Image, Reading
-from deployments.weights import Weights, WeightsError, resolve
+from deployments.weights import TENSORS, Weights, WeightsError, resolve
 
 logger = logging.getLogger(__name__)
 
@@ -173,7 +173,7 @@ def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:
         line_format = LineFormat.of(weights.metadata["input"])
         shape = dict(weights.metadata["architecture"])
         network = CrnnNetwork(CrnnArchitecture(**shape | {"channels": tuple(shape["channels"])}))
-        tensors = load_file(weights.file("model.safetensors"))
+        tensors = load_file(weights.file(TENSORS))
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()}, strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise WeightsError(f"weights {weights.reference!r} do not fit the CRNN: {error}") from error

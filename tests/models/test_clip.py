@@ -122,6 +122,15 @@ def test_our_metadata_sets_input_prompts_and_temperature(hub_folder: Path, tmp_p
     np.testing.assert_allclose(scores(engine, crop()), own)
 
 
+def test_metadata_with_a_misspelt_key_is_named(hub_folder: Path, tmp_path: Path) -> None:
+    for file in hub_folder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    metadata = {"engine": "clip", "format": 1, "prompts": {"hand": ["a note"]}}
+    (tmp_path / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(WeightsError, match=r"(?s)metadata: .*prompts|metadata: .*Prompts"):
+        engine_of(tmp_path)
+
+
 def test_a_tag_and_a_checkpoint_file_load_by_configuration_alone(tmp_path: Path) -> None:
     name = "ViT-S-32-alt"
     torch.manual_seed(0)

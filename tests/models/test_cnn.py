@@ -133,3 +133,19 @@ def test_a_folder_without_metadata_is_refused_clearly(weights: Path) -> None:
     (weights / "metadata.json").unlink()
     with pytest.raises(WeightsError, match="metadata"):
         engine_of(weights)
+
+
+@pytest.mark.parametrize("part", [{"input": INPUT | {"hight_px": 9}}, {"architecture": {"widths": [4, 8]}}])
+def test_weights_that_fit_no_network_of_ours_are_named(weights: Path, part: dict[str, object]) -> None:
+    metadata = json.loads((weights / "metadata.json").read_text())
+    (weights / "metadata.json").write_text(json.dumps(metadata | part))
+    with pytest.raises(WeightsError, match=f"weights '{weights}'"):
+        engine_of(weights)
+
+
+def test_tensors_of_another_width_are_named(weights: Path) -> None:
+    metadata = json.loads((weights / "metadata.json").read_text())
+    metadata["architecture"] = CnnArchitecture().model_dump()
+    (weights / "metadata.json").write_text(json.dumps(metadata))
+    with pytest.raises(WeightsError, match="size mismatch"):
+        engine_of(weights)

@@ -9,7 +9,7 @@ import pytest
 
 from deployments import geometry
 from deployments.detection.preprocess import InputSpec
-from training.detection_augment import Straightened, Variation, cut_window, lean, quads_skew
+from training.detection_augment import Straightened, Variation, cut_window, draw_view, lean, quads_skew
 from training.detection_data import DataError, LabelledPage, PageSource, load_image
 from training.detection_heatmaps import CharacterLine, draw_heatmaps, read_characters
 
@@ -165,6 +165,16 @@ def test_boxes_of_a_window_lie_on_the_ink(skew_deg: float) -> None:
             columns = window.pixels[:, left : round(x)]
             assert columns[top:bottom].mean() + 60 < columns[max(0, top - 8) : top - 2].mean()
             assert height == pytest.approx(12, abs=4)
+
+
+def test_narrow_pages_train_as_wide_as_they_are_served() -> None:
+    """A receipt 400 px wide at its own size, where a page of A4 would lose half its width."""
+    receipt = Straightened(np.full((1280, 400, 3), 255, np.uint8), np.zeros((0, 4, 2), np.float32), 0.0)
+    spec = InputSpec(long_side_px=1280, squeeze=0.5, narrow_squeeze=0.7)
+    vary = Variation(640, 448, scale=(1.0, 1.0001), squeeze=(1.0, 1.0001), turn_deg=0.0, near_share=0.0)
+    view = draw_view(receipt, spec, vary, np.random.default_rng(4))
+    assert view.from_page[0, 0] == pytest.approx(0.7, rel=0.01)
+    assert view.from_page[1, 1] == pytest.approx(1.0, rel=0.01)
 
 
 def test_pages_are_also_seen_from_near() -> None:

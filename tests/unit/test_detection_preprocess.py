@@ -79,6 +79,30 @@ def test_the_scale_of_a_squeezed_page_is_known() -> None:
     assert (along, across) == pytest.approx((4.0, 2.0), rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("height_px", "width_px", "squeeze"),
+    [(2000, 1600, 0.5), (1414, 1000, 0.5), (2000, 1131, 0.625), (2000, 900, 0.7), (2000, 100, 0.7)],
+)
+def test_a_page_narrower_than_a4_is_squeezed_less(height_px: int, width_px: int, squeeze: float) -> None:
+    """1131 px are four fifths of A4's width at that height: as wide at the network as A4 at 0.5."""
+    spec = InputSpec(long_side_px=1280, squeeze=0.5, narrow_squeeze=0.7)
+    assert spec.squeeze_of(height_px, width_px) == pytest.approx(squeeze, rel=2e-3)
+    fitted = fit_page(np.zeros((height_px, width_px, 3), np.uint8), spec, Pose(skew_deg=0.5))
+    assert fitted.squeeze == pytest.approx(squeeze, rel=2e-2)
+    assert InputSpec(squeeze=0.5).squeeze_of(height_px, width_px) == 0.5
+
+
+def test_a_mark_on_a_narrow_page_is_found_again() -> None:
+    spec = InputSpec(long_side_px=1280, squeeze=0.5, narrow_squeeze=0.7)
+    page = np.full((1600, 600, 3), 255, np.uint8)
+    page[700:740, 100:400] = 0
+    fitted = fit_page(page, spec)
+    rows, columns = np.nonzero(fitted.pixels[..., 0] < 60)
+    box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+    assert np.abs(page_quad(box, fitted) - geometry.quad_from_box((100, 700, 300, 40))).max() < 3
+    assert columns.max() - columns.min() > 0.6 * 0.8 * 300
+
+
 def test_a_line_on_a_page_on_its_side_is_found_as_it_reads() -> None:
     """Text that runs down the page: its quad begins at its own top left, the page's top right."""
     page = np.full((1200, 1600, 3), 255, np.uint8)
@@ -117,3 +141,5 @@ def test_metadata_is_checked() -> None:
         InputSpec.from_metadata({"long_side": 960})
     with pytest.raises(ValueError, match="positive"):
         InputSpec.from_metadata({"squeeze": 0})
+    with pytest.raises(ValueError, match="positive"):
+        InputSpec.from_metadata({"narrow_squeeze": -0.1})
