@@ -28,14 +28,13 @@ from typing import Any
 import yaml
 
 from serve_app import draining
+from serve_app.config import Limits
 from serve_app.environment import ROOT, environment
 from serve_app.preflight import obstacle
 from serve_app.yaml_files import YamlError, parse
 
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
-# As long as a request may take (limits.request_deadline_s).
-DRAIN_TIMEOUT_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
 KEPT_LINES = 30
@@ -49,6 +48,15 @@ def http_address(config: Mapping[str, Any], port: int | None) -> tuple[str, int]
     """Host and port that the service will listen on, Serve's defaults included."""
     options = config.get("http_options") or {}
     return str(options.get("host", "127.0.0.1")), int(port or options.get("port", 8000))
+
+
+def drain_timeout_s(config: Mapping[str, Any]) -> float:
+    """How long those in hand are waited for: as long as a request may take, Limits' default included."""
+    try:
+        given = [(each.get("args") or {}).get("limits") or {} for each in config.get("applications") or []]
+        return max(Limits.model_validate(limits).request_deadline_s for limits in given)
+    except (AttributeError, TypeError, ValueError):  # what Serve will refuse, and say why
+        return Limits().request_deadline_s
 
 
 def is_ready(url: str) -> bool:
@@ -226,8 +234,9 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
         except _Stop as stop:
             print(f"\n{stop}: stopping, once the requests in hand are answered", flush=True)
             try:
-                if not draining.drain(folder, DRAIN_TIMEOUT_S):
-                    print(f"not all were answered within {DRAIN_TIMEOUT_S:g} s", flush=True)
+                timeout_s = drain_timeout_s(config)
+                if not draining.drain(folder, timeout_s):
+                    print(f"not all were answered within {timeout_s:g} s", flush=True)
             finally:
                 serve.stop()
             return 0

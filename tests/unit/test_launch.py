@@ -7,7 +7,15 @@ import pytest
 import yaml
 
 from serve_app.environment import OFFLINE, QUIET_RAY, environment
-from serve_app.launch import NOT_STARTED, config_on_port, find_dashboard, http_address, run, summary
+from serve_app.launch import (
+    NOT_STARTED,
+    config_on_port,
+    drain_timeout_s,
+    find_dashboard,
+    http_address,
+    run,
+    summary,
+)
 
 
 def test_nothing_is_fetched_unless_the_hub_is_allowed() -> None:
@@ -51,6 +59,21 @@ def test_a_proxy_for_the_outside_is_not_asked_for_this_machine(
 )
 def test_http_address(config: dict[str, Any], port: int | None, expected: tuple[str, int]) -> None:
     assert http_address(config, port) == expected
+
+
+@pytest.mark.parametrize(
+    ("applications", "expected"),
+    [
+        ([{"args": {"limits": {"request_deadline_s": 240}}}], 240.0),
+        ([{"args": {"limits": {"request_deadline_s": 5}}}, {"args": {}}], 60.0),
+        ([{"name": "scriptorium"}], 60.0),
+        (None, 60.0),
+        ([{"args": {"limits": {"request_deadline_s": "soon"}}}], 60.0),
+        ([{"args": 5}], 60.0),
+    ],
+)
+def test_stopping_waits_as_long_as_a_request_may_take(applications: Any, expected: float) -> None:
+    assert drain_timeout_s({"applications": applications}) == expected
 
 
 def test_another_port_goes_into_a_copy_that_vanishes(tmp_path: Path) -> None:
