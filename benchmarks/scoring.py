@@ -1,6 +1,6 @@
 """Scores of what a service answers against labelled sets: words, lines, kinds, characters.
 
-Text is compared after :func:`normalize`: typographic variants, letter case and the optional dots
+Text is compared after :func:`~training.metrics.fold`: typographic variants, letter case and the optional dots
 of a Russian letter do not count as errors. Scores are quotients of sums over a set, not means of
 pages: a page weighs by what stands on it.
 """
@@ -8,7 +8,6 @@ pages: a page weighs by what stands on it.
 from __future__ import annotations
 
 import re
-import unicodedata
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,22 +17,12 @@ from rapidfuzz.distance import Levenshtein
 
 from deployments.types import Kind, Points
 from training.detection_metrics import DetectionCounts, match_lines
-
-_PLAIN = str.maketrans(
-    {"ё": "е", "Ё": "Е", "«": '"', "»": '"', "“": '"', "”": '"', "’": "'", "‘": "'"}
-    | {"—": "-", "–": "-", "−": "-", "\u00ad": ""}
-)
-
-
-def normalize(text: str) -> str:
-    """NFKC, plain quotes and dashes, no soft hyphens, е for ё, single spaces, lower case."""
-    plain = unicodedata.normalize("NFKC", text).translate(_PLAIN)
-    return re.sub(r"\s+", " ", plain).strip().lower()
+from training.metrics import fold
 
 
 def words(text: str) -> Counter[str]:
-    """Bag of words: runs of letters, digits and underscores after :func:`normalize`."""
-    return Counter(re.findall(r"\w+", normalize(text)))
+    """Bag of words: runs of letters, digits and underscores after :func:`~training.metrics.fold`."""
+    return Counter(re.findall(r"\w+", fold(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +70,7 @@ def score_page(found: Sequence[Line], labelled: Sequence[Line], *, by_quad: bool
     matching = match_lines([line.quad for line in found], [line.quad for line in labelled], by_quad)
     pairs = [(found[match.found].kind, labelled[match.labelled].kind) for match in matching.matches]
     order = [match.labelled for match in sorted(matching.matches, key=lambda match: match.found)]
-    text, true_text = (normalize(" ".join(line.text for line in lines)) for lines in (found, labelled))
+    text, true_text = (fold(" ".join(line.text for line in lines)) for lines in (found, labelled))
     return Counts(
         items=1,
         words_found=read.total(),
@@ -108,7 +97,7 @@ def longest_increasing(order: Sequence[int]) -> int:
 
 def score_crop(text: str, kind: Kind | None, labelled: Line) -> Counts:
     """Compare the reading of one line that was sent as an image of its own."""
-    read, truth = normalize(text), normalize(labelled.text)
+    read, truth = fold(text), fold(labelled.text)
     return Counts(
         items=1,
         characters=len(truth),
@@ -121,7 +110,7 @@ def score_crop(text: str, kind: Kind | None, labelled: Line) -> Counts:
 def unread_page(labelled: Sequence[Line]) -> Counts:
     """A page that the service failed on: everything on it is missed."""
     missed = words("\n".join(line.text for line in labelled)).total()
-    length = len(normalize(" ".join(line.text for line in labelled)))
+    length = len(fold(" ".join(line.text for line in labelled)))
     return Counts(
         items=1,
         failed=1,
@@ -134,7 +123,7 @@ def unread_page(labelled: Sequence[Line]) -> Counts:
 
 def unread_crop(labelled: Line) -> Counts:
     """A crop that the service failed on: every character and the kind are wrong."""
-    length = len(normalize(labelled.text))
+    length = len(fold(labelled.text))
     return Counts(items=1, failed=1, characters=length, character_edits=length, kinds=1)
 
 

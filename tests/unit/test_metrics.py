@@ -17,6 +17,19 @@ def test_a_reading_longer_than_its_reference_exceeds_one() -> None:
     assert score_readings([("abcdef", "x")]).cer == 6
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("  Ещё\tОДИН\n раз ", "еще один раз"),
+        ("«ёлки» – “x” — ‘y’", '"елки" - "x" - \'y\''),
+        ("ﬁn\u00ad\u00a0№", "fin no"),
+        ("5−3", "5-3"),
+    ],
+)
+def test_folding(text: str, expected: str) -> None:
+    assert fold(text) == expected
+
+
 def test_folding_ignores_case_yo_quotes_dashes_and_runs_of_spaces() -> None:
     assert fold("«Ёлка» — 5  шт.") == '"елка" - 5 шт.'
     assert score_readings([("елка", "ЁЛКА")]).exact == 1

@@ -6,7 +6,6 @@ import pytest
 from benchmarks.scoring import (
     Line,
     longest_increasing,
-    normalize,
     score_crop,
     score_page,
     summarize,
@@ -26,17 +25,9 @@ def line(text: str, y: float = 0, kind: Kind = Kind.PRINTED) -> Line:
     return Line(box(0, y, 100, 20), text, kind)
 
 
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("  Ещё\tОДИН\n раз ", "еще один раз"),
-        ("«ёлки» – “x” — ‘y’", '"елки" - "x" - \'y\''),
-        ("ﬁn\u00ad\u00a0№", "fin no"),
-        ("5−3", "5-3"),
-    ],
-)
-def test_normalize(text: str, expected: str) -> None:
-    assert normalize(text) == expected
+def test_quotes_of_every_form_are_one() -> None:
+    scores = summarize(score_crop("„слово“", Kind.PRINTED, line("«слово»")))
+    assert scores["cer"] == 0
 
 
 def test_words_are_counted_without_order_or_punctuation() -> None:
