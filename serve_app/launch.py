@@ -36,7 +36,7 @@ from serve_app.yaml_files import YamlError, parse
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-STATUS_FIRST_S, STATUS_EVERY_S = 20.0, 10.0
+STATUS_FIRST_S, STATUS_EVERY_S = 10.0, 10.0
 KEPT_LINES = 30
 FAILED, NOT_STARTED = 1, 2
 # A proxy that the shell names for the outside is not asked for this machine.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import io
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +15,7 @@ from serve_app.api import create_api
 from serve_app.jobs.config import JobsConfig
 from serve_app.middleware.config import Access
 from serve_app.schemas import Problem
+from tests.pictures import encoded
 from tests.readers import InkReader
 
 
@@ -55,12 +55,6 @@ def two_rows() -> PIL.Image.Image:
     page.paste("black", (20, 10, 120, 30))
     page.paste("blue", (20, 60, 180, 80))
     return page
-
-
-def encoded(image: PIL.Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 PNG = encoded(two_rows())

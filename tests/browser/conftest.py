@@ -136,7 +136,7 @@ def plain_reader(service: Service) -> SampleReader:
     reader = service.reader
     reader.failure = reader.gate = None
     reader.stages = {"detection": True}
-    reader.page_errors = reader.region_errors = {}
+    reader.page_errors, reader.region_errors = {}, {}
     reader.refuse_after = None
     return reader
 

@@ -10,7 +10,6 @@ from deployments.errors import StageFailed
 from tests.browser.conftest import DESKTOP, PHONE, SampleReader
 from tests.browser.uploads import (
     SAMPLE_TEXTS,
-    encoded,
     open_document,
     open_sample,
     pdf,
@@ -20,6 +19,7 @@ from tests.browser.uploads import (
     upload,
     wait_until_read,
 )
+from tests.pictures import encoded
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.browser.uploads import SAMPLE, SCAN, encoded, rows, send, upload
+from tests.browser.uploads import SAMPLE, SCAN, rows, send, upload
+from tests.pictures import encoded
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 

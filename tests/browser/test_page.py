@@ -13,7 +13,6 @@ from tests.browser.conftest import DESKTOP, PHONE, SampleReader, Service
 from tests.browser.uploads import (
     SAMPLE,
     SAMPLE_TEXTS,
-    encoded,
     open_document,
     open_sample,
     pixel,
@@ -24,6 +23,7 @@ from tests.browser.uploads import (
     upload,
     wait_until_read,
 )
+from tests.pictures import encoded
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 from collections.abc import Callable
@@ -11,6 +10,8 @@ from typing import Any
 
 import PIL.Image
 import PIL.ImageDraw
+
+from tests.pictures import encoded
 
 PATIENCE_S = 30.0
 SAMPLE = json.loads((Path(__file__).parent / "sample_form.json").read_text(encoding="utf-8"))
@@ -23,12 +24,6 @@ def rows(*colours: str) -> PIL.Image.Image:
     for number, colour in enumerate(colours):
         page.paste(colour, (40, 40 + 60 * number, 300, 70 + 60 * number))
     return page
-
-
-def encoded(image: PIL.Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 def tiff(first: PIL.Image.Image, *more: PIL.Image.Image) -> bytes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import signal
 import time
@@ -12,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import PIL.Image
 import pytest
-from PIL import Image as PillowImage
 
 from benchmarks.service import Processes, is_ready, wait_until
 from deployments.fakes import draw_page
 from deployments.types import Kind
+from tests.pictures import encoded
 from tests.serve.conftest import Cluster, Config, with_fakes
 
 POISON = 13
@@ -34,9 +34,7 @@ def config(cluster: Cluster) -> Config:
 
 
 def png(*values: int, kinds: tuple[Kind, ...] = ()) -> bytes:
-    buffer = io.BytesIO()
-    PillowImage.fromarray(draw_page(values, kinds)).save(buffer, "PNG")
-    return buffer.getvalue()
+    return encoded(PIL.Image.fromarray(draw_page(values, kinds)))
 
 
 def post(cluster: Cluster, *values: int, **more: Any) -> httpx.Response:
@@ -87,8 +85,8 @@ def test_requests_at_the_same_time_share_model_steps(graph: Cluster) -> None:
     assert [texts(answer) for answer in answers] == [[str(n)] for n in range(500, 512)]
     after = graph.status("RecognitionFake")
     assert after.items - before.items == 12
-    # All twelve in one step, or nearly, where nothing else runs.
-    assert after.steps - before.steps < 12
+    # Nearly all in one step where nothing else runs; on a busy machine they arrive over a few.
+    assert after.steps - before.steps <= 6
 
 
 def test_poisoned_line_harms_nobody_else(graph: Cluster) -> None:
@@ -133,19 +131,25 @@ def test_threshold_changes_live(graph: Cluster) -> None:
         if deployment["name"] == "Detection":
             deployment["user_config"]["confidence"] = 0.9
     (before,) = graph.replicas("Detection")
-    assert graph.deploy(changed) == "RUNNING"
-    assert texts(post(graph, full, light)) == [str(full)]
-    (after,) = graph.replicas("Detection")
-    assert after["pid"] == before["pid"]
-    assert graph.deploy(config(graph)) == "RUNNING"
+    try:
+        assert graph.deploy(changed) == "RUNNING"
+        assert texts(post(graph, full, light)) == [str(full)]
+        (after,) = graph.replicas("Detection")
+        assert after["pid"] == before["pid"]
+    finally:
+        restored = graph.deploy(config(graph))
+    assert restored == "RUNNING"
 
 
 def test_misspelt_argument_fails_before_traffic(graph: Cluster) -> None:
     wrong = config(graph)
     wrong["applications"][0]["args"]["detection"]["wieghts"] = "yolo-lines"
-    assert graph.deploy(wrong) == "DEPLOY_FAILED"
-    assert "detection.wieghts" in graph.application()["message"]
-    assert graph.deploy(config(graph)) == "RUNNING"
+    try:
+        assert graph.deploy(wrong) == "DEPLOY_FAILED"
+        assert "detection.wieghts" in graph.application()["message"]
+    finally:
+        restored = graph.deploy(config(graph))
+    assert restored == "RUNNING"
     assert texts(post(graph, 8)) == ["8"]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import re
 from collections import Counter
@@ -15,6 +14,7 @@ import pytest
 from PIL import Image as PillowImage
 from PIL import ImageDraw, ImageFont
 
+from tests.pictures import encoded
 from tests.serve.conftest import ROOT, Cluster
 
 DATA = ROOT.parent / "shared" / "data"
@@ -33,12 +33,6 @@ def page(lines: Sequence[str], size_px: int = 30) -> PillowImage.Image:
     for row, line in enumerate(lines):
         draw.text((80, 80 + 90 * row), line, fill="black", font=ImageFont.load_default(size_px))
     return image
-
-
-def encoded(image: PillowImage.Image, form: str = "PNG") -> bytes:
-    buffer = io.BytesIO()
-    image.save(buffer, form)
-    return buffer.getvalue()
 
 
 def read(service: Cluster, body: bytes, **params: str) -> dict[str, Any]:

@@ -7,7 +7,8 @@ import pytest
 from deployments.errors import Overloaded, StageFailed, StageUnavailable, UnreadableDocument
 from serve_app.reader import ReadOptions
 from serve_app.schemas import Answer, Layout
-from tests.api_client import DATA_URL, PNG, THREE_PAGES, assert_problem, encoded, serving, two_rows
+from tests.api_client import DATA_URL, PNG, THREE_PAGES, assert_problem, serving, two_rows
+from tests.pictures import encoded
 from tests.readers import InkReader
 
 

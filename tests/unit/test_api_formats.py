@@ -12,8 +12,9 @@ import pytest
 from lxml import etree
 
 from serve_app.schemas import Answer
-from tests.api_client import PNG, THREE_PAGES, assert_problem, encoded, serving, two_rows
+from tests.api_client import PNG, THREE_PAGES, assert_problem, serving, two_rows
 from tests.pdfs import locked, pdf_of
+from tests.pictures import encoded
 from tests.readers import InkReader
 from tests.unit.test_render_pdf import texts
 

@@ -17,8 +17,9 @@ from serve_app.jobs import errors as job_errors
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.schemas import JobView
 from serve_app.schemas import Problem
-from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, encoded, two_rows
+from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, two_rows
 from tests.job_service import ended, service, submit
+from tests.pictures import encoded
 from tests.readers import InkReader
 
 

@@ -22,9 +22,10 @@ from serve_app.decoding.protocols import DecoderEnd
 from serve_app.documents import open_document
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
-from tests.api_client import PNG, THREE_PAGES, Bounds, encoded, two_rows
+from tests.api_client import PNG, THREE_PAGES, Bounds, two_rows
 from tests.in_process import Unbounded
 from tests.pdfs import locked, pdf_of
+from tests.pictures import encoded
 
 # Nothing here but a hang may outlast its time, however busy the machine is.
 BOUNDS = replace(Bounds(), max_pixels=10**6, max_document_pixels=3 * 10**6, max_decode_s=300.0)

@@ -24,6 +24,7 @@ from deployments.types import Image
 from serve_app.documents import Format, open_document, sniff
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, SourceFile
+from tests.pictures import encoded
 
 
 @dataclass(frozen=True)
@@ -51,12 +52,6 @@ def picture(width: int = 24, height: int = 16) -> PIL.Image.Image:
     image.paste("red", (width // 2, 0, width, height))
     image.paste("black", (0, 0, width // 4, height // 4))
     return image
-
-
-def encoded(image: PIL.Image.Image, kind: str, **options: object) -> bytes:
-    stream = io.BytesIO()
-    image.save(stream, kind, **options)
-    return stream.getvalue()
 
 
 ENCODED = {

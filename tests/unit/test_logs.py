@@ -11,7 +11,8 @@ import pytest
 from deployments.errors import DeadlineExceeded, Outcome, StageFailed
 from serve_app.calls import Clock, each
 from serve_app.schemas import OutputFormat
-from tests.api_client import PNG, encoded, serving, two_rows
+from tests.api_client import PNG, serving, two_rows
+from tests.pictures import encoded
 from tests.readers import InkReader
 
 TEXT, NAME = "ИВАНОВА 4711 0815", "passport-of-ivanova.png"

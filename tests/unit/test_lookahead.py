@@ -98,8 +98,9 @@ async def test_a_page_that_waits_for_memory_ends_with_its_document(workers: Thre
     taken = await memory.take(Holder())
     async with PageStream(document, workers, memory) as pages:
         waiting = asyncio.ensure_future(anext(pages))
-        await asyncio.sleep(0.01)
-        assert not waiting.done() and document.begun == []
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert len(memory._waiting) == 1 and document.begun == []
     with pytest.raises(asyncio.CancelledError):
         await waiting
     assert document.log == ["close"]

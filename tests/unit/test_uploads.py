@@ -9,7 +9,8 @@ import httpx
 import PIL.Image
 import pytest
 
-from tests.api_client import DATA_URL, PNG, assert_problem, encoded, serving
+from tests.api_client import DATA_URL, PNG, assert_problem, serving
+from tests.pictures import encoded
 
 
 @pytest.mark.parametrize(
