@@ -34,9 +34,9 @@ import numpy as np
 import psutil
 
 from benchmarks.accuracy import service
-from benchmarks.fake_service import fake_service
 from benchmarks.long_pdf import long_pdf
 from benchmarks.records import write_record
+from benchmarks.service import Service, fake_config
 
 MIB = 2**20
 REPLICA = "ray::ServeReplica:"
@@ -214,6 +214,13 @@ def table(watch: Watch) -> str:
             f"{figures['anonymous_mib_per_100_pages']:>15.2f}"
         )
     return "\n".join(rows)
+
+
+@contextlib.contextmanager
+def fake_service() -> Iterator[str]:
+    """The address of a service of our own with engines that only count bars."""
+    with Service(fake_config()) as own:
+        yield own.url
 
 
 def main() -> int:

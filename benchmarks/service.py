@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,7 +24,8 @@ import psutil
 import yaml
 
 from cluster.fake_graph import Config, local_config, with_fakes
-from serve_app.launch import find_dashboard
+from cluster.ports import free_port
+from serve_app.launch import find_dashboard, is_ready
 
 ROOT = Path(__file__).resolve().parents[1]
 READY_TIMEOUT_S = 300.0
@@ -110,7 +110,7 @@ class Service:
         """
         url = next(filter(None, map(find_dashboard, self._log.read_text("utf-8", "replace").splitlines())))
         headers = {"Authorization": f"Bearer {self._token}"}
-        with httpx.Client(base_url=url, headers=headers, timeout=60) as dashboard:
+        with httpx.Client(base_url=url, headers=headers, timeout=60, trust_env=False) as dashboard:
             answer = dashboard.put("/api/serve/applications/", json=config)
             if answer.is_error:
                 raise RuntimeError(answer.text)
@@ -156,14 +156,6 @@ def _is_running(dashboard: httpx.Client) -> bool:
     return all(application["status"] == "RUNNING" for application in answer["applications"].values())
 
 
-def is_ready(url: str) -> bool:
-    """Whether a service is warm."""
-    try:
-        return httpx.get(f"{url}/readyz", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
-
-
 def wait_until(condition: Any, timeout_s: float, check: Any = lambda: None) -> float:
     """Seconds until a condition held.
 
@@ -177,22 +169,6 @@ def wait_until(condition: Any, timeout_s: float, check: Any = lambda: None) -> f
             raise TimeoutError(f"not within {timeout_s:g} s")
         time.sleep(0.1)
     return time.monotonic() - started_s
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def pss_mib(process: psutil.Process) -> float:
-    """Memory of a process, shared pages divided among those that share them; 0 once it is gone."""
-    try:
-        return float(process.memory_full_info().pss) / 2**20
-    except psutil.Error:
-        return 0.0
 
 
 def _command(process: psutil.Process) -> str:

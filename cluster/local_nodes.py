@@ -12,7 +12,6 @@ import json
 import os
 import secrets
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,8 @@ from typing import Any, Self
 
 import httpx
 import psutil
+
+from cluster.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 APPLICATION = "scriptorium"
@@ -42,10 +43,9 @@ class LocalNodes:
 
     Args:
         head: resources of the first node, such as ``{"num_cpus": 2}``.
-        environment: variables of all of Ray's processes.
     """
 
-    def __init__(self, head: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, head: Mapping[str, Any]) -> None:
         token = secrets.token_hex(32)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "cluster.local_nodes"],
@@ -57,7 +57,6 @@ class LocalNodes:
                 "RAY_AUTH_TOKEN": token,
                 "RAY_USAGE_STATS_ENABLED": "0",
                 "PYTHONPATH": str(ROOT),
-                **(environment or {}),
             },
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -151,14 +150,6 @@ class LocalNodes:
         if not answer:
             raise RuntimeError(f"the nodes' process ended at {verb!r}, exit code {self._process.wait()}")
         return json.loads(answer)
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _added(cluster: Any, arguments: Mapping[str, Any]) -> Any:

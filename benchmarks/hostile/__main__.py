@@ -15,7 +15,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.hostile.campaign import Campaign, Report
-from benchmarks.service import Processes, Service, fake_config, pss_mib
+from benchmarks.processes import pss_mib
+from benchmarks.service import Processes, Service, fake_config
 
 
 def main() -> int:
@@ -48,7 +49,7 @@ def measured(campaign: Campaign, number: int, seed: int, pid: int | None) -> Rep
         if pid is not None:
             processes = Processes(pid)
             parts = (*processes.replicas("OcrIngress"), *processes.proxies(), *processes.decoders())
-            memory_mib.append(sum(pss_mib(part) for part in parts))
+            memory_mib.append(sum(pss_mib(part) or 0.0 for part in parts))
 
     return campaign.run(number, seed, weigh, memory_mib)
 

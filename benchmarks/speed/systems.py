@@ -17,14 +17,13 @@ import psutil
 import yaml
 
 from benchmarks.processes import descendants
+from cluster.ports import free_port
 from serve_app.environment import ROOT, environment
 from serve_app.launch import ServeProcess, is_ready, wait_until_ready
-from serve_app.preflight import port_is_free
 
 START_TIMEOUT_S = 180.0
 SERVE_BATCH = "benchmarks.speed.serve_batch:build"
 HOST = "127.0.0.1"
-FIRST_PORT = 18400
 
 
 class SystemFailed(RuntimeError):
@@ -113,8 +112,3 @@ def monolith(content: Mapping[str, Any]) -> Iterator[Running]:
         finally:
             child.terminate()
             child.wait(30)
-
-
-def free_port() -> int:
-    """A port that nothing listens on, below those that the kernel hands out to clients."""
-    return next(port for port in range(FIRST_PORT, FIRST_PORT + 1000) if port_is_free(HOST, port))

@@ -15,9 +15,10 @@ import ray
 import yaml
 from ray import serve
 
-from benchmarks.service import is_ready, wait_until
+from benchmarks.service import wait_until
 from cluster.fake_graph import with_fakes
-from tests.ports import free_ports
+from cluster.ports import free_port
+from serve_app.launch import is_ready
 
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = "scriptorium"
@@ -34,9 +35,10 @@ class Cluster:
     def __init__(self, dashboard_url: str, jobs: Path) -> None:
         self._jobs = jobs
         token = {"Authorization": f"Bearer {os.environ['RAY_AUTH_TOKEN']}"}
-        self._dashboard = httpx.Client(base_url=dashboard_url, timeout=60, headers=token)
-        (self.port,) = free_ports(1)
-        self.http = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=120)
+        self._dashboard = httpx.Client(base_url=dashboard_url, timeout=60, headers=token, trust_env=False)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.http = httpx.Client(base_url=self.url, timeout=120, trust_env=False)
 
     def close(self) -> None:
         """Close the connections; Ray goes on."""
@@ -57,7 +59,7 @@ class Cluster:
         while time.monotonic() < deadline_s:
             status = str(self.application().get("status"))
             if status == "RUNNING":
-                wait_until(lambda: is_ready(f"http://127.0.0.1:{self.port}"), DEPLOY_TIMEOUT_S)
+                wait_until(lambda: is_ready(self.url), DEPLOY_TIMEOUT_S)
             if status in ("RUNNING", "DEPLOY_FAILED"):
                 return status
             time.sleep(0.2)
@@ -86,7 +88,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         address="local",
         num_cpus=4,
         include_dashboard=True,
-        dashboard_port=free_ports(1)[0],
+        dashboard_port=free_port(),
         object_store_memory=200 * 2**20,
         log_to_driver=False,
     )

@@ -16,9 +16,10 @@ from benchmarks.chaos.faults import HARM, STAGES, Fault, faults
 from benchmarks.chaos.load import Load, attempt, page_of
 from benchmarks.hostile.campaign import Campaign
 from benchmarks.hostile.curated import SLOW
-from benchmarks.service import Processes, is_ready, wait_until
+from benchmarks.service import Processes, wait_until
 from benchmarks.soak.flood import flood
 from benchmarks.soak.traffic import Traffic
+from serve_app.launch import is_ready
 from tests.serve.conftest import Cluster, Config, with_fakes
 
 KILLED = (*(f"kill -9 of the {name} replica" for name in (*STAGES, "OcrIngress")), "SIGSEGV in all decoders")
@@ -32,7 +33,7 @@ class Target:
     """The cluster of the tests as something to do harm to."""
 
     def __init__(self, cluster: Cluster, config: Config) -> None:
-        self.url = f"http://127.0.0.1:{cluster.port}"
+        self.url = cluster.url
         self.processes = Processes(os.getpid())
         self.config = config
         self._cluster = cluster

@@ -14,9 +14,10 @@ import httpx
 import PIL.Image
 import pytest
 
-from benchmarks.service import Processes, is_ready, wait_until
+from benchmarks.service import Processes, wait_until
 from deployments.fakes import draw_page
 from deployments.types import Kind
+from serve_app.launch import is_ready
 from tests.pictures import encoded
 from tests.serve.conftest import Cluster, Config, with_fakes
 
@@ -75,7 +76,7 @@ def test_every_stage_is_a_deployment_of_its_own(graph: Cluster) -> None:
 
 def test_probes_answer(graph: Cluster) -> None:
     assert graph.http.get("/healthz").status_code == 200
-    wait_until(lambda: is_ready(str(graph.http.base_url).rstrip("/")), 180)
+    wait_until(lambda: is_ready(graph.url), 180)
 
 
 def test_requests_at_the_same_time_share_model_steps(graph: Cluster) -> None:

@@ -17,8 +17,8 @@ import pytest
 import yaml
 
 from benchmarks.service import wait_until
+from cluster.ports import free_port
 from serve_app.launch import serve_status
-from tests.ports import free_ports
 from tests.serve.conftest import ROOT, Config, with_fakes, with_jobs_in
 
 
@@ -53,7 +53,7 @@ def read_until(process: subprocess.Popen[str], pattern: str) -> str:
 
 
 def test_ready_then_stopped_by_ctrl_c(tmp_path: Path, config: Config) -> None:
-    (port,) = free_ports(1)
+    port = free_port()
     process = launch(tmp_path, config, port)
     try:
         read_until(process, "Scriptorium is ready")
@@ -78,7 +78,7 @@ def test_ready_then_stopped_by_ctrl_c(tmp_path: Path, config: Config) -> None:
 def test_an_application_that_cannot_be_deployed_ends_it(tmp_path: Path, config: Config) -> None:
     (application,) = config["applications"]
     application["args"]["detection"]["engine"] = "abacus"
-    process = launch(tmp_path, config, free_ports(1)[0])
+    process = launch(tmp_path, config, free_port())
     output, _ = process.communicate()
     assert process.returncode != 0
     assert "The application could not be deployed" in output
@@ -91,7 +91,7 @@ def test_a_full_disk_is_said_before_anything_starts(tmp_path: Path) -> None:
     mount = shlex.join(["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(tmp_path)])
     if subprocess.run([*alone, "sh", "-c", mount], capture_output=True).returncode:
         pytest.skip("this machine lets nobody mount a file system of their own")
-    serve = shlex.join([sys.executable, "-m", "serve_app.launch", "--port", str(free_ports(1)[0])])
+    serve = shlex.join([sys.executable, "-m", "serve_app.launch", "--port", str(free_port())])
     done = subprocess.run(
         [*alone, "sh", "-c", f"{mount} && exec {serve}"],
         cwd=ROOT,

@@ -27,7 +27,7 @@ import psutil
 import yaml
 
 from cluster import ray_environment
-from tests.ports import free_ports
+from cluster.ports import free_ports
 
 ROOT = Path(__file__).resolve().parents[3]
 READY_TIMEOUT_S = 400

@@ -13,12 +13,12 @@ import pytest
 import yaml
 
 from cluster import dashboard
+from cluster.ports import free_port
 from deployments import instruments
 from tests.cluster.production.conftest import POISON, Production
 from tests.cluster.production.nodes import ROOT
 from tests.cluster.production.test_graph import png
 from tests.cluster.production.waiting import wait_for
-from tests.ports import free_ports
 
 MONITORING = ROOT / "cluster" / "monitoring"
 NEEDS_GPU = {"ray_node_gpus_utilization", "ray_node_gram_used", "ray_node_gram_available"}
@@ -37,7 +37,7 @@ def prometheus(production: Production, tmp_path_factory: pytest.TempPathFactory)
     if binary is None:
         pytest.skip("prometheus is not installed (Debian package prometheus)")
     directory = tmp_path_factory.mktemp("prometheus")
-    (port,) = free_ports(1)
+    port = free_port()
     command = [
         binary,
         f"--config.file={scrape_config(production, directory)}",

@@ -1,4 +1,4 @@
-"""Ports for services that tests start: below those that the system gives to connections."""
+"""Ports for services of tests and measurements: below those that the system gives to connections."""
 
 from __future__ import annotations
 
@@ -21,3 +21,8 @@ def free_ports(number: int) -> list[int]:
         if len(found) == number:
             return found
     raise RuntimeError("no free ports")
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    return free_ports(1)[0]
