@@ -179,10 +179,10 @@ bench: $(VENV)/.test ## speed beside the limit, a monolith, @serve.batch, Tesser
 	@$(OFFLINE) "$(PY)" -m benchmarks.speed $(if $(filter-out serve_config.yaml,$(CONFIG)),"$(CONFIG)") $(if $(DEVICE),--device "$(DEVICE)") $(ARGS)
 
 load: $(VENV)/.test ## stages scale by themselves under changing load, six minutes: ARGS="--short"
-	@$(OFFLINE) "$(PY)" -m cluster.load scaling $(ARGS)
+	@$(OFFLINE) "$(PY)" -m benchmarks.load scaling $(ARGS)
 
 failures: $(VENV)/.test ## nodes die and configurations change under load, ten minutes: ARGS="--rounds 1"
-	@$(OFFLINE) "$(PY)" -m cluster.load failures $(ARGS)
+	@$(OFFLINE) "$(PY)" -m benchmarks.load failures $(ARGS)
 
 bench-long: $(VENV)/.test ## memory while a PDF of 300 pages is streamed: ARGS="--fakes --pages 300" or URL=address
 	@$(OFFLINE) "$(PY)" -m benchmarks.long_document $(if $(URL),--url "$(URL)") $(ARGS)

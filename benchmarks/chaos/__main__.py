@@ -18,9 +18,9 @@ from pathlib import Path
 from benchmarks.chaos.clock import Clock
 from benchmarks.chaos.faults import HANG, HARM, Fault, Target, end_by_signal, faults, reads
 from benchmarks.chaos.load import Load, Tally
+from benchmarks.load import failures
+from benchmarks.load.background import Traffic
 from benchmarks.service import Service, fake_config, wait_until
-from cluster.load import failures
-from cluster.load.background import Traffic
 from cluster.local_nodes import LocalNodes
 
 _HEAD = """| fault | requests | refused + broken, repeated | lost | wrong | whole again, s | slowest, s |

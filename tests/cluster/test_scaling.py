@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from benchmarks.load import failures, scaling
+from benchmarks.load.background import Traffic, wait_for
+from benchmarks.load.failures import NODE, REPLICAS, nodes_of
+from benchmarks.load.runner import summary
 from cluster.fake_graph import RECOGNITION
-from cluster.load import failures, scaling
-from cluster.load.background import Traffic, wait_for
-from cluster.load.failures import NODE, REPLICAS, nodes_of
-from cluster.load.runner import summary
 from cluster.local_nodes import LocalNodes
 
 SEED = 20

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cluster.load.documents import Document, draw
-from cluster.load.runner import Outcome, Runner, difference, summary
-from cluster.load.traffic import Arrival
+from benchmarks.load.documents import Document, draw
+from benchmarks.load.runner import Outcome, Runner, difference, summary
+from benchmarks.load.traffic import Arrival
 from deployments.types import Kind
 
 SEED = 1

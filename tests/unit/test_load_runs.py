@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.load import failures, scaling
+from benchmarks.load.plot import plot
+from benchmarks.load.runner import Outcome
+from benchmarks.load.scaling import LONG, SHORT, STAGES, Result, Sample
+from benchmarks.load.traffic import Arrival
 from cluster.fake_graph import RECOGNITION, Config, deployment
-from cluster.load import failures, scaling
-from cluster.load.plot import plot
-from cluster.load.runner import Outcome
-from cluster.load.scaling import LONG, SHORT, STAGES, Result, Sample
-from cluster.load.traffic import Arrival
 from serve_app.check_config import check
 
 

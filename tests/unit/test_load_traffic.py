@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from cluster.load.documents import draw
-from cluster.load.traffic import KINDS, Arrival, Phase, arrivals, duration_s
+from benchmarks.load.documents import draw
+from benchmarks.load.traffic import KINDS, Arrival, Phase, arrivals, duration_s
 from deployments.engine import Prepared
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser
 from deployments.settings import StageTuning

@@ -11,9 +11,9 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any
 
+from benchmarks.load.background import PATIENCE_S, Traffic, wait_for
+from benchmarks.load.runner import summary
 from cluster.fake_graph import RECOGNITION, Config, deployment, local_config, with_fakes
-from cluster.load.background import PATIENCE_S, Traffic, wait_for
-from cluster.load.runner import summary
 from cluster.local_nodes import LocalNodes
 
 NODE = {"num_cpus": 4}

@@ -16,7 +16,7 @@ _APART = 0.06
 
 
 def plot(result: dict[str, Any], path: Path) -> None:
-    """Write the picture of a result as ``cluster.load.scaling.Result.as_json`` gives it."""
+    """Write the picture of a result as ``benchmarks.load.scaling.Result.as_json`` gives it."""
     figure, (above, below) = plt.subplots(2, 1, sharex=True, figsize=(10, 6), layout="constrained")
     times_s = [sample["at_s"] for sample in result["replicas"]]
     stages = [name for name in result["replicas"][0] if name != "at_s"]

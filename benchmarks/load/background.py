@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from cluster.load.runner import Outcome, Runner
-from cluster.load.traffic import Arrival, Phase, arrivals
+from benchmarks.load.runner import Outcome, Runner
+from benchmarks.load.traffic import Arrival, Phase, arrivals
 from cluster.local_nodes import POLL_S
 
 # A slow machine takes longer, and is no failure.

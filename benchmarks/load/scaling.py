@@ -15,9 +15,9 @@ from typing import Any
 
 import httpx
 
+from benchmarks.load.runner import Outcome, Runner, summary
+from benchmarks.load.traffic import Phase, arrivals
 from cluster.fake_graph import RECOGNITION, Config, deployment, local_config, with_fakes
-from cluster.load.runner import Outcome, Runner, summary
-from cluster.load.traffic import Phase, arrivals
 from cluster.local_nodes import LocalNodes
 
 STAGES = ("Detection", "Classification", RECOGNITION)

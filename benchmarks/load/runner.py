@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 import numpy as np
 
-from cluster.load.documents import Document, draw
-from cluster.load.traffic import Arrival
+from benchmarks.load.documents import Document, draw
+from benchmarks.load.traffic import Arrival
 
 _FIRST_WAIT_S = 0.25
 _LONGEST_WAIT_S = 5.0

@@ -1,7 +1,7 @@
 """Load and failures on a Ray of its own on this machine, with fake engines of known cost.
 
-python -m cluster.load scaling [--short]    letters, then scans: each stage scales by itself
-python -m cluster.load failures             three nodes under load: one dies, configurations change
+python -m benchmarks.load scaling [--short]    letters, then scans: each stage scales by itself
+python -m benchmarks.load failures             three nodes under load: one dies, configurations change
 
 Writes a record to benchmarks/results, for scaling with a picture. Exit code 1 if a document was lost
 or read wrongly.
@@ -14,9 +14,9 @@ import json
 import sys
 from collections.abc import Sequence
 
+from benchmarks.load import failures, scaling
+from benchmarks.load.plot import plot
 from benchmarks.records import write_record
-from cluster.load import failures, scaling
-from cluster.load.plot import plot
 
 _PRINTED = ("documents", "right", "wrong", "lost", "retried", "latency_s", "most_replicas", "replicas_at_end")
 
@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line; see the module's docstring."""
     head, _, rest = (__doc__ or "").partition("\n")
     parser = argparse.ArgumentParser(
-        prog="python -m cluster.load",
+        prog="python -m benchmarks.load",
         description=head,
         epilog=rest,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.Image
 
-from cluster.load.traffic import KINDS, Arrival
+from benchmarks.load.traffic import KINDS, Arrival
 from deployments.fakes import BITS, draw_page
 from deployments.types import Kind
 
