@@ -18,7 +18,7 @@ PIXELS_BUCKETS = (1e4, 3e4, 1e5, 3e5, 1e6, 3e6, 1e7, 3e7)
 RATIO_BUCKETS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9)
 
 
-class Kind(StrEnum):
+class MetricKind(StrEnum):
     """What a metric does with its values."""
 
     COUNTER = "counter"
@@ -31,7 +31,7 @@ class Instrument:
     """One metric as the code records it."""
 
     name: str
-    kind: Kind
+    kind: MetricKind
     description: str
     labels: tuple[str, ...] = ()
     buckets: tuple[float, ...] = ()
@@ -39,19 +39,19 @@ class Instrument:
     @property
     def series(self) -> str:
         """Name in Prometheus: Ray prefixes every metric and marks counters. Histograms add ``_bucket``."""
-        return f"ray_{self.name}" + ("_total" if self.kind is Kind.COUNTER else "")
+        return f"ray_{self.name}" + ("_total" if self.kind is MetricKind.COUNTER else "")
 
 
 def _counter(name: str, description: str, *labels: str) -> Instrument:
-    return Instrument(f"scriptorium_{name}", Kind.COUNTER, description, labels)
+    return Instrument(f"scriptorium_{name}", MetricKind.COUNTER, description, labels)
 
 
 def _gauge(name: str, description: str, *labels: str) -> Instrument:
-    return Instrument(f"scriptorium_{name}", Kind.GAUGE, description, labels)
+    return Instrument(f"scriptorium_{name}", MetricKind.GAUGE, description, labels)
 
 
 def _histogram(name: str, description: str, buckets: tuple[float, ...], *labels: str) -> Instrument:
-    return Instrument(f"scriptorium_{name}", Kind.HISTOGRAM, description, labels, buckets)
+    return Instrument(f"scriptorium_{name}", MetricKind.HISTOGRAM, description, labels, buckets)
 
 
 # Recorded in the replicas of a stage.

@@ -23,7 +23,7 @@ from deployments.instruments import (
     STEP_SECONDS,
     WAIT_SECONDS,
     Instrument,
-    Kind,
+    MetricKind,
 )
 
 # Reading the allocator's statistics takes some 30 us; Prometheus scrapes every 10 s or more.
@@ -32,19 +32,19 @@ GPU_MEMORY_EVERY_S = 5.0
 
 def counter(instrument: Instrument) -> Counter:
     """Ray's counter for an instrument."""
-    assert instrument.kind is Kind.COUNTER
+    assert instrument.kind is MetricKind.COUNTER
     return Counter(instrument.name, instrument.description, instrument.labels)  # type: ignore[arg-type]
 
 
 def gauge(instrument: Instrument) -> Gauge:
     """Ray's gauge for an instrument."""
-    assert instrument.kind is Kind.GAUGE
+    assert instrument.kind is MetricKind.GAUGE
     return Gauge(instrument.name, instrument.description, instrument.labels)  # type: ignore[arg-type]
 
 
 def histogram(instrument: Instrument) -> Histogram:
     """Ray's histogram for an instrument."""
-    assert instrument.kind is Kind.HISTOGRAM
+    assert instrument.kind is MetricKind.HISTOGRAM
     return Histogram(
         instrument.name,
         instrument.description,

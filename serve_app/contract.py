@@ -15,7 +15,7 @@ from serve_app.contract_parts import (
     EXAMPLE_ID,
     NAME_HEADER,
     PREFER_PARAMETER,
-    REQUEST_ID_HEADER,
+    REQUEST_ID_PART,
     TIMING_HEADER,
     UPLOAD,
     problem_responses,
@@ -136,7 +136,7 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
             200: {
                 "model": Answer,
                 "description": "The document as it was read",
-                "headers": REQUEST_ID_HEADER | TIMING_HEADER | APPLIED_HEADER | NAME_HEADER,
+                "headers": REQUEST_ID_PART | TIMING_HEADER | APPLIED_HEADER | NAME_HEADER,
                 "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
             },
             **problem_responses(*FAILED_READING),
@@ -150,7 +150,7 @@ def _reading(operation_id: str, summary: str, body: dict[str, Any]) -> dict[str,
 
 def _state(description: str, example: dict[str, Any]) -> dict[str, Any]:
     content = {"application/json": {"example": example}}
-    return {"description": description, "headers": REQUEST_ID_HEADER, "content": content}
+    return {"description": description, "headers": REQUEST_ID_PART, "content": content}
 
 
 def _unready() -> dict[int, Any]:

@@ -10,7 +10,7 @@ from serve_app import problems
 from serve_app.schemas import Problem, ProblemKind
 
 EXAMPLE_ID = "5f0c6f5e1b7a4c0f9a6f0d8f2f1c9a3e"
-REQUEST_ID_HEADER = {
+REQUEST_ID_PART = {
     "X-Request-ID": {"description": "id of the request", "schema": {"type": "string"}, "example": EXAMPLE_ID}
 }
 TIMING_HEADER = {
@@ -68,7 +68,7 @@ def _problem_response(
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {
         "description": HTTPStatus(kinds[0].status).phrase,
-        "headers": REQUEST_ID_HEADER | (RETRY_HEADER if any(kind.retry for kind in kinds) else {}),
+        "headers": REQUEST_ID_PART | (RETRY_HEADER if any(kind.retry for kind in kinds) else {}),
         "content": {problems.MEDIA_TYPE: {"schema": schema, "examples": examples}},
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -51,9 +51,15 @@ class LineFormat:
 
     @classmethod
     def of(cls, section: Mapping[str, Any]) -> LineFormat:
-        """Format from the ``input`` section of a weight's metadata, which may hold more."""
-        names = {field.name for field in fields(cls)}
-        return cls(**{name: value for name, value in section.items() if name in names})
+        """Format from the ``input`` section of a weight's metadata, where the charset stands too.
+
+        Raises:
+            ValueError: an unknown key, which is named: a weight read otherwise than it was trained misreads.
+        """
+        try:
+            return cls(**{name: value for name, value in section.items() if name != "charset"})
+        except TypeError as error:
+            raise ValueError(f"metadata: input: {error}") from error
 
 
 def prepare_line(image: npt.NDArray[np.uint8], line_format: LineFormat) -> Ink:

@@ -206,7 +206,10 @@ class ProcessorPixels:
 
 def _pixel_source(weights: Weights) -> InkPixels | ProcessorPixels:
     if "input" in weights.metadata:
-        return InkPixels(LineFormat.of(weights.metadata["input"]))
+        try:
+            return InkPixels(LineFormat.of(weights.metadata["input"]))
+        except ValueError as error:
+            raise WeightsError(f"weights {weights.reference!r} do not fit TrOCR: {error}") from error
     try:
         processor = AutoImageProcessor.from_pretrained(weights.path, local_files_only=True)
     except (OSError, ValueError) as error:

@@ -10,7 +10,7 @@ from serve_app.contract import EXAMPLE, OTHER_FORMATS
 from serve_app.contract_parts import (
     EXAMPLE_ID,
     NAME_HEADER,
-    REQUEST_ID_HEADER,
+    REQUEST_ID_PART,
     RETRY_HEADER,
     UPLOAD,
     problem_responses,
@@ -107,7 +107,7 @@ SUBMIT_JOB: dict[str, Any] = {
         202: {
             "model": JobView,
             "description": "The job is stored, and will be read",
-            "headers": REQUEST_ID_HEADER | _LOCATION_HEADER | RETRY_HEADER,
+            "headers": REQUEST_ID_PART | _LOCATION_HEADER | RETRY_HEADER,
             "content": {"application/json": {"example": _QUEUED}},
         },
         **problem_responses(*_SUBMIT, problems.INTERNAL, problems.STOPPING),
@@ -122,7 +122,7 @@ GET_JOB: dict[str, Any] = {
         200: {
             "model": JobView,
             "description": "The job as it stands; with `Retry-After` while it is not finished",
-            "headers": REQUEST_ID_HEADER | RETRY_HEADER,
+            "headers": REQUEST_ID_PART | RETRY_HEADER,
             "content": {"application/json": {"example": EXAMPLE_JOB}},
         },
         **problem_responses(*_LOOK, problems.INTERNAL),
@@ -136,7 +136,7 @@ GET_JOB_RESULT: dict[str, Any] = {
         200: {
             "model": Answer,
             "description": "The document as it was read; `request_id` is that of the submission",
-            "headers": REQUEST_ID_HEADER | NAME_HEADER,
+            "headers": REQUEST_ID_PART | NAME_HEADER,
             "content": {"application/json": {"example": EXAMPLE}} | OTHER_FORMATS,
         },
         **problem_responses(*_FETCH, problems.INTERNAL),
@@ -149,7 +149,7 @@ DELETE_JOB: dict[str, Any] = {
     "tags": ["jobs"],
     "status_code": 204,
     "responses": {
-        204: {"description": "The job is gone, with its document and result", "headers": REQUEST_ID_HEADER},
+        204: {"description": "The job is gone, with its document and result", "headers": REQUEST_ID_PART},
         # Removing writes to the database, which a full disk may refuse.
         **problem_responses(*_LOOK, *_kinds(JobStorageFull), problems.INTERNAL),
     },

@@ -246,6 +246,7 @@ def damaged(weights: Path, target: Path, **changes: object) -> Path:
         ),
         ({"architecture": {"symbols": 185, "depth": 3}}, "do not fit the CRNN"),
         ({"input": {}}, "do not fit the CRNN"),
+        ({"input": {"charset": "abc", "deskewed": True}}, "do not fit the CRNN: .*'deskewed'"),
         ({"engine": "trocr"}, "for engine 'trocr'"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from deployments.recognition.crnn_network import CrnnFeatures
 from deployments.recognition.trocr import Tokens, TrocrEngine
 from deployments.recognition.trocr_encoder import LineEncoder
 from deployments.types import Reading
-from deployments.weights import WeightsError, resolve
+from deployments.weights import METADATA, WeightsError, resolve
 from training.checkpoints import LAST, AveragedWeights, save
 from training.lines_data import LineBatch
 from training.recognition_export import export_run
@@ -203,6 +204,13 @@ def test_a_folder_that_is_no_checkpoint_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="trocr-nothing"):
         (tmp_path / "trocr-nothing").mkdir()
         engine_of(tmp_path / "trocr-nothing")
+
+
+def test_an_unknown_key_of_its_input_is_named(tmp_path: Path) -> None:
+    metadata = {"name": "odd", "engine": "trocr", "format": 1, "sha256": {}, "input": {"deskewed": True}}
+    (tmp_path / METADATA).write_text(json.dumps(metadata), encoding="utf-8")
+    with pytest.raises(WeightsError, match=r"do not fit TrOCR: .*'deskewed'"):
+        engine_of(tmp_path)
 
 
 def test_features_of_another_width_are_refused_with_both_widths() -> None:

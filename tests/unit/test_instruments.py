@@ -16,7 +16,7 @@ from deployments.instruments import (
     ITEMS_BUCKETS,
     PIXELS,
     STEP_SECONDS,
-    Kind,
+    MetricKind,
 )
 from deployments.metrics import StageMetrics, result_of
 from serve_app.decoding.protocols import DecoderEnd
@@ -37,7 +37,7 @@ def test_steps_of_one_and_two_items_are_the_middles_of_their_buckets() -> None:
 
 def test_only_histograms_have_buckets_and_theirs_rise() -> None:
     for instrument in INSTRUMENTS:
-        assert bool(instrument.buckets) == (instrument.kind is Kind.HISTOGRAM), instrument.name
+        assert bool(instrument.buckets) == (instrument.kind is MetricKind.HISTOGRAM), instrument.name
         assert list(instrument.buckets) == sorted(set(instrument.buckets))
 
 

@@ -16,7 +16,7 @@ import yaml
 
 from cluster import dashboard, ray_environment
 from cluster.panels import COLUMNS
-from deployments.instruments import INSTRUMENTS, STEP_PIXELS, STEP_SECONDS, Kind
+from deployments.instruments import INSTRUMENTS, STEP_PIXELS, STEP_SECONDS, MetricKind
 from serve_app.problems import catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def series_of_ours() -> set[str]:
     return {
         f"{each.series}{part}"
         for each in INSTRUMENTS
-        for part in (("_bucket", "_sum", "_count") if each.kind is Kind.HISTOGRAM else ("",))
+        for part in (("_bucket", "_sum", "_count") if each.kind is MetricKind.HISTOGRAM else ("",))
     }
 
 

@@ -156,3 +156,8 @@ def test_a_line_with_room_or_with_a_neighbour_in_it_stays_as_it_is() -> None:
 
 def test_a_weight_from_before_the_margins_gets_them_too() -> None:
     assert LineFormat.of({"height_px": 32, "charset": "ab"}) == LineFormat(max_core=0.55)
+
+
+def test_a_key_that_nobody_knows_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match="deskewed"):
+        LineFormat.of({"height_px": 32, "deskewed": True})
