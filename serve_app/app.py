@@ -15,7 +15,7 @@ from deployments.detection.deployment import Detection
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.deployment import Recognition
 from deployments.settings import StageTuning
-from serve_app.config import AppConfig
+from serve_app.config import AppConfig, recognition_name
 from serve_app.ingress import OcrIngress
 
 INGRESS: str = OcrIngress.name
@@ -36,11 +36,6 @@ def stage_args(config: AppConfig) -> dict[str, DetectionArgs | ClassificationArg
     """What each stage's deployment is bound with."""
     recognition = {recognition_name(name): args for name, args in config.recognition.in_use.items()}
     return {Detection.name: config.detection, Classification.name: config.classification, **recognition}
-
-
-def recognition_name(engine: str) -> str:
-    """Name of the deployment of a recognition engine."""
-    return f"Recognition{engine.capitalize()}"
 
 
 def deployment_names(config: AppConfig) -> dict[str, type[StageTuning] | None]:

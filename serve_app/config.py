@@ -21,6 +21,14 @@ from serve_app.jobs.config import JobsConfig
 from serve_app.middleware.config import Access
 from serve_app.pages import BYTES_PER_PIXEL
 
+# Names of the stages' deployments, with or without Serve.
+DETECTION, CLASSIFICATION = "Detection", "Classification"
+
+
+def recognition_name(engine: str) -> str:
+    """Name of the deployment of a recognition engine."""
+    return f"Recognition{engine.capitalize()}"
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -146,6 +154,18 @@ class AppConfig(_Frozen):
     limits: Limits = Field(default_factory=Limits)
     access: Access = Field(default_factory=Access)
     jobs: JobsConfig | None = Field(default_factory=JobsConfig)
+
+    @property
+    def engines(self) -> dict[str, str]:
+        """The engine of every stage, as answers name them: ``recognition.<kind>`` for each kind."""
+        stages: dict[str, str] = {
+            "detection": self.detection.engine,
+            "classification": self.classification.engine,
+        }
+        recognition: dict[str, str] = {
+            f"recognition.{kind}": engine for kind, engine in self.recognition.by_kind.items()
+        }
+        return stages | recognition
 
     @model_validator(mode="after")
     def _one_job_has_room(self) -> Self:

@@ -13,7 +13,7 @@ from deployments.detection.engines import build_engine as build_detector
 from deployments.recognition.config import RecognitionTuning
 from deployments.recognition.engines import build_engine as build_recogniser
 from deployments.stage import Stage
-from serve_app.config import AppConfig
+from serve_app.config import CLASSIFICATION, DETECTION, AppConfig, recognition_name
 from serve_app.pages import SourcePage
 from serve_app.pipeline import OcrPipeline, Recogniser
 from serve_app.reader import ReadOptions
@@ -33,23 +33,20 @@ class InProcessReader:
     def __init__(self, config: AppConfig, tuning: Tuning) -> None:
         """Raises what loading an engine raises, and pydantic.ValidationError for wrong tuning."""
         self._stages: dict[str, Stage[Any, Any]] = {
-            "Detection": Stage(build_detector(config.detection), DetectionTuning),
-            "Classification": Stage(build_classifier(config.classification), ClassificationTuning),
+            DETECTION: Stage(build_detector(config.detection), DetectionTuning),
+            CLASSIFICATION: Stage(build_classifier(config.classification), ClassificationTuning),
         }
         readers = {}
         for engine, args in config.recognition.in_use.items():
             readers[engine] = Stage(build_recogniser(args), RecognitionTuning)
-            self._stages[f"Recognition{engine.capitalize()}"] = readers[engine]
+            self._stages[recognition_name(engine)] = readers[engine]
         for name, stage in self._stages.items():
             stage.reconfigure(tuning.get(name, {}))
         by_kind = config.recognition.by_kind
-        self.engines: Mapping[str, str] = {
-            "detection": config.detection.engine,
-            "classification": config.classification.engine,
-        } | {f"recognition.{kind}": engine for kind, engine in by_kind.items()}
+        self.engines: Mapping[str, str] = config.engines
         self._pipeline = OcrPipeline(
-            self._stages["Detection"],
-            self._stages["Classification"],
+            self._stages[DETECTION],
+            self._stages[CLASSIFICATION],
             {kind: Recogniser(engine, readers[engine]) for kind, engine in by_kind.items()},
             config.pipeline,
         )

@@ -162,10 +162,6 @@ class OcrIngress:
             "classification": StageClient("classification", classification, refused),
         } | {f"recognition.{engine}": reader for engine, reader in readers.items()}
         self._config = config
-        self._engines = {
-            "detection": config.detection.engine,
-            "classification": config.classification.engine,
-        } | {f"recognition.{kind}": engine for kind, engine in config.recognition.by_kind.items()}
         self._pipeline = OcrPipeline(
             self._stages["detection"],
             self._stages["classification"],
@@ -189,7 +185,7 @@ class OcrIngress:
     @property
     def engines(self) -> Mapping[str, str]:
         """The engine of every stage."""
-        return self._engines
+        return self._config.engines
 
     async def stream(
         self, pages: AsyncIterator[SourcePage], options: ReadOptions

@@ -28,8 +28,7 @@ from deployments.recognition.config import RecognitionArgs, RecognitionTuning
 from deployments.recognition.engines import build_engine as build_recogniser
 from deployments.settings import StageTuning
 from deployments.stage import Stage
-from serve_app.app import recognition_name
-from serve_app.config import AppConfig
+from serve_app.config import AppConfig, recognition_name
 from serve_app.ingress import OcrIngress
 
 Run = Callable[[Sequence[Prepared[Any]]], Awaitable[Sequence[Any]]]
