@@ -22,7 +22,8 @@ from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, grow_lines, join_lines
 from deployments.detection.page_engine import PageEngine
-from deployments.detection.preprocess import A4_ASPECT, InputSpec, PageInput, fit_page, pad_to
+from deployments.detection.preprocess import InputSpec, PageInput
+from deployments.detection.tensors import stacked
 from deployments.engine import Prepared
 from deployments.errors import Outcome
 from deployments.precision import Precision, select_device
@@ -70,13 +71,11 @@ class CraftEngine(PageEngine):
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[PageInput]]) -> list[Heatmaps]:
-        height, width = max(item.height for item in batch), max(item.width for item in batch)
-        pixels = np.stack([pad_to(item.payload.pixels, height, width) for item in batch])
-        images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float()
+        images = stacked(batch, self._device)
         with self._precision.autocast():
             logits: Tensor = self._network(pixel_values=(images - self._mean) / self._std).logits
         maps = require_finite(logits.float().sigmoid().cpu().numpy())
-        stride = height // maps.shape[2]
+        stride = images.shape[2] // maps.shape[2]
         return [
             Heatmaps(item.payload, page_maps[:, : item.height // stride, : item.width // stride], stride)
             for item, page_maps in zip(batch, maps, strict=True)
@@ -86,10 +85,7 @@ class CraftEngine(PageEngine):
         return [read_lines(heatmaps, self.tuning) for heatmaps in raw]
 
     def warm_up(self) -> None:
-        height = self.spec.long_side_px
-        fitted = fit_page(np.full((height, round(height / A4_ASPECT), 3), 255, np.uint8), self.spec)
-        largest = Prepared(fitted, *fitted.pixels.shape[:2])
-        self._precision.choose(lambda: self.forward([largest]))
+        self._precision.choose(lambda: self.forward([self.largest()]))
 
 
 def read_lines(found: Heatmaps, tuning: DetectionTuning) -> PageLines:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from deployments.detection.config import DetectionTuning
-from deployments.detection.preprocess import InputSpec, PageInput, check_page, fit_page
+from deployments.detection.preprocess import A4_ASPECT, InputSpec, PageInput, check_page, fit_page
 from deployments.detection.skew import estimate_pose
 from deployments.engine import Prepared
 from deployments.errors import OcrError, Outcome
@@ -28,6 +30,12 @@ class PageEngine:
     def prepare(self, items: Sequence[Image]) -> list[Outcome[Prepared[PageInput]]]:
         """Pages, or the error of each that is no page."""
         return [self._prepare(page) for page in items]
+
+    def largest(self) -> Prepared[PageInput]:
+        """An empty A4 page of all the pixels that the network ever gets of one, to warm up with."""
+        height = self.spec.long_side_px
+        fitted = fit_page(np.full((height, round(height / A4_ASPECT), 3), 255, np.uint8), self.spec)
+        return Prepared(fitted, *fitted.pixels.shape[:2])
 
     def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
         try:

@@ -14,8 +14,9 @@ from torch import nn
 from deployments.detection.config import DetectionArgs
 from deployments.detection.line_ends import ink_mask, reach_ends
 from deployments.detection.page_engine import PageEngine
-from deployments.detection.preprocess import InputSpec, PageInput, fit_page, pad_to, page_quad
+from deployments.detection.preprocess import InputSpec, PageInput, page_quad
 from deployments.detection.short_words import short_words
+from deployments.detection.tensors import stacked
 from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import for_inference, load_pt, load_safetensors, predict
 from deployments.engine import Prepared
@@ -25,8 +26,6 @@ from deployments.precision import Precision, select_device
 from deployments.soundness import require_finite
 from deployments.types import PageLines, TextLine
 from deployments.weights import TENSORS, WeightsError, resolve
-
-WARM_UP_PX = (1280, 928)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +56,7 @@ class YoloEngine(PageEngine):
 
     @torch.inference_mode()
     def forward(self, batch: Sequence[Prepared[PageInput]]) -> list[Candidates]:
-        height, width = max(item.height for item in batch), max(item.width for item in batch)
-        pixels = np.stack([pad_to(item.payload.pixels, height, width) for item in batch])
-        # (N, H, W, 3) seen as (N, 3, H, W) is the channels-last layout that convolutions want.
-        images = torch.from_numpy(pixels).to(self._device).permute(0, 3, 1, 2).float().div_(255)
+        images = stacked(batch, self._device).div_(255)
         with self._precision.autocast():
             boxes, scores = predict(self._network, images)
         results = []
@@ -102,10 +98,7 @@ class YoloEngine(PageEngine):
         return boxes[: tuning.max_lines], scores[: tuning.max_lines]
 
     def warm_up(self) -> None:
-        page = np.full((*WARM_UP_PX, 3), 255, np.uint8)
-        fitted = fit_page(page, self.spec)
-        largest = Prepared(fitted, *fitted.pixels.shape[:2])
-        self._precision.choose(lambda: self.forward([largest]))
+        self._precision.choose(lambda: self.forward([self.largest()]))
 
 
 def load(reference: str) -> tuple[nn.Module, InputSpec]:

@@ -14,7 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
-from deployments.detection.preprocess import InputSpec
+from deployments.detection.page_engine import PageEngine
+from deployments.detection.preprocess import A4_ASPECT, InputSpec
 from deployments.detection.yolo import YoloEngine
 from deployments.detection.yolo_boxes import Selection, select_lines
 from deployments.detection.yolo_network import build_network, for_inference, predict
@@ -187,6 +188,14 @@ def test_weights_that_are_not_there_or_do_not_fit_say_so(tmp_path: Path, trained
     (weight / "metadata.json").write_text(json.dumps(metadata))
     with pytest.raises(WeightsError, match="architecture"):
         YoloEngine(DetectionArgs(weights=str(weight)))
+
+
+@pytest.mark.parametrize("long_side_px", [640, 2048])
+def test_the_page_of_warm_up_is_as_large_as_the_network_sees_any(long_side_px: int) -> None:
+    largest = PageEngine(InputSpec(long_side_px=long_side_px, squeeze=1.0)).largest()
+    assert largest.payload.pixels.shape == (largest.height, largest.width, 3)
+    assert largest.height == long_side_px
+    assert largest.width >= long_side_px / A4_ASPECT
 
 
 def test_a_set_in_yolo_format_trains(tmp_path: Path) -> None:
