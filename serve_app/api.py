@@ -227,8 +227,8 @@ def _response(
     return Response(body, headers=headers, media_type=media_type)
 
 
-def _json(body: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(body, headers=dict(headers or {}), media_type="application/json")
+def _json(body: str) -> Response:
+    return Response(body, media_type="application/json")
 
 
 def _since_ms(started_s: float) -> float:

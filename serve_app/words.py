@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from deployments.confidence import mean_confidence
 from deployments.types import Points
 from serve_app.results import Region
 
 _WORD = re.compile(r"\S+")
-_FLOOR = 1e-6
 
 Span = tuple[float, float]
 
@@ -78,4 +77,4 @@ def _confidence(region: Region, start: int, end: int) -> float | None:
     confidences = region.char_confidences[start:end]
     if len(region.char_confidences) != len(region.text or "") or not confidences:
         return region.confidence
-    return math.exp(sum(math.log(max(c, _FLOOR)) for c in confidences) / len(confidences))
+    return mean_confidence(confidences)

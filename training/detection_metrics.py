@@ -76,20 +76,18 @@ class Matching:
     counts: DetectionCounts = field(default_factory=DetectionCounts)
 
 
-def match_lines(
-    found: Sequence[Points], labelled: Sequence[Points], by_quad: bool = False, least: float = MATCH_IOU
-) -> Matching:
+def match_lines(found: Sequence[Points], labelled: Sequence[Points], by_quad: bool = False) -> Matching:
     """Pair found and labelled quads, the largest overlap first, each at most once.
 
     ``by_quad`` compares the quads themselves; otherwise their upright bounds, for labels that
-    are boxes. Pairs below ``least`` do not match.
+    are boxes. Pairs below :data:`MATCH_IOU` do not match.
     """
     overlaps = _overlaps(found, labelled, by_quad)
     matches = []
     free_found, free_labelled = np.ones(len(found), bool), np.ones(len(labelled), bool)
     for index in np.argsort(-overlaps, axis=None, kind="stable"):
         one, other = divmod(int(index), len(labelled))
-        if overlaps[one, other] < least:
+        if overlaps[one, other] < MATCH_IOU:
             break
         if free_found[one] and free_labelled[other]:
             free_found[one] = free_labelled[other] = False

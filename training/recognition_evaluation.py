@@ -28,6 +28,7 @@ from training.uneven_light import shaded
 
 logger = logging.getLogger(__name__)
 BATCH_LINES = 16
+RENDERED_LINES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +130,8 @@ def _evaluate_changed(
     return results
 
 
-def evaluate_rendered(
-    engine: RecognitionEngine, sources: Iterable[Source], limit: int = 1000
-) -> list[SetResult]:
-    """Scores on the first lines of shard folders, by kind.
+def evaluate_rendered(engine: RecognitionEngine, sources: Iterable[Source]) -> list[SetResult]:
+    """Scores on the first :data:`RENDERED_LINES` lines of shard folders, by kind.
 
     Raises:
         FileNotFoundError: a source has no folder of shards.
@@ -140,7 +139,7 @@ def evaluate_rendered(
     results = []
     for folder, name in set_names(sources).items():
         shards = LineShards(folder)
-        rows = [shards[i] for i in range(min(limit, len(shards)))]
+        rows = [shards[i] for i in range(min(RENDERED_LINES, len(shards)))]
         lines = [LabelledLine(np.dstack([r.image] * 3), r.text, r.kind) for r in rows]
         lines.sort(key=lambda line: line.kind)
         for kind, part in groupby(lines, key=lambda line: line.kind):

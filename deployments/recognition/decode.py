@@ -14,6 +14,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from deployments.confidence import FLOOR, mean_confidence
 from deployments.recognition.charset import BLANK, Charset
 from deployments.types import Reading
 
@@ -22,7 +23,6 @@ Span = tuple[float, float]
 
 _TWINS = dict(zip("ABCEHKMOPTXaceopxy", "АВСЕНКМОРТХасеорху", strict=True))
 _TWIN_OF = _TWINS | {cyrillic: latin for latin, cyrillic in _TWINS.items()}
-_FLOOR = 1e-6
 _SPACE_LAG_STEPS = 0.5
 _USUAL_LETTER_STEPS = 3.0
 _WIDE_LETTER = 1.2
@@ -128,9 +128,10 @@ def reading_of(characters: Sequence[tuple[str, float]], spans: Sequence[Span] = 
     if not kept:
         return Reading("", 0.0)
     confidences = tuple(min(max(characters[i][1], 0.0), 1.0) for i in kept)
-    mean = math.exp(sum(math.log(max(c, _FLOOR)) for c in confidences) / len(confidences))
     text = "".join(characters[i][0] for i in kept)
-    return Reading(text, mean, confidences, tuple(spans[i] for i in kept) if spans else ())
+    return Reading(
+        text, mean_confidence(confidences), confidences, tuple(spans[i] for i in kept) if spans else ()
+    )
 
 
 def unify_scripts(word: list[_Letter], posteriors: Posteriors, charset: Charset) -> None:
@@ -150,8 +151,8 @@ def unify_scripts(word: list[_Letter], posteriors: Posteriors, charset: Charset)
     for letter in word:
         own = _script(letter.symbol)
         other = "latin" if own == "cyrillic" else "cyrillic"
-        evidence[own] += math.log(max(letter.confidence, _FLOOR))
-        evidence[other] += math.log(max(_twin_confidence(letter, posteriors, charset), _FLOOR))
+        evidence[own] += math.log(max(letter.confidence, FLOOR))
+        evidence[other] += math.log(max(_twin_confidence(letter, posteriors, charset), FLOOR))
     chosen = max(evidence, key=evidence.__getitem__)
     for letter in word:
         if letter.symbol in _TWIN_OF and _script(letter.symbol) != chosen:

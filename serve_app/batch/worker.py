@@ -29,13 +29,13 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class WorkerOptions:
-    """Where documents are and results go, and how many documents a worker reads at a time."""
+    """Where documents are and results go, how many a worker reads at a time, and for how long each."""
 
     source: str
     target: str
     settings: Settings
-    at_a_time: int = 4
-    document_timeout_s: float = 600.0
+    at_a_time: int
+    document_timeout_s: float
 
 
 class Worker:

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 
 from serve_app import problems
 from serve_app.disconnect import unless_disconnected
-from serve_app.faults import problem_response, request_id
+from serve_app.faults import problem_response, request_id, tell_problem
 from serve_app.jobs import contract
 from serve_app.jobs.errors import JobFailed
 from serve_app.jobs.records import Failure, Job, JobRequest
@@ -114,7 +114,7 @@ def _job_failed(request: Request, cause: Problem) -> Response:
     """Its own kind of problem: that of ``cause`` may say to ask again, and this answer never changes."""
     kind = problems.kind_of(JobFailed)
     detail = cause.title if cause.detail == cause.title else f"{cause.title}: {cause.detail}"
-    request.app.state.on_problem(kind.code)
+    tell_problem(request, kind)
     problem = problems.problem(kind, detail, request_id(request))
     return problem_response(JobFailedProblem(**problem.model_dump(), cause=cause))
 

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from deployments.geometry import quad_bounds
 from deployments.types import Kind, Points
 from serve_app.assembly import paragraphs
+from serve_app.render.rounding import pixels, probability
 from serve_app.render.xml import SOFTWARE, child, serialise, union, whole_box
 from serve_app.results import DocumentResult, PageResult, Region
 from serve_app.words import words_of
@@ -73,7 +74,7 @@ def _line(block: Element, region: Region, name: str) -> None:
     for index, word in enumerate(words_of(region), 1):
         if index > 1:
             child(line, "SP")
-        confidence = None if word.confidence is None else round(word.confidence, 4)
+        confidence = probability(word.confidence)
         attributes = {"ID": f"word_{name}_{index}", "CONTENT": word.text, "WC": confidence}
         child(line, "String", {**attributes, **_place(word.quad)})
 
@@ -83,9 +84,9 @@ def _tag(kind: Kind) -> str:
 
 
 def _place(quad: Points) -> dict[str, float]:
-    x, y, width, height = (round(value, 1) for value in quad_bounds(quad))
+    x, y, width, height = map(pixels, quad_bounds(quad))
     return {"HPOS": x, "VPOS": y, "WIDTH": width, "HEIGHT": height}
 
 
 def _points(points: list[Points]) -> str:
-    return " ".join(f"{round(float(x), 1):g},{round(float(y), 1):g}" for x, y in points)
+    return " ".join(f"{pixels(x):g},{pixels(y):g}" for x, y in points)

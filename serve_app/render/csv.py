@@ -9,6 +9,7 @@ import csv
 import io
 
 from deployments.geometry import quad_bounds
+from serve_app.render.rounding import pixels, probability
 from serve_app.results import DocumentResult, PageResult, Region
 
 COLUMNS = (
@@ -38,24 +39,20 @@ def _origin(page: PageResult) -> dict[str, object]:
 
 
 def _region(region: Region) -> dict[str, object]:
-    x, y, width, height = (round(value, 1) for value in quad_bounds(region.quad))
+    x, y, width, height = map(pixels, quad_bounds(region.quad))
     corners = {
-        f"{axis}{number}": round(float(value), 1)
+        f"{axis}{number}": pixels(value)
         for number, corner in enumerate(region.quad, 1)
         for axis, value in zip("xy", corner, strict=True)
     }
     return {
         "kind": region.kind,
-        "kind_confidence": _rounded(region.kind_confidence),
+        "kind_confidence": probability(region.kind_confidence),
         "text": region.text,
-        "confidence": _rounded(region.confidence),
-        "detection_confidence": _rounded(region.detection_confidence),
+        "confidence": probability(region.confidence),
+        "detection_confidence": probability(region.detection_confidence),
         "engine": region.engine,
         **{"x": x, "y": y, "width": width, "height": height},
         **corners,
         "error": region.error and region.error.code,
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)

@@ -8,12 +8,11 @@ from deployments.errors import OcrError
 from deployments.geometry import quad_bounds
 from deployments.types import Points
 from serve_app.assembly import page_text
+from serve_app.render.rounding import PROBABILITY_DIGITS, pixels, probability
 from serve_app.results import DocumentResult, PageOrigin, PageResult, Region
 from serve_app.schemas import Answer, BoundingBox, ItemError, PageView, PixelPoint, RegionView, WordView
 from serve_app.words import Word, words_of
 
-_PIXEL_DIGITS = 1
-_PROBABILITY_DIGITS = 4
 _TIME_DIGITS = 1
 
 
@@ -52,10 +51,10 @@ def _region(region: Region, with_words: bool) -> RegionView:
         bbox=_bbox(region.quad),
         polygon=_polygon(region.quad),
         kind=region.kind,
-        kind_confidence=_probability(region.kind_confidence),
+        kind_confidence=probability(region.kind_confidence),
         text=region.text,
-        confidence=_probability(region.confidence),
-        detection_confidence=round(region.detection_confidence, _PROBABILITY_DIGITS),
+        confidence=probability(region.confidence),
+        detection_confidence=round(region.detection_confidence, PROBABILITY_DIGITS),
         engine=region.engine,
         error=_error(region.error),
         words=tuple(map(_word, words_of(region))) if with_words else None,
@@ -67,24 +66,18 @@ def _word(word: Word) -> WordView:
         text=word.text,
         bbox=_bbox(word.quad),
         polygon=_polygon(word.quad),
-        confidence=_probability(word.confidence),
+        confidence=probability(word.confidence),
     )
 
 
 def _bbox(quad: Points) -> BoundingBox:
-    x, y, width, height = (round(value, _PIXEL_DIGITS) for value in quad_bounds(quad))
+    x, y, width, height = map(pixels, quad_bounds(quad))
     return BoundingBox(x=x, y=y, width=width, height=height)
 
 
 def _polygon(quad: Points) -> tuple[PixelPoint, PixelPoint, PixelPoint, PixelPoint]:
-    top_left, top_right, bottom_right, bottom_left = (
-        (round(float(x), _PIXEL_DIGITS), round(float(y), _PIXEL_DIGITS)) for x, y in quad
-    )
+    top_left, top_right, bottom_right, bottom_left = ((pixels(x), pixels(y)) for x, y in quad)
     return top_left, top_right, bottom_right, bottom_left
-
-
-def _probability(value: float | None) -> float | None:
-    return None if value is None else round(value, _PROBABILITY_DIGITS)
 
 
 def _error(error: OcrError | None) -> ItemError | None:

@@ -23,7 +23,7 @@ def lay_receipt(desk: Desk) -> None:
     y = _items(desk, style, left, right, y, pitch)
     y = _totals(desk, style, left, right, y, pitch)
     _foot(desk, style, left, right, y + pitch, pitch)
-    _litter(desk, left, right, y)
+    _litter(desk, left, right)
 
 
 def _body(desk: Desk, advance_px: float) -> Style:
@@ -167,7 +167,7 @@ def _foot(desk: Desk, style: Style, left: float, right: float, y: float, pitch: 
         desk.layout.marks.append(Mark(kind, box, int(rng.integers(2**31)), (15, 15, 15)))
 
 
-def _litter(desk: Desk, left: float, right: float, y: float) -> None:
+def _litter(desk: Desk, left: float, right: float) -> None:
     """A note or a stroke of the pen; a scribble is no line of text."""
     layout, rng = desk.layout, desk.rng
     if desk.chance(0.15):
