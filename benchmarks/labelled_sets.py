@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks.scoring import Line
 from deployments.types import Kind, Points
-from training.labelled_lines import EVALUATION_ROWS, is_trained_twin
+from training.labelled_lines import TRAINING_ROWS, is_trained_twin, line_quad
 
 _NOWHERE: Points = np.zeros((4, 2), np.float32)
 
@@ -43,8 +43,7 @@ def find_sets(directory: Path, names: Sequence[str] = ()) -> dict[str, Path]:
 def read_set(labels: Path) -> list[Row]:
     """The rows of a set, in the order of the file. Raises BadLabels with file and line."""
     records = labels.read_text(encoding="utf-8").splitlines()
-    evaluation = EVALUATION_ROWS.get(labels.parent.name)
-    first = len(records) - evaluation if evaluation is not None else 0
+    first = TRAINING_ROWS.get(labels.parent.name, 0)
     rows = []
     for index, record in enumerate(records):
         try:
@@ -60,13 +59,6 @@ def _row(record: dict[str, Any], directory: Path, *, evaluates: bool) -> Row:
     if "text" in record:
         line = Line(_NOWHERE, record["text"], Kind(record["kind"]))
         return Row(image, (line,), is_crop=True, by_quad=False, evaluates=evaluates)
-    lines = tuple(Line(_quad(entry), entry["text"], Kind(entry["kind"])) for entry in record["lines"])
+    lines = tuple(Line(line_quad(entry), entry["text"], Kind(entry["kind"])) for entry in record["lines"])
     by_quad = any("polygon" in entry for entry in record["lines"])
     return Row(image, lines, is_crop=False, by_quad=by_quad, evaluates=evaluates)
-
-
-def _quad(entry: dict[str, Any]) -> Points:
-    if "polygon" in entry:
-        return np.asarray(entry["polygon"], np.float32).reshape(4, 2)
-    x, y, width, height = entry["bbox"]
-    return np.array([[x, y], [x + width, y], [x + width, y + height], [x, y + height]], np.float32)

@@ -6,7 +6,6 @@ of training for the calibration of probabilities. Evaluation rows do neither.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,24 +16,14 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.classification.scores import KINDS
-from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
-from deployments.types import Image, Kind, Points
+from deployments.geometry import DegenerateQuad, cut_crop
+from deployments.types import Image, Kind
 from training.classification_lines import printed_shards, set_lines, written_lines
-from training.labelled_lines import is_trained_twin
+from training.labelled_lines import TRAINING_ROWS, line_quad, read_image, read_rows
 
 Grey = npt.NDArray[np.uint8]
 Part = Literal["training", "calibration", "evaluation"]
 
-# Rows that may train, counted from the top; the rest of a set is for evaluation. 0: all of it is.
-TRAINING_ROWS: Mapping[str, int] = {
-    "receipts_en": 60,
-    "typewritten_en": 22,
-    "letters_en_mixed": 22,
-    "letters_en_cursive": 50,
-    "lines_ru_historic": 300,
-    "pages_ru_printed": 0,
-    "words_ru_handwritten": 0,
-}
 LICENCES: Mapping[str, str] = {
     "receipts_en": "MIT (ICDAR 2019 SROIE, zzzDavid/ICDAR-2019-SROIE)",
     "typewritten_en": "CC-BY 4.0 (EHRI, FloChiff/ehri-dataset)",
@@ -86,45 +75,32 @@ class SourceLine:
 
 
 def _rows(root: Path, name: str, part: Part) -> list[dict[str, Any]]:
-    rows = [json.loads(line) for line in (root / name / "labels.jsonl").read_text("utf-8").splitlines()]
-    count = TRAINING_ROWS[name]
     if part == "evaluation":
-        return [row for row in rows[count:] if not is_trained_twin(root / name / row["image"])]
+        return read_rows(root / name, "evaluate")
     held = part == "calibration"
     return [
-        row for i, row in enumerate(rows[:count]) if (i % CALIBRATION_EVERY == CALIBRATION_EVERY - 1) == held
+        row
+        for i, row in enumerate(read_rows(root / name, "train"))
+        if (i % CALIBRATION_EVERY == CALIBRATION_EVERY - 1) == held
     ]
-
-
-def _read(path: Path) -> Image:
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if image is None:
-        raise FileNotFoundError(f"{path} is no readable image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
-
-
-def _quad(line: Mapping[str, Any]) -> Points:
-    if "polygon" in line:
-        return np.array(line["polygon"], dtype=np.float32)
-    return quad_from_box(tuple(line["bbox"]))
 
 
 def labelled_crops(root: Path, name: str, part: Part) -> Iterator[LabelledCrop]:
     """Lines of a set, cut along their polygons or boxes by the service's own cutter."""
     for row in _rows(root, name, part):
-        page = _read(root / name / row["image"])
+        page = read_image(root / name / row["image"])
         if "lines" not in row:
             yield LabelledCrop(_limited(page), Kind(row["kind"]), name, row["text"])
             continue
         for line in row["lines"]:
             try:
-                crop = cut_crop(page, _quad(line))
+                crop = cut_crop(page, line_quad(line))
             except DegenerateQuad:
                 continue
             yield LabelledCrop(crop, Kind(line["kind"]), name, line["text"])
 
 
-def _limited(crop: Image, height_px: int = 64) -> Image:
+def _limited(crop: npt.NDArray[np.uint8], height_px: int = 64) -> npt.NDArray[np.uint8]:
     """The service cuts no crop higher than this."""
     if crop.shape[0] <= height_px:
         return crop
@@ -135,13 +111,13 @@ def _limited(crop: Image, height_px: int = 64) -> Image:
 def real_lines(root: Path, name: str) -> Iterator[SourceLine]:
     """Training lines of a set, with a quarter of their height around them."""
     for row in _rows(root, name, "training"):
-        page = _read(root / name / row["image"])
+        page = read_image(root / name / row["image"])
         if "lines" not in row:
             yield SourceLine(_grey(_limited(page)), 0, Kind(row["kind"]), name)
             continue
         for line in row["lines"]:
             try:
-                crop = cut_crop(page, _quad(line), CUT_HEIGHT_PX, MARGIN)
+                crop = cut_crop(page, line_quad(line), CUT_HEIGHT_PX, MARGIN)
             except DegenerateQuad:
                 continue
             margin_px = round(crop.shape[0] * MARGIN / (1 + 2 * MARGIN))
@@ -189,14 +165,7 @@ def training_lines(plan: LinePlan) -> list[SourceLine]:
 
 
 def _made(source: str, kind: Kind, greys: Sequence[Grey]) -> list[SourceLine]:
-    return [SourceLine(_shrunk(grey), 0, kind, source) for grey in greys]
-
-
-def _shrunk(grey: Grey, height_px: int = 64) -> Grey:
-    if grey.shape[0] <= height_px:
-        return grey
-    size = (max(1, round(grey.shape[1] * height_px / grey.shape[0])), height_px)
-    return np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return [SourceLine(_limited(grey), 0, kind, source) for grey in greys]
 
 
 class Mixture:

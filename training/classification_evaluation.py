@@ -18,10 +18,10 @@ from deployments.errors import OcrError
 from deployments.types import Image, Kind, KindScore
 from training.calibration import Floats, expected_calibration_error, fit_temperature
 from training.classification_data import (
-    TRAINING_ROWS,
     LabelledCrop,
     labelled_crops,
 )
+from training.labelled_lines import TRAINING_ROWS
 
 STEP_CROPS = 50
 

@@ -7,7 +7,7 @@ A row is a page, ``{"image", "lines": [{"bbox", "text", "kind", "polygon"?}]}``,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,15 +20,15 @@ from deployments.types import Image, Kind, Points
 
 Split = Literal["train", "evaluate", "all"]
 
-# Rows at the end of each known set that only ever measure; None: all of them.
-EVALUATION_ROWS: dict[str, int | None] = {
-    "pages_ru_printed": None,
-    "words_ru_handwritten": None,
-    "receipts_en": 20,
-    "typewritten_en": 8,
-    "letters_en_mixed": 8,
-    "letters_en_cursive": 10,
-    "lines_ru_historic": 120,
+# Rows of each known set that may train, counted from the top; all the others only ever measure.
+TRAINING_ROWS: Mapping[str, int] = {
+    "pages_ru_printed": 0,
+    "words_ru_handwritten": 0,
+    "receipts_en": 60,
+    "typewritten_en": 22,
+    "letters_en_mixed": 22,
+    "letters_en_cursive": 50,
+    "lines_ru_historic": 300,
 }
 
 # Evaluation rows whose image is, to the byte, that of a training row under another name: weights have
@@ -54,8 +54,8 @@ def read_lines(folder: Path, split: Split = "all", margin: float = 0.0) -> Itera
         FileNotFoundError: the folder holds no labels.jsonl, or an image is missing.
         ValueError: the split of this set is not known.
     """
-    for row in _rows(folder, split):
-        page = _read_image(folder / row["image"])
+    for row in read_rows(folder, split):
+        page = read_image(folder / row["image"])
         if "lines" not in row:
             yield LabelledLine(page, row["text"], Kind(row["kind"]))
             continue
@@ -70,21 +70,27 @@ def is_trained_twin(image: Path) -> bool:
     return (image.parent.parent.name, image.name) in TRAINED_TWINS
 
 
-def _rows(folder: Path, split: Split) -> list[dict[str, Any]]:
+def read_rows(folder: Path, split: Split) -> list[dict[str, Any]]:
+    """Rows of a set's labels.jsonl as they stand there.
+
+    Raises:
+        FileNotFoundError: the folder holds no labels.jsonl.
+        ValueError: the split of this set is not known.
+    """
     with (folder / "labels.jsonl").open(encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
     if split == "all":
         return rows
-    if folder.name not in EVALUATION_ROWS:
+    if folder.name not in TRAINING_ROWS:
         raise ValueError(f"{folder.name}: which rows evaluate is not known; use the whole set")
-    held = EVALUATION_ROWS[folder.name]
-    first = 0 if held is None else len(rows) - held
+    count = TRAINING_ROWS[folder.name]
     if split == "train":
-        return rows[:first]
-    return [row for row in rows[first:] if not is_trained_twin(folder / row["image"])]
+        return rows[:count]
+    return [row for row in rows[count:] if not is_trained_twin(folder / row["image"])]
 
 
-def _read_image(path: Path) -> Image:
+def read_image(path: Path) -> Image:
+    """Pixels of an image, ``uint8 (h, w, 3)`` RGB; raises FileNotFoundError where there is none."""
     decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
     if decoded is None:
         raise FileNotFoundError(f"no readable image at {path}")
@@ -93,12 +99,13 @@ def _read_image(path: Path) -> Image:
 
 def _cut(page: Image, line: dict[str, Any], margin: float) -> Image | None:
     try:
-        return cut_crop(page, _quad(line), margin=margin)
+        return cut_crop(page, line_quad(line), margin=margin)
     except DegenerateQuad:
         return None
 
 
-def _quad(line: dict[str, Any]) -> Points:
+def line_quad(line: Mapping[str, Any]) -> Points:
+    """Outline of a labelled line, ``float32 (4, 2)`` pixels of its page: its polygon, else its bbox."""
     polygon = line.get("polygon")
     if polygon and len(polygon) == 4:
         return np.asarray(polygon, np.float32)

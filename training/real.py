@@ -22,6 +22,7 @@ import numpy.typing as npt
 
 from deployments.recognition.charset import normalise as canonical
 from deployments.types import Kind
+from training.labelled_lines import TRAINING_ROWS
 from training.synth.alphabet import CYRILLIC, normalise
 from training.synth.lines import HEIGHT_PX, MAX_WIDTH_PX, LineSample
 from training.synth.noise import elastic
@@ -29,15 +30,6 @@ from training.synth.shards import LINES_PER_SHARD, write_shard
 
 logger = logging.getLogger(__name__)
 Rng = np.random.Generator
-
-TRAINING_ROWS = {
-    "receipts_en": 60,
-    "typewritten_en": 22,
-    "letters_en_mixed": 22,
-    "letters_en_cursive": 50,
-    "lines_ru_historic": 300,
-}
-"""How many leading rows of each set's labels.jsonl may train. A set not named here never does."""
 
 UPPER_CASED = frozenset({"receipts_en"})
 """Sets transcribed in capitals whatever the paper says: only lines that look like capitals train."""
@@ -77,7 +69,7 @@ class RealLine:
 def training_lines(data: Path) -> Iterator[RealLine]:
     """Training lines of every known set under ``data``; a set that is not there is passed over."""
     for name, rows in TRAINING_ROWS.items():
-        if (data / name / "labels.jsonl").is_file():
+        if rows and (data / name / "labels.jsonl").is_file():
             upper_cased, historic = name in UPPER_CASED, name in HISTORIC
             lines = folder_lines(data / name, rows)
             marked = (replace(line, upper_cased=upper_cased, historic=historic) for line in lines)

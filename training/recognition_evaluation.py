@@ -19,7 +19,7 @@ from deployments.errors import OcrError
 from deployments.recognition.engines import RecognitionEngine
 from deployments.types import Image, Kind, Reading
 from training import form_rules
-from training.labelled_lines import EVALUATION_ROWS, LabelledLine, read_lines
+from training.labelled_lines import TRAINING_ROWS, LabelledLine, read_lines
 from training.lines_data import Source
 from training.metrics import ReadingScore, score_readings
 from training.paper_augment import apply_in_colour, exercise_book
@@ -74,13 +74,13 @@ def evaluate_real(engine: RecognitionEngine, data: Path) -> list[SetResult]:
         FileNotFoundError: none of them is there.
     """
     results = []
-    for name in EVALUATION_ROWS:
+    for name in TRAINING_ROWS:
         if (data / name / "labels.jsonl").is_file():
             lines = sorted(read_lines(data / name, "evaluate"), key=lambda line: line.kind)
             for kind, part in groupby(lines, key=lambda line: line.kind):
                 results.append(_evaluate(engine, f"{name}, {kind}", list(part)))
     if not results:
-        raise FileNotFoundError(f"{data}: nothing to evaluate in {', '.join(EVALUATION_ROWS)}")
+        raise FileNotFoundError(f"{data}: nothing to evaluate in {', '.join(TRAINING_ROWS)}")
     return results
 
 
@@ -121,7 +121,7 @@ def _evaluate_changed(
 ) -> list[SetResult]:
     """Scores of evaluation rows of these kinds after ``change``, which gets a row and its number."""
     results = []
-    for name in EVALUATION_ROWS:
+    for name in TRAINING_ROWS:
         if (data / name / "labels.jsonl").is_file():
             rows = [line for line in read_lines(data / name, "evaluate") if line.kind in kinds]
             lines = [replace(line, image=change(number, line)) for number, line in enumerate(rows)]

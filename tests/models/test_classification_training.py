@@ -16,7 +16,6 @@ from training import classification
 from training.classification_augment import MAX_HEIGHT_PX, augment
 from training.classification_data import (
     CALIBRATION_EVERY,
-    TRAINING_ROWS,
     LabelledCrop,
     Mixture,
     SourceLine,
@@ -27,6 +26,7 @@ from training.classification_evaluation import summarise, table
 from training.classification_models import TrainableClip, TrainableCnn, trainable
 from training.classification_renditions import RenditionSet, render
 from training.classification_training import Recipe, Training, averaged
+from training.labelled_lines import TRAINING_ROWS
 
 Grey = np.ndarray
 

@@ -17,7 +17,7 @@ from deployments.recognition.decode import read_greedily
 from deployments.recognition.preprocess import LineFormat, prepare_line
 from deployments.weights import METADATA, WeightsError, resolve
 from training import recognition, recognition_formats
-from training.labelled_lines import EVALUATION_ROWS, read_lines
+from training.labelled_lines import TRAINING_ROWS, read_lines
 from training.recognition_formats import FILES, TOLERANCE, ExportMismatch, export_formats
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "typewritten_en"
@@ -73,7 +73,7 @@ def test_what_is_exported_reads_with_its_metadata_alone(exported: Path) -> None:
 
 @pytest.mark.skipif(not DATA.is_dir(), reason=f"no real lines at {DATA}")
 def test_real_lines_pass_the_check(tmp_path: Path) -> None:
-    assert DATA.name in EVALUATION_ROWS
+    assert DATA.name in TRAINING_ROWS
     crops = [line.image for line in list(read_lines(DATA, "evaluate"))[:8]]
     (written,) = export_formats(resolve("crnn-ru-en", "crnn"), tmp_path, ("torchscript",), crops)
     assert written.largest_difference < TOLERANCE
