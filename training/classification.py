@@ -57,7 +57,8 @@ def train(options: argparse.Namespace) -> None:
         workers=options.workers,
     )
     device = select_device(options.device)
-    Training(trainable(options.engine), options.renditions, recipe, options.run, device).run()
+    classifier = trainable(options.engine, options.binarize)
+    Training(classifier, options.renditions, recipe, options.run, device).run()
 
 
 def export(options: argparse.Namespace) -> None:
@@ -174,6 +175,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=3000, help="end after so many, if that comes first")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--binarize", action="store_true", help="lines are made black and white (Otsu)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--device", default="auto")

@@ -76,10 +76,8 @@ class TrainableCnn:
     engine = "cnn"
     is_bf16_faster = True  # 197 ms a step of 64 lines, f32 256 ms
 
-    def __init__(self, binarize: bool = False) -> None:
-        self.spec = InputSpec(
-            height_px=128, width_px=512, channels=1, mean=(0.8,), std=(0.3,), binarize=binarize, max_rows=1
-        )
+    def __init__(self) -> None:
+        self.spec = InputSpec(height_px=128, width_px=512, channels=1, mean=(0.8,), std=(0.3,), max_rows=1)
         self.architecture = CnnArchitecture()
         self.module: Any = KindNet(self.architecture)
 
@@ -165,9 +163,11 @@ class TrainableClip:
             self.module.token_embedding.weight[unused] = 0
 
 
-def trainable(engine: str) -> TrainableKind:
-    """The classifier of that engine with random weights."""
-    return TrainableClip() if engine == "clip" else TrainableCnn()
+def trainable(engine: str, binarize: bool = False) -> TrainableKind:
+    """The classifier of that engine with random weights; ``binarize``: of black and white lines."""
+    classifier: TrainableKind = TrainableClip() if engine == "clip" else TrainableCnn()
+    classifier.spec = classifier.spec.model_copy(update={"binarize": binarize})
+    return classifier
 
 
 def _match_loss(similarity: Tensor, is_match: Tensor, smoothing: float) -> Tensor:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from deployments.classification.preprocess import InputSpec
 from deployments.classification.tensors import Normaliser
 from training.checkpoints import LAST, AveragedWeights, Budget, CurveLog, cosine_rate, load, save
 from training.classification_models import TrainableKind
@@ -97,6 +99,7 @@ class Training:
             "spent_s": self.budget.spent_s,
             "seed": self.recipe.seed,
             "batch": self.recipe.batch,
+            "input": self.classifier.spec.model_dump(),
         }
         save(self.run_dir / LAST, state)
 
@@ -106,6 +109,8 @@ class Training:
             return 0.0
         if (state["seed"], state["batch"]) != (self.recipe.seed, self.recipe.batch):
             raise ValueError(f"{self.run_dir} was begun with seed {state['seed']} and batch {state['batch']}")
+        if _spec_of(state, self.classifier) != self.classifier.spec:
+            raise ValueError(f"{self.run_dir} was begun with another input: {state['input']}")
         self.module.load_state_dict(state["module"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])
@@ -173,7 +178,7 @@ class _Counting(torch.utils.data.Sampler[int]):
 
 
 def averaged(classifier: TrainableKind, run_dir: Path) -> dict[str, int | float]:
-    """Load a run's averaged weights into the classifier; what is known of the run.
+    """Load a run's averaged weights and input into the classifier; what is known of the run.
 
     Raises FileNotFoundError where no run is.
     """
@@ -182,6 +187,7 @@ def averaged(classifier: TrainableKind, run_dir: Path) -> dict[str, int | float]
         raise FileNotFoundError(f"{run_dir / LAST} is missing: train first")
     classifier.module.load_state_dict(state["average"]["values"])
     classifier.module.eval()
+    classifier.spec = _spec_of(state, classifier)
     samples = state["step"] * state["batch"]
     return {
         "steps": state["step"],
@@ -189,6 +195,11 @@ def averaged(classifier: TrainableKind, run_dir: Path) -> dict[str, int | float]
         "seed": state["seed"],
         "hours": round(state["spent_s"] / 3600, 3),
     }
+
+
+def _spec_of(state: Mapping[str, Any], classifier: TrainableKind) -> InputSpec:
+    """The input of a run; runs of before it was kept have the classifier's own."""
+    return InputSpec.model_validate(state["input"]) if "input" in state else classifier.spec
 
 
 def _groups(module: nn.Module, weight_decay: float) -> list[dict[str, object]]:

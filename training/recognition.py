@@ -6,6 +6,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -56,6 +57,12 @@ def train(options: argparse.Namespace) -> None:
         workers=options.workers,
     )
     reader = trainable(options.engine, options.start_from, options.features_from, options.rnn_width)
+    given = reader.line_format
+    reader.line_format = replace(
+        given,
+        deskew=options.deskew or given.deskew,
+        adaptive_threshold=options.adaptive_threshold or given.adaptive_threshold,
+    )
     Training(reader, recipe, options.run, select_device(options.device)).run()
 
 
@@ -187,6 +194,12 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--features-from", default="", metavar="WEIGHTS", help="trocr: a CRNN weight whose features it keeps"
+    )
+    parser.add_argument("--deskew", action="store_true", help="lines are turned level before they are read")
+    parser.add_argument(
+        "--adaptive-threshold",
+        action="store_true",
+        help="lines are made black and white, each place against its neighbourhood, before they are read",
     )
     parser.add_argument("--steps", type=int, help="optimiser steps")
     parser.add_argument("--rate", type=float, default=1e-3, help="peak learning rate")

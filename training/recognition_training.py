@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
+from deployments.recognition.preprocess import LineFormat
+from deployments.weights import WeightsError
 from training.checkpoints import LAST, AveragedWeights, Budget, CurveLog, cosine_rate, load, save
 from training.lines_data import BatchPlan, LineBatch, LineStream, Source
 from training.metrics import score_readings
@@ -56,6 +58,7 @@ class Training:
 
     Raises:
         training.lines_data.NoLines: the validation sources have no line that fits the reader.
+        deployments.weights.WeightsError: the run was begun with lines prepared otherwise.
     """
 
     def __init__(self, reader: TrainableReader, recipe: Recipe, run_dir: Path, device: torch.device) -> None:
@@ -140,6 +143,10 @@ class Training:
         state = load(self.run_dir / LAST)
         if state is None:
             return 0.0
+        if LineFormat.of(state["description"]["input"]) != self.reader.line_format:
+            raise WeightsError(
+                f"{self.run_dir} was begun with another input: {state['description']['input']}"
+            )
         self.module.load_state_dict(state["module"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

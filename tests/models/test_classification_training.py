@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from deployments.classification.config import EngineName
+from deployments.classification.config import ClassificationArgs, EngineName
+from deployments.classification.engines import build_engine
 from deployments.classification.scores import KINDS
+from deployments.engine import Prepared
 from deployments.types import Kind, KindScore
 from training import classification
 from training.classification_augment import MAX_HEIGHT_PX, augment
@@ -216,6 +218,23 @@ def test_the_averaged_weights_of_a_run_are_what_counts(renditions: Path, tmp_pat
         assert torch.equal(value, expected[name]), name
     with pytest.raises(FileNotFoundError, match="train first"):
         averaged(classifier, tmp_path / "nowhere")
+
+
+def test_a_weight_that_learned_from_black_and_white_is_served_with_it(
+    renditions: Path, sets: Path, tmp_path: Path
+) -> None:
+    run, weights = tmp_path / "run", tmp_path / "weights"
+    train = ["train", "--engine", "cnn", "--renditions", str(renditions), "--run", str(run)]
+    train += ["--steps", "1", "--batch", "8"]
+    classification.main([*train, "--binarize"])
+    with pytest.raises(ValueError, match="another input"):
+        classification.main(train)
+    export = ["export", "--engine", "cnn", "--data", str(sets), "--run", str(run), "--to", str(weights)]
+    classification.main(export)
+    engine = build_engine(ClassificationArgs(engine="cnn", weights=str(weights), device="cpu"))
+    (prepared,) = engine.prepare([np.dstack([LINES[0].grey] * 3)])
+    assert isinstance(prepared, Prepared)
+    assert set(np.unique(prepared.payload)) == {0, 255}
 
 
 def test_results_count_by_hand() -> None:

@@ -16,10 +16,11 @@ from deployments.engine import Prepared
 from deployments.recognition.config import RecognitionArgs
 from deployments.recognition.engines import build_engine
 from deployments.types import Kind, Reading
-from deployments.weights import METADATA
+from deployments.weights import METADATA, resolve
 from training import recognition
 from training.own_sets import CUTS, HELD_OUT, OwnSet, write_set
 from training.real import LabelError
+from training.recognition_models import trainable
 from training.synth.shards import LineShards
 
 
@@ -65,6 +66,23 @@ def test_a_set_joins_training_with_one_option(tmp_path: Path) -> None:
     (reading,) = engine.finish(engine.forward(prepared))
     assert isinstance(reading, Reading)
     assert reading.text == "90577"
+
+
+def test_how_lines_are_prepared_is_chosen_for_a_run_and_goes_with_its_weight(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_csv(tmp_path, [(digits, digits) for digits in numbers(4)])
+    run, weight = tmp_path / "run", tmp_path / "weight"
+    train = ["--threads", "1", "train", "--run", str(run), "--set", str(path), "--columns", "2048"]
+    train += ["--start-from", "crnn-ru-en", "--steps", "1", "--device", "cpu"]
+    assert recognition.main([*train, "--deskew", "--adaptive-threshold"]) == 0
+    assert recognition.main([*train, "--deskew"]) == 1
+    assert "begun with another input" in capsys.readouterr().err
+    assert recognition.main(["export", "--run", str(run), "--out", str(weight)]) == 0
+    prepared = resolve(str(weight), "crnn").metadata["input"]
+    assert (prepared["deskew"], prepared["adaptive_threshold"]) == (True, True)
+    further = trainable("crnn", start_from=str(weight)).line_format
+    assert further.deskew and further.adaptive_threshold
 
 
 def test_every_tenth_image_is_held_out_and_never_trained_on(tmp_path: Path) -> None:
