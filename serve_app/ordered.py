@@ -6,8 +6,9 @@ import asyncio
 import traceback
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
+P = ParamSpec("P")
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -37,7 +38,7 @@ async def map_in_order(
             waiting.clear()
             if coming is not None and coming.done():
                 try:
-                    tasks.append(asyncio.ensure_future(_letting_go(work, begun, coming.result())))
+                    tasks.append(asyncio.ensure_future(letting_go(work, begun, coming.result())))
                     begun += 1
                 except StopAsyncIteration:
                     ended = True
@@ -55,14 +56,14 @@ async def map_in_order(
         await asyncio.gather(*left, return_exceptions=True)
 
 
-async def _letting_go(work: Callable[[int, S], Coroutine[Any, Any, T]], index: int, item: S) -> T:
-    """The result of work on an item; where it fails or is withdrawn, its item does not outlast it.
+async def letting_go(work: Callable[P, Coroutine[Any, Any, T]], *items: P.args, **named: P.kwargs) -> T:
+    """The result of work on items; where it fails or is withdrawn, they do not outlast it.
 
     Frames that an exception went through keep what was in them, and some of asyncio keep the
     exception: items would stay until the collector of cycles came by, and items may be large.
     """
-    working = work(index, item)
-    del item
+    working = work(*items, **named)
+    del items, named
     try:
         return await working
     except BaseException as error:

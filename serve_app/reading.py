@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import replace
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
@@ -21,6 +21,7 @@ from serve_app.lookahead import PageStream, open_pages
 from serve_app.observer import Observer, Unobserved
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
+from serve_app.picturing import Picturing
 from serve_app.reader import Reader, ReadOptions
 from serve_app.render.formats import ONE_PAGE, WITH_IMAGES, Reading, write
 from serve_app.render.images import PageImage, page_image, reduced_image
@@ -106,7 +107,13 @@ class DocumentReader:
         if on_event and query.progress:
             options = replace(options, on_stage=partial(_tell_stage, on_event))
         if on_event and query.pictures:
-            pages = self._showing(pages, query.pictures, on_event)
+            make, tell = partial(reduced_image, longest_px=query.pictures), partial(_tell_picture, on_event)
+            with closing(self._picturing(pages, make, tell)) as pictures:
+                async with aclosing(self._reader.stream(pictures, options)) as results:
+                    async for result in results:
+                        await pictures.told()
+                        yield keep(result)
+            return
         async with aclosing(self._reader.stream(pages, options)) as results:
             async for result in results:
                 yield keep(result)
@@ -120,9 +127,10 @@ class DocumentReader:
         """
         images: list[PageImage] = []
         async with await self.open(files, query, output) as pages:
-            source = self._keeping(pages, images) if output in WITH_IMAGES else pages
-            async with aclosing(self.stream(source, query)) as stream:
-                results = [result async for result in stream]
+            with closing(self._picturing(pages, page_image, lambda _, image: images.append(image))) as kept:
+                source = kept if output in WITH_IMAGES else pages
+                async with aclosing(self.stream(source, query)) as stream:
+                    results = [result async for result in stream]
         return whole_document(results, self._reader.engines), images
 
     async def write(self, reading: Reading, output: OutputFormat) -> bytes:
@@ -161,20 +169,13 @@ class DocumentReader:
         options = _document_options(query)
         return await open_pages(files, self._limits, options, self._decoders, self._memory, on_close)
 
-    async def _showing(
-        self, pages: AsyncIterator[SourcePage], longest_px: int, on_event: Callable[[PageEvent], None]
-    ) -> AsyncGenerator[SourcePage]:
-        async for page in pages:
-            picture = await self.beside(reduced_image, page, longest_px)
-            on_event(PageDecoded(page.origin, picture))
-            yield page
-
-    async def _keeping(
-        self, pages: AsyncIterator[SourcePage], images: list[PageImage]
-    ) -> AsyncGenerator[SourcePage]:
-        async for page in pages:
-            images.append(await self.beside(page_image, page))
-            yield page
+    def _picturing(
+        self,
+        pages: AsyncIterator[SourcePage],
+        make: Callable[[SourcePage], PageImage],
+        tell: Callable[[PageOrigin, PageImage], None],
+    ) -> Picturing:
+        return Picturing(pages, lambda page: self.beside(make, page), tell)
 
 
 def _images(pages: PageStream, loop: asyncio.AbstractEventLoop) -> Iterator[PageImage]:
@@ -222,3 +223,7 @@ def _document_options(query: OcrQuery) -> DocumentOptions:
 
 def _tell_stage(on_event: Callable[[PageEvent], None], origin: PageOrigin, stage: str) -> None:
     on_event(StageBegun(origin, stage))
+
+
+def _tell_picture(on_event: Callable[[PageEvent], None], origin: PageOrigin, picture: PageImage) -> None:
+    on_event(PageDecoded(origin, picture))

@@ -4,9 +4,10 @@ How large a page is shows only when it is decoded. Each begins with room for the
 may be, gives back what it does not need once it is there, and the rest with the last view of it.
 
 Nobody waits for ever. One page always fits: the bound is at least the largest there may be. And a
-page that has its room lets go of it whatever becomes of other pages: decoding and the stages need
-none but itself, and end with their deadlines; neither results nor errors keep it
-(``serve_app.calls.as_result``, ``serve_app.ordered``); clients that take no lines are given up
+page that has its room lets go of it whatever becomes of other pages: decoding, the stages and
+whoever makes its picture need none but itself, and end with their deadlines; neither results nor
+errors keep it (``serve_app.calls.as_result``, ``serve_app.ordered``), nor what hands pages on
+(``serve_app.picturing``, ``serve_app.jobs.work``); clients that take no lines are given up
 (``serve_app.streaming``). So nobody who waits is waited for. Of those that wait, documents without
 a page come first: they go on though others have many.
 """

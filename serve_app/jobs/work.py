@@ -63,8 +63,8 @@ class JobWork:
         async with await self._documents.open(lambda: files, request.query, request.output) as pages:
             pages.skip(done_before)
             async with (
-                aclosing(_permitted(pages, permits)) as permitted,
-                aclosing(self._documents.stream(permitted, request.query)) as results,
+                aclosing(permitted(pages, permits)) as few,
+                aclosing(self._documents.stream(few, request.query)) as results,
                 aclosing(timely(results, self._pace.page_deadline_s)) as in_time,
             ):
                 async for page in in_time:
@@ -87,7 +87,7 @@ def reading_of(job: Job, pages: Sequence[PageResult], summary: Summary) -> Readi
     return Reading(document, request.request_id, summary.timings_ms, request.query.words)
 
 
-async def _permitted(
+async def permitted(
     pages: AsyncIterator[SourcePage], permits: asyncio.Semaphore
 ) -> AsyncGenerator[SourcePage]:
     """Pages, each with a permit that whoever uses it must give back."""
@@ -97,3 +97,5 @@ async def _permitted(
         if page is None:
             return
         yield page
+        # It would be held while the next one waits for room.
+        del page

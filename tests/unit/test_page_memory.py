@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from typing import Any, ClassVar, TypeVar
@@ -19,14 +19,18 @@ from deployments.types import Kind, PageLines, TextLine
 from serve_app.config import Limits, PipelineOptions
 from serve_app.decoding.memory import Holder, PageMemory
 from serve_app.decoding.protocols import PageRoom
+from serve_app.jobs.work import permitted
 from serve_app.lookahead import PageStream
 from serve_app.pages import SourcePage
+from serve_app.picturing import Picturing
 from serve_app.pipeline import Detect, OcrPipeline, Recognise, Recogniser
 from serve_app.reader import ReadOptions
+from serve_app.render.images import PageImage, page_image
 from tests.api_client import Bounds
 from tests.in_process import Slow
 
 T = TypeVar("T")
+HandOn = Callable[[AsyncIterator[SourcePage]], AsyncIterator[SourcePage]]
 
 PAGE_BYTES = 120_000  # of Bounds' max_pixels
 
@@ -192,7 +196,23 @@ def no_collector() -> Iterator[None]:
     gc.enable()
 
 
+def as_they_come(pages: AsyncIterator[SourcePage]) -> AsyncIterator[SourcePage]:
+    return pages
+
+
+def pictured(pages: AsyncIterator[SourcePage]) -> AsyncIterator[SourcePage]:
+    async def make(page: SourcePage) -> PageImage:
+        return await asyncio.to_thread(page_image, page)
+
+    return Picturing(pages, make, lambda *_: None)
+
+
+def of_a_job(pages: AsyncIterator[SourcePage]) -> AsyncIterator[SourcePage]:
+    return permitted(pages, asyncio.Semaphore(13))
+
+
 @pytest.mark.usefixtures("no_collector")
+@pytest.mark.parametrize("handed_on", [as_they_come, pictured, of_a_job])
 @pytest.mark.parametrize(
     ("pages", "detect", "read"),
     [
@@ -206,7 +226,7 @@ def no_collector() -> Iterator[None]:
     ids=["one page", "few pages", "no detection", "failed pages", "no recognition", "failed lines"],
 )
 async def test_many_long_documents_are_read_with_room_for_few_pages(
-    pages: int, detect: Detect, read: Recognise
+    pages: int, detect: Detect, read: Recognise, handed_on: HandOn
 ) -> None:
     Counted.held, Counted.most_held = set(), 0
     memory = memory_of(pages)
@@ -218,7 +238,7 @@ async def test_many_long_documents_are_read_with_room_for_few_pages(
         document = Counted(page_count=12)
         document.go.set()
         async with PageStream(document, workers, memory) as stream:
-            return len([result async for result in pipeline.stream(stream, ReadOptions())])
+            return len([result async for result in pipeline.stream(handed_on(stream), ReadOptions())])
 
     with ThreadPoolExecutor(4) as workers:
         read_pages = await asyncio.wait_for(asyncio.gather(*(results() for _ in range(6))), 120)
