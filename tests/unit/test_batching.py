@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -234,3 +235,24 @@ def test_select_keeps_every_limit(
     if len(chosen) > 1:
         assert len(chosen) * 32 * max(item.width for item in chosen) <= max_pixels
         assert padding(chosen) <= max_padding + 1e-9
+
+
+async def test_the_age_of_a_step_is_that_of_what_the_model_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Eight items of which one is poisoned run seven times: none of those hangs."""
+    now_s, ages_s = 100.0, list[float]()
+    monkeypatch.setattr("deployments.batching.time", SimpleNamespace(monotonic=lambda: now_s))
+
+    async def run(items: Sequence[Item]) -> list[str]:
+        nonlocal now_s
+        now_s += 10.0
+        ages_s.append(batcher.step_age_s)
+        if any(item.name == "poison" for item in items):
+            raise ValueError("bad item")
+        return [item.name for item in items]
+
+    steps = list[Step]()
+    batcher = Batcher(run, limits(), steps.append)
+    await batcher.submit([*(Item(name) for name in "abcdefg"), Item("poison")])
+    assert ages_s == [10.0] * 7 and batcher.step_age_s == 0
+    assert [step.run_s for step in steps] == [70.0]
+    await batcher.close()
