@@ -21,7 +21,7 @@ import numpy as np
 from deployments.batching import Batcher, Step
 from deployments.doubt import Doubt
 from deployments.engine import Engine, Prepared
-from deployments.errors import OcrError, Outcome, StageFailed
+from deployments.errors import OcrError, Outcome, StageFailed, StageUnavailable
 from deployments.settings import StageTuning
 from deployments.shared_images import SharedImages, received
 from deployments.soundness import checked
@@ -33,6 +33,11 @@ logger = logging.getLogger(__name__)
 
 # A blank image that every engine takes: a page, and a line.
 _BLANK_SHAPE = (64, 256, 3)
+
+# A replica whose model is broken is not replaced before some checks of its health have failed. Meanwhile it
+# keeps each call for so long, or it would look idle and draw calls from those that work; seconds.
+BROKEN_PAUSE_S = 2.0
+_REPLACED_AFTER_S = 5.0
 
 ItemT = TypeVar("ItemT")
 ResultT = TypeVar("ResultT")
@@ -112,15 +117,19 @@ class Stage(Generic[ItemT, ResultT]):
         model by then get DeadlineExceeded.
 
         Raises:
-            StageUnavailable: the stage is shutting down.
+            StageUnavailable: the stage is shutting down, or its model is broken.
             NotShared: the items are in the memory of another machine.
         """
+        await self._refuse_if_broken(budget_s)
         items = received(items)
         deadline_s = math.inf if budget_s is None else time.monotonic() + budget_s
         with self._batcher.announce(), span("prepare", items=len(items)):
             prepared = await self._in_pool(self._engine.prepare, items)
         with span("model"):
             raw = await _apply(lambda values: self._batcher.submit(values, deadline_s), prepared)
+        if any(isinstance(outcome, StageFailed) for outcome in raw):
+            # Not these items, as it turned out meanwhile.
+            await self._refuse_if_broken(deadline_s - time.monotonic())
         with span("finish"):
             finished = await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
         answers = [checked(outcome) for outcome in finished]
@@ -172,8 +181,14 @@ class Stage(Generic[ItemT, ResultT]):
     async def close(self) -> None:
         """Stop taking items and release the threads."""
         await self._batcher.close()
-        self._model_thread.shutdown(wait=False, cancel_futures=True)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._model_thread, self._pool):
+            threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _refuse_if_broken(self, left_s: float | None) -> None:
+        """Raise StageUnavailable where the model is broken: what it fails on another replica can do."""
+        if self._doubt.broken:
+            await asyncio.sleep(min(BROKEN_PAUSE_S, math.inf if left_s is None else max(left_s, 0.0)))
+            raise StageUnavailable("The model is broken and will be replaced", _REPLACED_AFTER_S)
 
     async def _forward(self, batch: Sequence[Prepared[Any]]) -> Sequence[Any]:
         loop = asyncio.get_running_loop()

@@ -5,6 +5,7 @@ import pickle
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,11 @@ from pydantic import ValidationError
 
 from deployments.batching import Step
 from deployments.engine import Prepared
-from deployments.errors import DeadlineExceeded, OcrError, StageFailed, UnreadableDocument
+from deployments.errors import DeadlineExceeded, OcrError, StageFailed, StageUnavailable, UnreadableDocument
 from deployments.fakes import FakeBehaviour, FakeDetector, FakeRecogniser, Fault, draw_page
 from deployments.settings import StageTuning
 from deployments.shared_images import NotShared, SharedBuffers
-from deployments.stage import Stage, StageStatus, Unobserved
+from deployments.stage import BROKEN_PAUSE_S, Stage, StageStatus, Unobserved
 from deployments.types import Image, PageLines, Reading
 from deployments.workload import DONE_PIXELS, PENDING_PIXELS, PIXELS_PER_S
 
@@ -190,6 +191,53 @@ async def test_a_model_that_fails_on_everything_is_unhealthy_and_reports_no_work
     with pytest.raises(RuntimeError, match="illegal memory access"):
         stage.check_health()
     assert stage.record_autoscaling_stats() == worked
+    await stage.close()
+
+
+async def test_a_broken_model_asks_to_come_back_and_does_not_look_idle(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another replica can read what it fails on: no line may stay empty for it, no traffic be drawn."""
+
+    class Broken(FakeRecogniser):
+        def forward(self, batch: Sequence[Prepared[Image]]) -> list[Reading]:
+            raise RuntimeError("an illegal memory access was encountered")
+
+    pauses_s = list[float]()
+
+    async def pause(seconds: float) -> None:
+        pauses_s.append(seconds)
+
+    stage = reader(Broken())
+    for number in range(3):
+        await stage([draw_page([number])])
+    await asyncio.wait_for(unhealthy(stage), 60)
+    monkeypatch.setattr("deployments.stage.asyncio.sleep", pause)
+    for budget_s in (None, 60.0, 0.5):
+        with pytest.raises(StageUnavailable) as raised:
+            await stage([draw_page([1])], budget_s)
+        assert raised.value.retry_after_s >= 1
+    assert pauses_s == [BROKEN_PAUSE_S, BROKEN_PAUSE_S, 0.5]
+    await stage.close()
+
+
+async def test_items_that_a_model_fails_while_it_is_found_broken_are_no_failures_of_theirs(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stage: Any = reader(FakeRecogniser(FakeBehaviour(faults={7: "raises"})))
+    monkeypatch.setattr("deployments.stage.BROKEN_PAUSE_S", 0.0)
+    submit = stage._batcher.submit
+
+    async def submit_meanwhile(*args: Any) -> Any:
+        raw = await submit(*args)
+        stage._doubt.broken = "lost"
+        return raw
+
+    monkeypatch.setattr(stage._batcher, "submit", submit_meanwhile)
+    with pytest.raises(StageUnavailable):
+        await stage([draw_page([7])])
+    stage._doubt.broken = ""
+    assert texts(await stage([draw_page([8])])) == ["8"]
     await stage.close()
 
 
