@@ -29,7 +29,8 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "are not problems of the request: they are in the answer, as `error`. JSON lines have begun by then: "
         "they answer 200 even when every page failed, and each page has its `error`.",
         "overloaded": "Wait for `Retry-After`, then send the same request again.",
-        "stage_unavailable": "A stage restarts or is being updated. Wait for `Retry-After`.",
+        "stage_unavailable": "A stage restarts or is being updated, or the processes that decode were "
+        "killed, mostly for want of memory. Wait for `Retry-After`.",
         "stopping": "Wait for `Retry-After`, then send the same request again, to the restarted service.",
         "not_ready": "The service is starting; `stages` tells which part is not warm yet.",
         "deadline_exceeded": "Raise `Prefer: wait` if you sent one; it can only shorten the service's own "

@@ -38,9 +38,14 @@ def balloon() -> None:
     bytearray(2**36)
 
 
-def killed_once() -> None:
+def killed() -> None:
     """What the kernel does to a process when memory runs out elsewhere."""
-    _once("killed", lambda: os.kill(os.getpid(), signal.SIGKILL))
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_once() -> None:
+    """The same, and then there is memory again."""
+    _once("killed", killed)
 
 
 def crashed_once() -> None:
@@ -57,7 +62,7 @@ def _once(name: str, fault: Callable[[], None]) -> None:
         fault()
 
 
-_ALL = (segfault, abort, hang, balloon, killed_once, crashed_once)
+_ALL = (segfault, abort, hang, balloon, killed, killed_once, crashed_once)
 FAULTS: dict[bytes, Callable[[], None]] = {f"<{fault.__name__}>".encode(): fault for fault in _ALL}
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Protocol, TypeVar
 
-from deployments.errors import DecoderFailed
+from deployments.errors import DecoderFailed, StageUnavailable
 from serve_app.decoding import wire
 from serve_app.decoding.buffers import PageBuffer, PageBuffers
 from serve_app.decoding.process import COMMAND, DecoderDied, DecoderHung, DecoderProcess, killed_from_outside
@@ -24,6 +24,8 @@ from serve_app.results import PageOrigin
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_KILLED_RETRY_S = 5.0
 
 
 class DecoderLimits(Protocol):
@@ -96,6 +98,7 @@ class DecoderPool:
 
         Raises:
             DecoderFailed: processes died over the job, or one hung.
+            StageUnavailable: processes were killed, again and again, and not by the job.
         """
         crashes = 0
         # Somebody may kill all of them at once.
@@ -108,8 +111,8 @@ class DecoderPool:
                 self._on_end(DecoderEnd.KILLED if killed else DecoderEnd.CRASHED)
                 crashes += not killed
             if crashes > 1:
-                break
-        raise failure
+                raise failure
+        raise StageUnavailable("The decoders were killed", retry_after_s=_KILLED_RETRY_S)
 
     def forget(self, document: int) -> None:
         """Free a document wherever it is open, without waiting."""

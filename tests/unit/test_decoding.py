@@ -16,7 +16,7 @@ import PIL.PngImagePlugin
 import psutil
 import pytest
 
-from deployments.errors import DecoderFailed, InputError, PayloadTooLarge
+from deployments.errors import DecoderFailed, InputError, PayloadTooLarge, StageUnavailable
 from serve_app.decoding.pool import DecoderPool
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.documents import open_document
@@ -197,6 +197,15 @@ def test_a_decoder_that_somebody_else_kills_costs_no_request(
     assert ends == [DecoderEnd.KILLED]
     for pid in pool.pids:
         os.kill(pid, signal.SIGKILL)
+    assert len(read(pool, THREE_PAGES)) == 3
+
+
+def test_decoders_that_somebody_else_kills_again_and_again_are_no_fault_of_the_document(
+    pool: DecoderPool, ends: list[DecoderEnd]
+) -> None:
+    with pytest.raises(StageUnavailable) as raised:
+        read(pool, marked(b"<killed>"))
+    assert set(ends) == {DecoderEnd.KILLED} and raised.value.retry_after_s >= 1
     assert len(read(pool, THREE_PAGES)) == 3
 
 
