@@ -20,7 +20,7 @@ from serve_app.jobs.routes import SUBMISSIONS, add_job_routes
 from serve_app.jobs.service import Jobs
 from serve_app.middleware.config import Access
 from serve_app.middleware.stack import Bounds, install_middleware, keys_wanted
-from serve_app.negotiation import negotiate, result_headers
+from serve_app.negotiation import WrittenAs, negotiate, result_headers
 from serve_app.observer import Observer, Unobserved
 from serve_app.pages import SourceFile
 from serve_app.preferences import preferred_wait_s
@@ -113,32 +113,37 @@ class _Service:
     def start(self) -> None:
         self.documents.start()
 
-    async def answer(self, request: Request, query: OcrQuery, files: Files) -> Response:
+    async def answer(
+        self, request: Request, query: OcrQuery, written_as: WrittenAs, files: Files
+    ) -> Response:
         """Read a document, and write the answer; the work ends when the client goes away.
 
         Raises:
             DeadlineExceeded: it took longer than the limits or the client's ``Prefer: wait`` allow.
         """
-        output, media_type = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
         wait_s, limit_s = self._patience_s(request)
-        if output is OutputFormat.NDJSON:
+        if written_as[0] is OutputFormat.NDJSON:
             response: Response = await streaming.stream(
-                self.documents, request, query, files, limit_s, media_type
+                self.documents, request, query, files, limit_s, written_as[1]
             )
         else:
-            response = await self._whole(request, query, files, (output, media_type), limit_s)
+            response = await self._whole(request, query, files, written_as, limit_s)
         if wait_s is not None and wait_s <= self.limits.request_deadline_s:
             response.headers["Preference-Applied"] = f"wait={wait_s}"
         return response
 
-    def refuse_if_late(self, request: Request) -> None:
-        """Refuse what would wait too long for its turn while its body is still unread.
+    def expect(self, request: Request, query: OcrQuery) -> WrittenAs:
+        """What the answer will be written as; refuses what needs no body for that while it is unread.
 
         Raises:
+            InvalidParameter, NotAcceptable: what is asked for cannot be had.
             Overloaded: as ``DocumentReader.open``, which looks again when the body is there.
         """
+        self.documents.check(query)
+        written_as = negotiate(query.format, ", ".join(request.headers.getlist("accept")))
         _, limit_s = self._patience_s(request)
         self.documents.refuse_if_late(limit_s)
+        return written_as
 
     def _patience_s(self, request: Request) -> tuple[int | None, float]:
         """What the client prefers to wait, and how long it may be let wait."""
@@ -151,7 +156,7 @@ class _Service:
         request: Request,
         query: OcrQuery,
         files: Files,
-        written_as: tuple[OutputFormat, str],
+        written_as: WrittenAs,
         limit_s: float,
     ) -> Response:
         """The answer once all of it is there, written as a format under a media type."""
@@ -180,17 +185,17 @@ def _add_reading_routes(app: FastAPI, service: _Service) -> None:
         The format is detected from the content: PDF, JPEG, PNG, TIFF (all pages), WebP, BMP, GIF (first
         frame). Pages of several files follow each other, in the order of the files.
         """
-        service.refuse_if_late(request)
+        written_as = service.expect(request, query)
         limits = service.limits
         files = await uploaded_files(request, limits.max_body_bytes, limits.max_files)
-        return await service.answer(request, query, lambda: files)
+        return await service.answer(request, query, written_as, lambda: files)
 
     @app.post("/api/", **contract.READ_ENCODED)
     async def read_encoded(request: Request, query: Parameters) -> Response:
         """Read the document in a base64 data URL; the answer is that of `/ocr`."""
-        service.refuse_if_late(request)
+        written_as = service.expect(request, query)
         body = await plain_body(request)
-        return await service.answer(request, query, lambda: [SourceFile(encoded_document(body))])
+        return await service.answer(request, query, written_as, lambda: [SourceFile(encoded_document(body))])
 
 
 def _add_state_routes(app: FastAPI, reader: Reader) -> None:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from deployments.errors import NotAcceptable
 from serve_app.render.formats import FILE_SUFFIXES
 from serve_app.schemas import OutputFormat
+
+WrittenAs: TypeAlias = tuple[OutputFormat, str]
+"""The format of an answer, and its media type."""
 
 # The media types that each format goes by, its own first; formats in the order of our preference.
 MEDIA_TYPES: dict[OutputFormat, tuple[str, ...]] = {
@@ -23,7 +27,7 @@ MEDIA_TYPES: dict[OutputFormat, tuple[str, ...]] = {
 
 def negotiate(
     asked: OutputFormat | None, accept: str, preferred: OutputFormat = OutputFormat.JSON
-) -> tuple[OutputFormat, str]:
+) -> WrittenAs:
     """The format of an answer and its media type.
 
     ``asked`` wins; ``accept`` is the header, empty where there is none, and decides otherwise. Of

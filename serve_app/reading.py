@@ -68,6 +68,13 @@ class DocumentReader:
         """The engine of every stage, as ``Reader.engines``."""
         return self._reader.engines
 
+    def check(self, query: OcrQuery) -> None:
+        """Raise InvalidParameter where ``query`` asks for an engine that this service does not have."""
+        kinds = {name: engine for name, engine in self.engines.items() if name.startswith("recognition.")}
+        if query.engine is not None and query.engine not in kinds.values():
+            known = ", ".join(sorted(set(kinds.values())))
+            raise InvalidParameter(f"engine: this service reads with {known}.")
+
     def refuse_if_late(self, within_s: float) -> None:
         """Raise Overloaded where a document to be read ``within_s`` would be refused by ``open``."""
         self._turns.refuse_if_late(within_s)

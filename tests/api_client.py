@@ -83,3 +83,9 @@ def assert_problem(answer: httpx.Response, status: int, code: str) -> Problem:
     assert (problem.status, problem.type) == (status, f"/problems/{code}")
     assert problem.request_id == answer.headers["x-request-id"]
     return problem
+
+
+async def untouchable() -> AsyncIterator[bytes]:
+    """A body that must not be asked for."""
+    raise AssertionError("the body was read")
+    yield b""

@@ -57,6 +57,12 @@ class JobDatabase:
         """Close the file."""
         self._sql.close()
 
+    def check_room(self, size_bytes: int) -> None:
+        """Raise TooManyJobs, JobStorageFull where there may be no job of ``size_bytes`` more."""
+        now_s = self._clock()
+        take_number(self._sql, self._config, now_s)
+        take_space(self._sql, size_bytes, self._config, now_s)
+
     def admit(self, submission: Submission) -> Job | None:
         """The earlier job of the same idempotency key; None where the submission may be stored.
 
@@ -266,8 +272,7 @@ class JobDatabase:
                 if earlier["fingerprint"] != submission.fingerprint:
                     raise IdempotencyKeyReused
                 return self._job(earlier["id"])
-        take_number(self._sql, self._config, now_s)
-        take_space(self._sql, submission.size_bytes, self._config, now_s)
+        self.check_room(submission.size_bytes)
         return None
 
     def _job(self, job_id: str) -> Job:

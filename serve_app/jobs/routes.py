@@ -54,7 +54,11 @@ def add_job_routes(app: FastAPI, jobs: Jobs, max_files: int) -> None:
         `Accept` where it is not given, chooses the format that the result is stored in; the 202 is JSON
         always. `Prefer` is ignored.
         """
+        jobs.check(query)
         output, _ = negotiate(query.format, _accept(request))
+        # With a key it may be one that is stored already, which needs no room: its body will show.
+        if idempotency_key is None:
+            await jobs.refuse_if_full(_announced_bytes(request))
         files = await uploaded_files(request, jobs.config.max_body_bytes, max_files)
         wanted = JobRequest(query, output, request_id(request), _owner(request), idempotency_key)
         job = await unless_disconnected(request.receive, jobs.submit(wanted, lambda: files))
@@ -90,6 +94,12 @@ def add_job_routes(app: FastAPI, jobs: Jobs, max_files: int) -> None:
 
 def _accept(request: Request) -> str:
     return ", ".join(request.headers.getlist("accept"))
+
+
+def _announced_bytes(request: Request) -> int:
+    """The size of the body as its sender states it; 0 where it does not."""
+    stated = request.headers.get("content-length", "")
+    return int(stated) if stated.isdecimal() else 0
 
 
 def _owner(request: Request) -> str:

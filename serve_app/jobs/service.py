@@ -16,7 +16,7 @@ from serve_app.jobs.work import reading_of
 from serve_app.observer import Observer, Unobserved
 from serve_app.reading import DocumentReader, Files
 from serve_app.render.formats import WITH_IMAGES
-from serve_app.schemas import OutputFormat
+from serve_app.schemas import OcrQuery, OutputFormat
 
 # How long a client had best wait before it looks again, seconds.
 LOOK_AGAIN_S = 2.0
@@ -57,13 +57,22 @@ class Jobs:
             await asyncio.gather(running, return_exceptions=True)
             await self._store.close()
 
+    def check(self, query: OcrQuery) -> None:
+        """Raise InvalidParameter where no job can do what ``query`` asks for."""
+        if query.progress or query.pictures:
+            raise InvalidParameter("progress, pictures: a job has no stream that could tell them.")
+        self._documents.check(query)
+
+    async def refuse_if_full(self, size_bytes: int) -> None:
+        """Refuse a new job of ``size_bytes`` while it is unread. Raises as ``JobStore.check_room``."""
+        await self._store.check_room(size_bytes)
+
     async def submit(self, request: JobRequest, files: Files) -> Job:
         """Take a document, once it is known to be one.
 
-        Raises the errors of opening documents and those of ``JobStore.create``.
+        Raises the errors of ``check``, of opening documents, and those of ``JobStore.create``.
         """
-        if request.query.progress or request.query.pictures:
-            raise InvalidParameter("progress, pictures: a job has no stream that could tell them.")
+        self.check(request.query)
         pages = await self._documents.open(files, request.query, request.output)
         pages.close()
         job = await self._store.create(request, files(), pages.page_count)

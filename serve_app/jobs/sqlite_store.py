@@ -52,6 +52,11 @@ class SqliteJobStore:
         self._sql_thread = ThreadPoolExecutor(1, thread_name_prefix="jobs-sql")
         self._file_threads = ThreadPoolExecutor(2, thread_name_prefix="jobs-files")
 
+    async def check_room(self, size_bytes: int) -> None:
+        """See ``JobStore``."""
+        await self.sweep()
+        await self._in_sql(lambda database: database.check_room(size_bytes))
+
     async def create(self, request: JobRequest, files: Sequence[SourceFile], page_count: int) -> Job:
         """See ``JobStore``."""
         fingerprint = await self._on_disk(lambda: _fingerprint(request, files))

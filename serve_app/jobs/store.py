@@ -28,6 +28,13 @@ class JobStore(Protocol):
     raise ``LeaseLost`` when it is no longer the job's, and then have changed nothing.
     """
 
+    async def check_room(self, size_bytes: int) -> None:
+        """Look whether there is room for a new job of ``size_bytes``, without taking it.
+
+        Raises TooManyJobs, JobStorageFull, as ``create`` would.
+        """
+        ...
+
     async def create(self, request: JobRequest, files: Sequence[SourceFile], page_count: int) -> Job:
         """Store a new job; durable once this returns.
 

@@ -157,7 +157,7 @@ async def test_the_text_layer_of_a_pdf_can_be_taken() -> None:
 
 
 async def test_options_reach_the_reader() -> None:
-    reader = InkReader()
+    reader = InkReader(engines={"recognition.printed": "crnn"})
     async with serving(reader) as client:
         await client.post("/ocr?layout=block&engine=crnn", content=PNG)
     (options,) = reader.calls

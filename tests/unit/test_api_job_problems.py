@@ -17,7 +17,7 @@ from serve_app.jobs import errors as job_errors
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.schemas import JobView
 from serve_app.schemas import Problem
-from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, two_rows
+from tests.api_client import PNG, THREE_PAGES, Bounds, Config, assert_problem, two_rows, untouchable
 from tests.job_service import ended, service, submit
 from tests.pictures import encoded
 from tests.readers import InkReader
@@ -127,6 +127,27 @@ async def test_bounds_are_told_with_the_time_to_come_back(tmp_path: Path) -> Non
     assert "retry-after" in refused.headers
 
 
+async def test_bounds_are_told_while_the_body_is_unread_unless_it_may_be_known(tmp_path: Path) -> None:
+    key = {"Idempotency-Key": "one"}
+    async with service(tmp_path, max_jobs=1, keep_s=60) as client:
+        first = await client.post("/jobs", content=PNG, headers=key)
+        assert_problem(await client.post("/jobs", content=untouchable()), 503, "too_many_jobs")
+        again = await client.post("/jobs", content=PNG, headers=key)
+        assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+    async with service(tmp_path / "small", max_stored_bytes=100) as client:
+        stated = {"Content-Length": "101"}
+        refused = await client.post("/jobs", content=untouchable(), headers=stated)
+        assert_problem(refused, 507, "job_storage_full")
+
+
+async def test_an_engine_that_is_not_there_is_no_job(tmp_path: Path) -> None:
+    reader = InkReader(engines={"detection": "ink", "recognition.printed": "crnn"})
+    async with service(tmp_path, reader) as client:
+        refused = await client.post("/jobs?engine=trocr", content=untouchable())
+        assert_problem(refused, 422, "invalid_parameter")
+        assert (await client.post("/jobs?engine=crnn", content=PNG)).status_code == 202
+
+
 async def test_a_submission_may_find_no_memory_or_a_service_that_stops(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,7 +161,7 @@ async def test_a_submission_may_find_no_memory_or_a_service_that_stops(
         assert_problem(await client.post("/jobs", content=PNG), 503, "stopping")
     responses = json.loads(openapi.contract_json())["paths"]["/jobs"]["post"]["responses"]
     assert set(responses["503"]["content"][problems.MEDIA_TYPE]["examples"]) == {
-        "overloaded", "stopping", "too_many_jobs", "jobs_unavailable"
+        "overloaded", "stopping", "stage_unavailable", "too_many_jobs", "jobs_unavailable"
     }  # fmt: skip
 
 

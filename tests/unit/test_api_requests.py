@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from deployments.errors import Overloaded
 from serve_app.api import create_api
 from serve_app.observer import Unobserved
-from tests.api_client import PNG, Config, assert_problem, serving
+from tests.api_client import PNG, Config, assert_problem, serving, untouchable
 from tests.readers import InkReader
 
 
@@ -40,6 +40,17 @@ async def test_other_request_ids_are_replaced(sent: str | bytes) -> None:
 async def test_wrong_paths_and_methods_are_problems(method: str, path: str, status: int, code: str) -> None:
     async with serving() as client:
         assert_problem(await client.request(method, path), status, code)
+
+
+@pytest.mark.parametrize("path", ["/ocr", "/api/"])
+async def test_what_cannot_be_had_is_refused_while_the_body_is_unread(path: str) -> None:
+    async with serving(InkReader(engines={"detection": "ink", "recognition.printed": "crnn"})) as client:
+        unacceptable = await client.post(path, content=untouchable(), headers={"Accept": "audio/mpeg"})
+        assert_problem(unacceptable, 406, "not_acceptable")
+        for engine in ("trocr", "ink"):
+            unknown = await client.post(f"{path}?engine={engine}", content=untouchable())
+            problem = assert_problem(unknown, 422, "invalid_parameter")
+            assert problem.detail == "engine: this service reads with crnn."
 
 
 async def test_the_allowed_methods_are_named() -> None:

@@ -273,10 +273,14 @@ async def test_the_number_of_jobs_is_bounded(disk: Disk) -> None:
     with pytest.raises(TooManyJobs) as refused:
         await submitted(store)
     assert refused.value.retry_after_s == 500
+    with pytest.raises(TooManyJobs):
+        await store.check_room(0)
     assert len(disk.files()) == 2
     await store.remove(first.id)
+    await store.check_room(0)
     await submitted(store)
     disk.clock.now_s += 600
+    await store.check_room(0)
     await submitted(store)
 
 
@@ -288,6 +292,9 @@ async def test_the_bytes_of_jobs_are_bounded_pages_and_results_included(disk: Di
     job = await submitted(store, data=bytes(1000))
     with pytest.raises(JobStorageFull, match="2000 bytes"):
         await submitted(store, data=bytes(1001))
+    await store.check_room(1000)
+    with pytest.raises(JobStorageFull, match="2000 bytes"):
+        await store.check_room(1001)
     lease = await claimed(store)
     await store.add_page(lease, page(0))
     with pytest.raises(JobStorageFull):

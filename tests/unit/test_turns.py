@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from deployments.errors import Overloaded
 from serve_app.observer import Unobserved
 from serve_app.turns import Turns
-from tests.api_client import PNG, client_of
+from tests.api_client import PNG, client_of, untouchable
 from tests.readers import InkReader
 
 
@@ -232,12 +232,6 @@ async def test_over_http_it_is_503_with_the_time_to_come_again() -> None:
     assert refused.json()["type"].endswith("overloaded")
     assert streamed.status_code == 503
     assert unread == [503, 503]
-
-
-async def untouchable() -> AsyncIterator[bytes]:
-    """A body that must not be asked for."""
-    raise AssertionError("the body was read")
-    yield b""
 
 
 async def settled(condition: Callable[[], bool]) -> None:
