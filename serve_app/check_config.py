@@ -101,6 +101,8 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
         else:
             yield from _check_tuning(deployment, bound[name], where)
             yield from _check_gpu(deployment, shares.get(name), where)
+            if name != INGRESS:
+                yield from _check_queue(deployment, where, config)
     if INGRESS in deployments:
         yield from _check_drain(*deployments[INGRESS], config.limits.request_deadline_s)
 
@@ -115,6 +117,18 @@ def _check_drain(deployment: Mapping[str, Any], path: str, deadline_s: float) ->
             where,
             f"{given:g} breaks off requests when the ingress is replaced: they may take {deadline_s:g} s "
             "(limits.request_deadline_s)",
+        )
+
+
+def _check_queue(deployment: Mapping[str, Any], path: str, config: AppConfig) -> Iterator[Problem]:
+    """While a stage restarts all calls of an ingress wait for it: each page in work, of jobs too, has one."""
+    queue = deployment.get("max_queued_requests", -1)
+    calls = config.limits.max_documents_in_work * config.pipeline.pages_in_flight
+    if isinstance(queue, int) and 0 <= queue < calls:
+        yield Problem(
+            f"{path}.max_queued_requests",
+            f"{queue} fails documents while the stage restarts: an ingress may have {calls} calls waiting "
+            "(limits.max_documents_in_work x pipeline.pages_in_flight)",
         )
 
 

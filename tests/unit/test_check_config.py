@@ -100,6 +100,11 @@ def args(config: Config) -> Config:
             "deployments[1].max_ongoing_request: unknown key; did you mean 'max_ongoing_requests'?",
         ),
         (drop(detection, "max_ongoing_requests"), "deployments[1].max_ongoing_requests: missing"),
+        (
+            put(detection, max_queued_requests=63),
+            "deployments[1].max_queued_requests: 63 fails documents while the stage restarts: an ingress may "
+            "have 64 calls waiting",
+        ),
         (put(detection, max_ongoing_requests=3), "deployments[1].max_ongoing_requests: 3 is too small"),
         (
             rename(autoscaling, "target_ongoing_requests", "target_num_ongoing_requests"),
