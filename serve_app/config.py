@@ -91,7 +91,8 @@ class Limits(_Frozen):
     max_decoded_bytes: int = Field(
         2**30,
         ge=1,
-        description="decoded pages that one ingress replica holds at a time, bytes; more wait to be decoded",
+        description="decoded pages that one ingress replica holds at a time, bytes; more wait to be decoded. "
+        "A page on its way to detection is there twice",
     )
     request_deadline_s: float = Field(
         60.0, gt=0, description="time from the complete body to the answer, seconds (504)"
