@@ -35,6 +35,8 @@ from serve_app.yaml_files import YamlError, parse
 
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
+# Answers count as given once Serve has taken them: large ones, and results of jobs, are still on their way.
+LAST_BYTES_S = 2.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 STATUS_FIRST_S, STATUS_EVERY_S = 10.0, 10.0
 KEPT_LINES = 30
@@ -203,6 +205,13 @@ def summary(url: str, dashboard_url: str | None, seconds: float) -> str:
     return "\n".join(["", f"Scriptorium is ready after {seconds:.0f} s at {url}", *lines, ""])
 
 
+def drain(folder: Path, timeout_s: float) -> None:
+    """Begin no request any more, and wait until those in hand are answered, and the answers sent."""
+    if not draining.drain(folder, timeout_s):
+        print(f"not all were answered within {timeout_s:g} s", flush=True)
+    time.sleep(LAST_BYTES_S)
+
+
 def run(path: Path, port: int | None, *, hub: bool) -> int:
     """Serve until a signal or until ``serve run`` ends; answers the exit code."""
     started_s = time.monotonic()
@@ -234,9 +243,7 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
         except _Stop as stop:
             print(f"\n{stop}: stopping, once the requests in hand are answered", flush=True)
             try:
-                timeout_s = drain_timeout_s(config)
-                if not draining.drain(folder, timeout_s):
-                    print(f"not all were answered within {timeout_s:g} s", flush=True)
+                drain(folder, drain_timeout_s(config))
             finally:
                 serve.stop()
             return 0

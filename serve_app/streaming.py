@@ -42,9 +42,10 @@ from serve_app.stream_schemas import (
 
 logger = logging.getLogger(__name__)
 
-# A client that takes nothing for so long is given up, and one that has been waited for as long in all
-# and takes fewer bytes a second than these: its document keeps its turn, and up to two decoded pages,
-# from others.
+# In a server that has the application wait for its clients, one that takes nothing for so long is given
+# up, and one that has been waited for as long in all and takes fewer bytes a second than these: its
+# document keeps its turn, and up to two decoded pages, from others. Serve takes all at once, and nobody
+# waits, unless it runs behind HAProxy with RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD=0.
 MAX_SEND_S = 60.0
 LEAST_BYTES_PER_S = 16 * 1024
 

@@ -7,9 +7,9 @@ Nobody waits for ever. One page always fits: the bound is at least the largest t
 page that has its room lets go of it whatever becomes of other pages: decoding, the stages and
 whoever makes its picture need none but itself, and end with their deadlines; neither results nor
 errors keep it (``serve_app.calls.as_result``, ``serve_app.ordered``), nor what hands pages on
-(``serve_app.picturing``, ``serve_app.jobs.work``); clients that take no lines are given up
-(``serve_app.streaming``). So nobody who waits is waited for. Of those that wait, documents without
-a page come first: they go on though others have many.
+(``serve_app.picturing``, ``serve_app.jobs.work``); clients that take no lines are not waited
+for, or given up (``serve_app.streaming``). So nobody who waits is waited for. Of those that wait,
+documents without a page come first: they go on though others have many.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
+from serve_app import draining, launch
 from serve_app.environment import OFFLINE, QUIET_RAY, environment
 from serve_app.launch import (
     NOT_STARTED,
@@ -116,3 +117,18 @@ def test_a_file_that_is_no_config_is_refused_in_words(
     path.write_text(text, encoding="utf-8")
     assert run(path, None, hub=False) == NOT_STARTED
     assert f"{path} is no Serve configuration" in capsys.readouterr().err
+
+
+def test_answers_that_are_on_their_way_have_a_moment_before_the_service_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def answered(*_: object) -> bool:
+        done.append("answered")
+        return True
+
+    monkeypatch.setattr(draining, "drain", answered)
+    monkeypatch.setattr("serve_app.launch.time.sleep", lambda seconds: done.append(f"waited {seconds:g} s"))
+    launch.drain(tmp_path, 60.0)
+    assert done == ["answered", "waited 2 s"]
