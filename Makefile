@@ -69,7 +69,8 @@ endef
 
 $(VENV)/bin/uv:
 	@if [ -z "$(PYTHON)" ]; then echo "Python 3.11 is needed; name one with make PYTHON=/path/to/python3.11" >&2; exit 1; fi
-	[ -x "$(PY)" ] || "$(PYTHON)" -m venv $(VENV)
+	# Where Debian's python3.11-venv is missing, venv fails halfway and leaves a Python without pip.
+	"$(PY)" -m pip --version >/dev/null 2>&1 || "$(PYTHON)" -m venv --clear $(VENV)
 	"$(PY)" -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) || echo "uv is not to be had; pip will do" >&2
 
 $(VENV)/.serve: requirements.lock | $(VENV)/bin/uv
@@ -125,8 +126,8 @@ test: check ## all checks and tests
 
 check: check-config lint types audit
 
-check-config: $(VENV)/.test ## every Serve config in the repository, key by key
-	@"$(PY)" -m serve_app.check_config
+check-config: $(VENV)/.test ## every Serve config in the repository, key by key, or one: CONFIG=file
+	@"$(PY)" -m serve_app.check_config $(if $(filter-out serve_config.yaml,$(CONFIG)),"$(CONFIG)")
 
 lint: $(VENV)/.test ## ruff
 	@"$(PY)" -m ruff check .
