@@ -41,6 +41,7 @@ CONTROLS = [
     ".find",
     ".chip.printed",
     "#save-as",
+    "#save",
     "#copy",
     "#key",
     "#sample",

@@ -73,6 +73,23 @@ def test_a_page_that_failed_says_so(page: Any, plain_reader: SampleReader) -> No
     expect(page.locator("#rows .note")).to_have_text("The detection stage failed.")
 
 
+@both_sizes
+def test_pages_that_failed_are_told_above_what_was_read(page: Any, plain_reader: SampleReader) -> None:
+    """On a phone there is no strip that shows them, and copied text lacks them without a word."""
+    plain_reader.page_errors = {number: StageFailed("Torn.") for number in (0, 1, 2, 4)}
+    open_document(page, upload(tiff(*[rows("black")] * 6), "scan.tiff"))
+    expect(page.locator("#broken-text")).to_have_text("Pages not read: 1–3, 5.")
+    expect(page.locator("#live")).to_have_text(
+        "Read: 2 lines on 2 pages, 0 of them to check. Pages not read: 1–3, 5."
+    )
+    page.click("[data-language=ru]")
+    expect(page.locator("#broken-text")).to_have_text("Не прочитаны страницы: 1–3, 5.")
+    plain_reader.page_errors = {}
+    page.click("#broken-retry")
+    wait_until_read(page)
+    expect(page.locator("#broken")).to_be_hidden()
+
+
 def test_an_empty_page_says_so(page: Any) -> None:
     open_document(page, upload(encoded(rows())))
     expect(page.locator("#rows .note")).to_have_text("No text was found on this page.")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from deployments.errors import StageFailed
 from serve_app.schemas import Layout
 from tests.browser.conftest import DESKTOP, PHONE, SampleReader, Service
 from tests.browser.uploads import (
@@ -17,6 +18,7 @@ from tests.browser.uploads import (
     open_sample,
     pixel,
     rows,
+    save_as,
     tiff,
     transfer_of,
     until,
@@ -27,6 +29,8 @@ from tests.pictures import encoded
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
+SMALL_PHONE = {**PHONE, "viewport": {"width": 320, "height": 640}}
+LARGE_PHONE = {**PHONE, "viewport": {"width": 390, "height": 780}}
 both_sizes = pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
 
 
@@ -52,20 +56,27 @@ def test_boxes_lie_over_their_lines_and_nothing_scrolls_sideways(page: Any) -> N
     assert title["x"] + title["width"] / 2 - image["x"] == pytest.approx((x + width / 2) * scale, abs=2)
     assert title["y"] + title["height"] / 2 - image["y"] == pytest.approx((y + height / 2) * scale, abs=2)
     assert title["width"] == pytest.approx(width * scale, abs=8)
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
 
 
-@pytest.mark.parametrize("page", [PHONE], indirect=True)
+@pytest.mark.parametrize("page", [PHONE, SMALL_PHONE, LARGE_PHONE], ids=["360", "320", "390"], indirect=True)
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_every_screen_fits_a_phone(page: Any, language: str, plain_reader: SampleReader) -> None:
-    fits = "document.documentElement.scrollWidth <= innerWidth"
+    width_px = page.viewport_size["width"]
+    # A phone zooms out of a page that is wider than its screen, so that innerWidth grows with it.
+    fits = f"Math.max(document.documentElement.scrollWidth, innerWidth) <= {width_px}"
     page.click(f"[data-language={language}]")
     assert page.evaluate(fits)
     open_document(page, upload(tiff(rows("black"), rows("blue")), "scan.tiff"))
     assert page.evaluate(fits)
-    for part in ("#pager", "#show-boxes", "#search", "#save-as", "#cancel, #copy"):
+    for part in ("#again", "#pager", "#show-boxes", "#search", "#save-as", "#save", "#cancel, #copy"):
         box = page.locator(part).last.bounding_box()
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 360
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width_px
+    one_row = [page.locator(part).bounding_box()["y"] for part in ("#tab-lines", "#tab-text")]
+    assert one_row[0] == one_row[1]
+    expect(page.locator("#again")).to_have_accessible_name(
+        {"ru": "Новый документ", "en": "New document"}[language]
+    )
     page.set_input_files("#file", upload(b"no picture", "letter.txt"))
     expect(page.locator("#trouble")).to_be_visible()
     assert page.evaluate(fits)
@@ -148,7 +159,7 @@ def test_the_answer_is_saved_in_any_format(page: Any) -> None:
     saved = {}
     for name in ("text", "json", "pdf", "csv", "hocr", "alto", "png"):
         with page.expect_download() as download:
-            page.select_option("#save-as", value=name)
+            save_as(page, name)
         saved[name] = (download.value.suggested_filename, Path(download.value.path()).read_bytes())
     names = {name: file for name, (file, _) in saved.items()}
     assert names == {name: f"sample.{suffix}" for name, suffix in (
@@ -180,6 +191,12 @@ def test_printing_gives_the_text_of_every_page(page: Any) -> None:
     expect(page.locator(".bar, #desk").first).to_be_hidden()
 
 
+def test_printing_before_there_is_a_document_gives_no_blank_sheet(page: Any) -> None:
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    expect(page.locator("#welcome")).to_be_visible()
+
+
 def test_the_language_is_switched_and_remembered(page: Any) -> None:
     open_sample(page)
     page.click("[data-language=ru]")
@@ -189,6 +206,18 @@ def test_the_language_is_switched_and_remembered(page: Any) -> None:
     page.reload()
     expect(page.locator("html")).to_have_attribute("lang", "ru")
     expect(page.locator("#choose")).to_have_text("Выбрать файлы")
+
+
+def test_another_language_leaves_the_picture_as_it_was(page: Any) -> None:
+    open_sample(page)
+    for _ in range(4):
+        page.click("#zoom-in")
+    view = page.locator("#view")
+    view.evaluate("(view) => view.scrollTo(40, 300)")
+    page.click("[data-language=ru]")
+    expect(page.locator(".chip.handwritten")).to_have_text("Почерк10")
+    expect(page.locator("#zoom")).to_have_text("244 %")
+    assert view.evaluate("(view) => [view.scrollLeft, view.scrollTop]") == [40, 300]
 
 
 def test_dark_follows_the_system_until_it_is_chosen(page: Any) -> None:
@@ -211,6 +240,21 @@ def test_a_chosen_file_is_read_with_the_chosen_layout(page: Any, service: Servic
     open_document(page, upload(encoded(rows("black", "blue"))))
     expect(page.locator("#rows .words")).to_have_text(["row 1"])
     assert service.reader.calls[-1].layout is Layout.LINE
+
+
+def test_one_line_is_said_of_one_document(page: Any, service: Service, plain_reader: SampleReader) -> None:
+    """The next one may be dropped where the choice is out of sight; what is tried again keeps it."""
+    plain_reader.page_errors = {0: StageFailed("Torn.")}
+    page.check("input[value=line]", force=True)
+    open_document(page, upload(encoded(rows("black", "blue"))))
+    expect(page.locator("#broken")).to_be_visible()
+    plain_reader.page_errors = {}
+    page.click("#broken-retry")
+    expect(page.locator("#rows .words")).to_have_text(["row 1"])
+    assert service.reader.calls[-1].layout is Layout.LINE
+    open_document(page, upload(encoded(rows("black", "blue"))))
+    expect(page.locator("#rows .words")).to_have_text(["row 1", "row 2"])
+    assert service.reader.calls[-1].layout is Layout.PAGE
 
 
 def test_a_photograph_is_read(page: Any) -> None:
@@ -242,12 +286,13 @@ def test_what_is_not_a_file_is_declined_in_words(page: Any) -> None:
     expect(page.locator("#toast")).to_have_text("That is not a file. Drop or paste a document.")
 
 
-def test_a_picture_lies_as_it_was_taken(page: Any) -> None:
-    """EXIF orientation 6: the camera was turned; the browser and the service turn the page alike."""
+@pytest.mark.parametrize("kind", ["JPEG", "WebP"])
+def test_a_picture_lies_as_it_was_taken(page: Any, kind: str) -> None:
+    """EXIF orientation 6: the camera was turned. Browsers turn a JPEG as the service does, but no WebP."""
     image = rows("black", "black", "black").rotate(90, expand=True)
     exif = image.getexif()
     exif[0x0112] = 6
-    open_document(page, upload(encoded(image, "JPEG", exif=exif), "photo.jpg"))
+    open_document(page, upload(encoded(image, kind, exif=exif), f"photo.{kind}"))
     expect(page.locator("#rows .words")).to_have_text(["row 1", "row 2", "row 3"])
     box = page.locator("#sheet").bounding_box()
     assert box["width"] > box["height"]

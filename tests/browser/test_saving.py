@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 
 from tests.browser.conftest import SampleReader
-from tests.browser.uploads import SCAN, THREE_PAGES, open_document, problem
+from tests.browser.uploads import (
+    SCAN,
+    THREE_PAGES,
+    open_document,
+    pdf,
+    problem,
+    rows,
+    save_as,
+    upload,
+)
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
@@ -29,9 +38,92 @@ def asked_of(page: Any) -> list[str]:
 
 
 def saved_as(page: Any, name: str) -> bytes:
+    return Path(download_of(page, name).path()).read_bytes()
+
+
+def download_of(page: Any, name: str) -> Any:
     with page.expect_download() as download:
-        page.select_option("#save-as", value=name)
-    return Path(download.value.path()).read_bytes()
+        save_as(page, name)
+    return download.value
+
+
+def test_the_keyboard_reaches_every_format_and_saves_nothing_on_its_way(page: Any) -> None:
+    """WCAG 2.2, 3.2.2: choosing is not acting; arrow keys choose in a closed list one after the other."""
+    open_document(page, SCAN)
+    downloads: list[str] = []
+    page.on("download", lambda download: downloads.append(download.suggested_filename))
+    page.focus("#copy")
+    page.keyboard.press("Tab")
+    expect(page.locator("#save-as")).to_be_focused()
+    for chosen in ("pdf", "csv"):
+        page.keyboard.press("ArrowDown")
+        expect(page.locator("#save-as")).to_have_value(chosen)
+    page.keyboard.press("Tab")
+    expect(page.locator("#save")).to_be_focused()
+    assert downloads == []
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "scan.csv" and downloads == ["scan.csv"]
+    expect(page.locator("#save-as")).to_have_value("csv")
+
+
+def test_a_picture_is_named_after_its_own_file_and_page(page: Any) -> None:
+    open_document(page, SCAN, upload(pdf(rows("black"), rows("blue")), "letter.pdf"))
+    names = []
+    for _ in range(3):
+        names.append(download_of(page, "png").suggested_filename)
+        page.click("#page-after", force=True)
+    assert names == ["scan.png", "letter-1.png", "letter-2.png"]
+    assert download_of(page, "text").suggested_filename == "scan.txt"
+
+
+def test_text_is_saved_as_the_service_writes_it(page: Any) -> None:
+    """Pages begin with form feeds; on the clipboard, to be pasted into letters, empty lines are between."""
+    open_document(page, THREE_PAGES)
+    written = page.request.post(
+        f"{page.url}ocr?format=text",
+        multipart={"file": {"name": "scan.tiff", "mimeType": "image/tiff", "buffer": THREE_PAGES["buffer"]}},
+    )
+    assert written.body().count(b"\f") == 2
+    assert saved_as(page, "text") == written.body()
+    page.click("#copy")
+    expect(page.locator("#toast")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "row 1\n\nrow 1\nrow 2\n\nrow 1"
+
+
+def test_what_is_saved_stays_until_the_browser_has_asked(page: Any) -> None:
+    """Safari asks whether to download, and fetches the file only when that is answered."""
+    page.clock.install()
+    page.evaluate(
+        """() => {
+            window.revoked = [];
+            const revoke = URL.revokeObjectURL;
+            URL.revokeObjectURL = (url) => { window.revoked.push(url); revoke(url); };
+        }"""
+    )
+    open_document(page, SCAN)
+    saved = download_of(page, "text").url
+    page.clock.run_for(30_000)
+    assert saved not in page.evaluate("revoked")
+    page.clock.run_for(60_000)
+    assert saved in page.evaluate("revoked")
+
+
+def test_what_is_told_of_saving_follows_the_language(page: Any, plain_reader: SampleReader) -> None:
+    open_document(page, THREE_PAGES)
+    plain_reader.gate = asyncio.Event()
+    save_as(page, "pdf")
+    expect(page.locator("#saving-text")).to_have_text("Preparing the file: 0 of 3 pages")
+    page.click("#saving-cancel")
+    plain_reader.gate = None
+    page.route("**/jobs?*", lambda route: route.fulfill(**problem(500, "internal")))
+    save_as(page, "pdf")
+    expect(page.locator("#unsaved-text")).to_contain_text("Nothing was saved")
+    page.click("[data-language=ru]")
+    expect(page.locator("#unsaved-text")).to_have_text(
+        "Файл не сохранён. Сбой сервиса. Повторите; если не поможет, сообщите номер запроса ниже. Запрос id-1"
+    )
+    expect(page.locator("#saving-text")).to_have_text("Секунду…", use_inner_text=False)
 
 
 def test_several_pages_are_written_by_a_job_that_is_removed(page: Any) -> None:
@@ -70,7 +162,7 @@ def test_without_jobs_a_request_has_to_do(page: Any, code: str) -> None:
 def test_progress_is_shown_and_can_be_cancelled(page: Any, plain_reader: SampleReader) -> None:
     open_document(page, THREE_PAGES)
     plain_reader.gate = asyncio.Event()
-    page.select_option("#save-as", value="pdf")
+    save_as(page, "pdf")
     expect(page.locator("#saving-text")).to_have_text("Preparing the file: 0 of 3 pages")
     with page.expect_response(lambda answer: answer.request.method == "DELETE") as removed:
         page.click("#saving-cancel")
@@ -82,7 +174,7 @@ def test_progress_is_shown_and_can_be_cancelled(page: Any, plain_reader: SampleR
 def test_another_document_ends_the_saving(page: Any, plain_reader: SampleReader) -> None:
     open_document(page, THREE_PAGES)
     plain_reader.gate = asyncio.Event()
-    page.select_option("#save-as", value="pdf")
+    save_as(page, "pdf")
     expect(page.locator("#saving")).to_be_visible()
     with page.expect_response(lambda answer: answer.request.method == "DELETE") as removed:
         page.click("#again")
@@ -98,7 +190,7 @@ def test_a_busy_service_is_asked_again(page: Any) -> None:
 
     page.route("**/jobs?*", answer)
     open_document(page, THREE_PAGES)
-    page.select_option("#save-as", value="pdf")
+    save_as(page, "pdf")
     expect(page.locator("#saving-text")).to_have_text("The service is busy. Trying again in 3 s…")
     with page.expect_download():
         expect(page.locator("#saving-text")).to_have_text("HTTP 503. Trying again in 4 s…")
@@ -109,7 +201,7 @@ def test_a_busy_service_is_asked_again(page: Any) -> None:
 def test_what_was_not_saved_is_told_and_can_be_tried_again(page: Any, where: str) -> None:
     page.route(where, lambda route: route.fulfill(**problem(500, "internal")))
     open_document(page, THREE_PAGES)
-    page.select_option("#save-as", value="pdf")
+    save_as(page, "pdf")
     expect(page.locator("#unsaved-text")).to_have_text(
         "Nothing was saved: The service failed. Try again; if it fails again, report the request below. "
         "Request id-1"
@@ -124,5 +216,5 @@ def test_what_was_not_saved_is_told_and_can_be_tried_again(page: Any, where: str
 def test_a_job_that_fails_is_told_in_the_words_of_its_problem(page: Any, plain_reader: SampleReader) -> None:
     open_document(page, THREE_PAGES)
     plain_reader.failure = ValueError("a fault of ours")
-    page.select_option("#save-as", value="pdf")
+    save_as(page, "pdf")
     expect(page.locator("#unsaved-text")).to_contain_text("Nothing was saved: The service failed.")

@@ -122,6 +122,8 @@ def test_pages_that_were_read_stay_when_the_rest_is_cancelled(told: Any) -> None
     expect(told.locator("#broken-text")).to_have_text("Cancelled: 1 of 3 pages were read.")
     expect(told.locator("#rows .words")).to_have_text(["line of 1"])
     expect(told.locator("#progress")).to_be_hidden()
+    told.click("[data-language=ru]")
+    expect(told.locator("#broken-text")).to_have_text("Отменено. Прочитано страниц: 1 из 3.")
 
 
 def test_a_connection_that_breaks_keeps_the_pages(told: Any) -> None:
@@ -274,6 +276,34 @@ def test_a_key_is_asked_for_and_kept_for_the_tab_alone(page: Any) -> None:
     page.reload()
     send(page, SCAN)
     expect(page.locator("#rows .words")).to_have_text(["row 1"])
+
+
+def test_a_key_in_cyrillic_letters_is_not_sent(page: Any) -> None:
+    """No header carries them, so the browser would report a service that does not answer, again and again."""
+    page.evaluate("sessionStorage.setItem('scriptorium.key', 'пароль')")
+    page.route("**/ocr*", with_key)
+    send(page, SCAN)
+    expect(page.locator("#key-dialog")).to_be_visible()
+    expect(page.locator("#key-wrong")).to_be_hidden()
+    page.keyboard.insert_text("сщккусе-рщкыу")
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-wrong")).to_have_text(
+        "A key has no such letters or spaces: check the keyboard layout."
+    )
+    expect(page.locator("#key")).to_be_focused()
+    page.keyboard.insert_text(KEY)  # In the place of the other, which is selected.
+    page.keyboard.press("Enter")
+    expect(page.locator("#rows .words")).to_have_text(["row 1"])
+
+
+def test_a_key_is_kept_once_it_has_worked(page: Any) -> None:
+    page.route("**/ocr*", with_key)
+    send(page, SCAN)
+    page.fill("#key", "wrong")
+    page.keyboard.press("Enter")
+    expect(page.locator("#key-wrong")).to_have_text("The service does not know this key.")
+    page.click("#key-cancel")
+    assert page.evaluate("Object.values(sessionStorage)") == []
 
 
 def test_without_a_key_the_refusal_stands(page: Any) -> None:

@@ -66,6 +66,12 @@ def open_document(page: Any, *files: dict[str, Any]) -> None:
     wait_until_read(page)
 
 
+def save_as(page: Any, name: str) -> None:
+    """Have what was read saved, in a format of the list."""
+    page.select_option("#save-as", value=name)
+    page.click("#save")
+
+
 def transfer_of(page: Any, *names: str) -> Any:
     """A DataTransfer with a picture of one row under each name."""
     return page.evaluate_handle(

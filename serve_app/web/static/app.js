@@ -1,22 +1,23 @@
 // The page at /: takes documents, has them read, shows what was read. The parts are in modules of their own.
 
 import { hideTip } from "./boxes.js";
-import { entryNow, layOut, listenToDesk, openPage, redraw, reopenPage, toggleBoxes, turnPages } from "./desk.js";
+import { entryNow, layOut, listenToDesk, openPage, redraw, redrawPage, reopenPage, toggleBoxes, turnPages } from "./desk.js";
 import { $, element } from "./dom.js";
 import { clearFinder, listenToFinder, refreshFinder } from "./finder.js";
 import { chooseFiles, listenToIntake } from "./intake.js";
 import { listenForKey } from "./key.js";
 import { step } from "./lines.js";
+import { retellMissing, tellMissing, unread } from "./missing.js";
 import { copy, listenToPrinting } from "./output.js";
 import { showProgress, startClock, stopClock } from "./progress.js";
 import { Reading } from "./reading.js";
 import { isUnsure } from "./regions.js";
-import { listenToSaving, saveAs, stopSaving } from "./saving.js";
+import { listenToSaving, retellSaving, saveAs, stopSaving } from "./saving.js";
 import { isReady } from "./service.js";
 import { listenToKeys } from "./shortcuts.js";
 import { listenToTabs, openOtherTab, openTab } from "./tabs.js";
 import { announce } from "./toast.js";
-import { forgetTries, listenToTrouble, sentenceOf, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
+import { forgetTries, listenToTrouble, showTrouble, stopWaiting, tellTrouble } from "./trouble.js";
 import { fit, listenToViewer, zoomIn, zoomOut } from "./viewer.js";
 import { choose as chooseLanguage, fill, seconds, speak, spentName, word } from "./words.js";
 
@@ -25,7 +26,7 @@ const READY_POLL_MS = 2000;
 let reading = null;
 
 const state = () => document.body.dataset.state;
-const chosenLayout = () => document.querySelector("input[name=layout]:checked").value;
+const layoutChoice = (which) => document.querySelector(`input[name=layout]${which}`);
 
 // Which of the page's parts are there in each state: empty, trouble, reading, read.
 function enter(next) {
@@ -38,17 +39,20 @@ function enter(next) {
   hideTip();
 }
 
-function take(files) {
+function take(files, layout) {
   forgetTries();
-  start(files);
+  start(files, layout);
 }
 
-async function start(files) {
+/** Have documents read in a layout; without one in that which was chosen for them. */
+async function start(files, layout = layoutChoice(":checked").value) {
   stopWaiting();
   stopSaving();
   reading?.close();
-  const mine = (reading = new Reading(files, chosenLayout()));
-  $("broken").hidden = true;
+  const mine = (reading = new Reading(files, layout));
+  // It was chosen for these documents; the next may come from where the choice is out of sight.
+  layoutChoice("[value=page]").checked = true;
+  tellMissing(null);
   layOut(mine);
   enter("reading");
   fit();
@@ -68,13 +72,17 @@ function changed(entry) {
   redraw();
 }
 
-function finish() {
+function finish(breach = null) {
   enter("read");
   showTiming();
+  tellMissing(reading, breach);
   $("copy").disabled = !reading.text.trim();
   const lines = reading.results.flatMap((page) => page.regions);
-  const counts = { lines: lines.length, unsure: lines.filter(isUnsure).length, pages: reading.results.length };
-  announce(fill(counts.pages > 1 ? "finished" : "finishedOne", counts));
+  const pages = reading.results.length - reading.failed.length;
+  const read = fill(pages === 1 ? "finishedOne" : "finished", {
+    lines: lines.length, unsure: lines.filter(isUnsure).length, pages,
+  });
+  announce(`${read} ${unread(reading)}`.trim());
 }
 
 function showTiming() {
@@ -91,11 +99,11 @@ function showTiming() {
 /** A reading that failed: keep the pages that are there, else explain. */
 function fail(error) {
   if (reading.results.length) {
-    breakOff("brokeOff", sentenceOf(error));
+    breakOff("brokeOff", error);
     return;
   }
-  const { files } = reading;
-  explain(error, { retry: () => start(files), open: files.length > 1 });
+  const { files, layout } = reading;
+  explain(error, { retry: () => start(files, layout), open: files.length > 1 });
 }
 
 function explain(error, how) {
@@ -117,12 +125,9 @@ function cancel() {
   else reset();
 }
 
-function breakOff(name, reason = "") {
-  const counts = { pages: reading.results.length, all: reading.pageCount };
-  $("broken-text").textContent = fill(name, { ...counts, reason });
-  $("broken").hidden = false;
+function breakOff(name, error = null) {
   reading.keepRead();
-  finish();
+  finish({ name, error });
   reopenPage();
 }
 
@@ -155,7 +160,9 @@ function switchLanguage(next) {
   if (!["reading", "read"].includes(state())) return;
   showProgress(reading);
   showTiming();
-  reopenPage();
+  retellMissing();
+  retellSaving();
+  redrawPage();
 }
 
 // A shortcut that has nothing to act on leaves the key to the browser.
@@ -178,13 +185,10 @@ const ACTIONS = {
 function listen() {
   const on = (id, act) => $(id).addEventListener("click", act);
   for (const id of ["again", "dismiss"]) on(id, reset);
-  on("broken-retry", () => take(reading.files));
+  on("broken-retry", () => take(reading.files, reading.layout));
   on("cancel", cancel);
   on("copy", () => copy(reading.text));
-  $("save-as").addEventListener("change", ({ target }) => {
-    saveAs(reading, target.value, entryNow());
-    target.value = "";
-  });
+  on("save", () => saveAs(reading, $("save-as").value, entryNow()));
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => switchLanguage(button.dataset.language));
   }

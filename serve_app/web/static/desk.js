@@ -60,6 +60,12 @@ export function openPage(next) {
   showPage();
 }
 
+/** Draw the page anew as it is looked at, in the language that was chosen meanwhile. */
+export function redrawPage() {
+  showStrip(reading, index, openPage);
+  if (reading.pages.length) showPage();
+}
+
 export const turnPages = (by) => openPage(index + by);
 export const reopenPage = () => openPage(index);
 export const entryNow = () => reading.pages[index];

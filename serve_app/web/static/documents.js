@@ -3,12 +3,12 @@
 import { Refusal } from "./service.js";
 import { fill, megabytes, word } from "./words.js";
 
+// Not WebP: browsers show it as it is stored, without the turning that its EXIF asks for.
 const SIGNATURES = [
   [0xff, 0xd8, 0xff], // JPEG
   [0x89, 0x50, 0x4e, 0x47], // PNG
   [0x47, 0x49, 0x46, 0x38], // GIF
   [0x42, 0x4d], // BMP
-  [0x52, 0x49, 0x46, 0x46], // WebP, in RIFF
 ];
 
 const FORM_BYTES = 1024; // More than a form adds to each file.
@@ -29,7 +29,7 @@ export function checkLimits(files) {
   });
 }
 
-/** For each file an object URL of its picture, null where the browser cannot draw it (PDF, TIFF). */
+/** For each file an object URL of its picture, null where the browser cannot draw it rightly (PDF, TIFF, WebP). */
 export async function picturesOf(files) {
   return Promise.all(files.map(async (file) => {
     const head = new Uint8Array(await file.slice(0, 4).arrayBuffer().catch(() => {

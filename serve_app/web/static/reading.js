@@ -52,9 +52,23 @@ export class Reading {
     return this.pages.map((entry) => entry.result).filter((result) => result !== null);
   }
 
-  /** The text of all pages that were read. */
+  /** The text of all pages that came, to be pasted somewhere; pages that could not be read are empty. */
   get text() {
-    return this.results.map((result) => result.text ?? "").join("\n\n");
+    return this.texts.join("\n\n");
+  }
+
+  /** The same as a file, as `?format=text` writes it: every page but the first begins with a form feed. */
+  get textFile() {
+    return `${this.texts.join("\n\f")}\n`;
+  }
+
+  get texts() {
+    return this.results.map((result) => result.text ?? "");
+  }
+
+  /** Numbers, from 1, of the pages that the service could not read. */
+  get failed() {
+    return this.pages.flatMap((entry, index) => (entry.result?.error ? [index + 1] : []));
   }
 
   /** The answer as POST /ocr gives it. */

@@ -7,8 +7,12 @@ import { fill, word } from "./words.js";
 
 const SUFFIXES = { text: "txt", json: "json", pdf: "pdf", csv: "csv", hocr: "hocr", alto: "xml", png: "png" };
 
+// Safari asks before it downloads, and fetches the file only then.
+const SAVED_WITHIN_MS = 60_000;
+
 let attempt = null; // Of the saving that goes on.
 let again = null;
+const told = {}; // What each place says, as functions: the language may change meanwhile.
 
 /** Save a reading in a format; what the page does not hold already is written by the service. */
 export async function saveAs(reading, format, entry) {
@@ -17,20 +21,26 @@ export async function saveAs(reading, format, entry) {
     window.print();
     return;
   }
-  const held = { text: () => `${reading.text}\n`, json: () => JSON.stringify(reading.answer, null, 2) }[format];
+  const name = nameFor(reading, format, entry);
+  const held = { text: () => reading.textFile, json: () => JSON.stringify(reading.answer, null, 2) }[format];
   if (held) {
-    save(new Blob([held()]), reading.files[0], format);
+    save(new Blob([held()]), name);
     return;
   }
   const mine = (attempt = new AbortController());
-  tell(word("preparing"));
+  tell("saving", () => word("preparing"));
   try {
-    save(await fetched(reading, format, entry, mine.signal), reading.files[0], format);
+    save(await fetched(reading, format, entry, mine.signal), name);
   } catch (error) {
     if (error.name !== "AbortError") tellFailure(error, () => saveAs(reading, format, entry));
   } finally {
     if (attempt === mine) $("saving").hidden = true;
   }
+}
+
+/** Say again what goes on, in the language that was chosen meanwhile. */
+export function retellSaving() {
+  for (const [place, words] of Object.entries(told)) $(`${place}-text`).textContent = words();
 }
 
 /** Give up what is being saved: another document comes, or a person had enough of it. */
@@ -51,27 +61,35 @@ function fetched(reading, format, entry, signal) {
   return written(files, { layout: reading.layout, format, ...(one && { pages: entry.page }) }, {
     byJob: !one && reading.pagesInAll > 1,
     signal,
-    onPages: (done, pages) => tell(fill("savingPages", { done, pages })),
-    onWait: (refusal, seconds) => tell(`${sentenceOf(refusal)}. ${fill("retryIn", { seconds })}`),
+    onPages: (done, pages) => tell("saving", () => fill("savingPages", { done, pages })),
+    onWait: (refusal, seconds) => tell("saving", () => `${sentenceOf(refusal)}. ${fill("retryIn", { seconds })}`),
   });
 }
 
-function tell(text) {
-  $("saving").hidden = false;
-  $("saving-text").textContent = text;
+function tell(place, words) {
+  told[place] = words;
+  $(place).hidden = false;
+  $(`${place}-text`).textContent = words();
 }
 
 function tellFailure(error, retry) {
   again = retry;
-  $("unsaved-text").textContent = fill("notSaved", { reason: reasonOf(error) });
-  $("unsaved").hidden = false;
+  tell("unsaved", () => fill("notSaved", { reason: reasonOf(error) }));
 }
 
-function save(content, file, format) {
+/** After the first file, for the first stands for all; a picture after its own, with its page where there are more. */
+function nameFor(reading, format, entry) {
+  const one = format === "png";
+  const file = reading.files[one ? entry.file - 1 : 0];
+  const stem = (file.name || "document").replace(/\.[^.]*$/, "");
+  const several = reading.pages.filter((each) => each.file === entry.file).length > 1;
+  return `${stem}${one && several ? `-${entry.page}` : ""}.${SUFFIXES[format]}`;
+}
+
+function save(content, name) {
   // Excel takes a CSV file for one in the system's own encoding, unless it begins with this mark.
-  const blob = format === "csv" ? new Blob(["\ufeff", content], { type: content.type }) : content;
-  const name = (file.name || "document").replace(/\.[^.]*$/, "");
+  const blob = name.endsWith(".csv") ? new Blob(["\ufeff", content], { type: content.type }) : content;
   const url = URL.createObjectURL(blob);
-  element("a", { href: url, download: `${name}.${SUFFIXES[format]}` }).click();
-  setTimeout(() => URL.revokeObjectURL(url));
+  element("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), SAVED_WITHIN_MS);
 }

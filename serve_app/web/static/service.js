@@ -1,6 +1,6 @@
 // The service behind the page.
 
-import { askForKey, knownKey } from "./key.js";
+import { askForKey, keepKey, knownKey } from "./key.js";
 
 /**
  * A refusal, as the service words it (problem+json), no answer at all (code "offline"), or one of this page.
@@ -55,6 +55,7 @@ export async function ask(address, { headers = {}, ...options }) {
   for (let key = knownKey(); ;) {
     const all = { Accept: "*/*", ...headers, ...(key && { "X-API-Key": key }) };
     const response = await fetch(address, { ...options, headers: all }).catch(lost);
+    if (key && response.status !== 401) keepKey(key);
     if (response.ok) return response;
     const refusal = await refused(response);
     if (response.status !== 401) throw refusal;
