@@ -7,9 +7,11 @@ import { readFile } from "node:fs/promises";
 import { Scriptorium } from "./scriptorium.mjs";
 
 const { SCRIPTORIUM_URL: url = "http://127.0.0.1:8000", SCRIPTORIUM_KEY: key } = process.env;
-const document = new Blob([await readFile(process.argv[2])]);
+const path = process.argv[2];
 
 try {
+  if (!path) throw new Error("usage: node examples/read.mjs DOCUMENT");
+  const document = new Blob([await readFile(path)]);
   for await (const page of new Scriptorium(url, { key }).pages(document)) {
     for (const part of [page, ...page.regions]) {
       if (part.error) {

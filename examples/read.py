@@ -19,7 +19,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
 
-URL = os.environ.get("SCRIPTORIUM_URL", "http://127.0.0.1:8000")
+URL = os.environ.get("SCRIPTORIUM_URL", "http://127.0.0.1:8000").rstrip("/")
 KEY = os.environ.get("SCRIPTORIUM_KEY")
 TRIES = 5
 # What Ray Serve or a proxy answers by itself while a part of the service is away.
@@ -86,8 +86,12 @@ def pages(document: bytes) -> Iterator[dict[str, Any]]:
 
 def main(path: str) -> int:
     """Print what stands in a document, and on standard error what could not be read; the exit code."""
+    try:
+        document = Path(path).read_bytes()
+    except OSError as error:
+        raise RuntimeError(f"{path}: {error.strerror}") from None
     unread = 0
-    for page in pages(Path(path).read_bytes()):
+    for page in pages(document):
         for part in (page, *page["regions"]):
             if part["error"]:
                 print(f"page {page['page']}: {part['error']['detail']}", file=sys.stderr)
@@ -98,6 +102,8 @@ def main(path: str) -> int:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("usage: python examples/read.py DOCUMENT")
     try:
         sys.exit(main(sys.argv[1]))
     except RuntimeError as error:

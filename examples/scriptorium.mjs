@@ -19,7 +19,7 @@ const PASSING = [500, 502, 503, 504];
 
 export class Scriptorium {
   constructor(url, { key, tries = 5 } = {}) {
-    this.url = url;
+    this.url = url.replace(/\/+$/, "");
     this.headers = key ? { Authorization: `Bearer ${key}` } : {};
     this.tries = tries;
   }

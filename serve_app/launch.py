@@ -30,8 +30,9 @@ import yaml
 from serve_app import draining
 from serve_app.config import Limits
 from serve_app.environment import ROOT, environment
+from serve_app.listening import base_url, first_configuration, http_address, port_number
 from serve_app.preflight import obstacle
-from serve_app.yaml_files import YamlError, parse
+from serve_app.yaml_files import YamlError
 
 POLL_S = 0.5
 STOP_TIMEOUT_S = 60.0
@@ -44,12 +45,6 @@ FAILED, NOT_STARTED = 1, 2
 # A proxy that the shell names for the outside is not asked for this machine.
 _DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _DASHBOARD = re.compile(r"dashboard at (?:\x1b\[\d+m)*(?P<url>(?:http://)?[\w.-]+:\d+)")
-
-
-def http_address(config: Mapping[str, Any], port: int | None) -> tuple[str, int]:
-    """Host and port that the service will listen on, Serve's defaults included."""
-    options = config.get("http_options") or {}
-    return str(options.get("host", "127.0.0.1")), int(port or options.get("port", 8000))
 
 
 def drain_timeout_s(config: Mapping[str, Any]) -> float:
@@ -216,17 +211,17 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
     """Serve until a signal or until ``serve run`` ends; answers the exit code."""
     started_s = time.monotonic()
     try:
-        (config, *_) = parse(path.read_text(encoding="utf-8"))
-        host, port_number = http_address(config, port)
-    except (YamlError, ValueError, AttributeError) as error:
+        config = first_configuration(path.read_text(encoding="utf-8"))
+        host, number = http_address(config, port)
+    except (YamlError, ValueError) as error:
         print(f"{path} is no Serve configuration: {error}; see make check-config", file=sys.stderr)
         return NOT_STARTED
-    if reason := obstacle(host, port_number):
+    if reason := obstacle(host, number):
         print(reason, file=sys.stderr)
         return NOT_STARTED
-    url = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port_number}"
-    for number in STOP_SIGNALS:
-        signal.signal(number, _raise_stop)
+    url = base_url(host, number)
+    for each in STOP_SIGNALS:
+        signal.signal(each, _raise_stop)
     with config_on_port(path, config, port) as effective, drain_folder() as folder:
         variables = {**environment(os.environ, hub=hub), draining.VARIABLE: str(folder)}
         serve = ServeProcess(effective, variables)
@@ -253,10 +248,17 @@ def run(path: Path, port: int | None, *, hub: bool) -> int:
     return code or FAILED
 
 
+def _port(text: str) -> int:
+    try:
+        return port_number(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("config", type=Path, nargs="?", default=ROOT / "serve_config.yaml")
-    parser.add_argument("--port", type=int, help="port of the service instead of the one in CONFIG")
+    parser.add_argument("--port", type=_port, help="port of the service instead of the one in CONFIG")
     parser.add_argument("--hub", action="store_true", help="allow weights to be fetched from hubs")
     options = parser.parse_args()
     if not options.config.is_file():

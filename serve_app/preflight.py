@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import socket
@@ -10,17 +11,25 @@ from pathlib import Path
 
 # Logs and sockets of a start; a disk with less is as good as full.
 MIN_FREE_BYTES = 100 * 2**20
+MAX_PORT = 65535
+
+
+def listening_error(host: str, port: int) -> OSError | None:
+    """Why no server could listen there now; None if one could. The host is a name or an address."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        return error
+    return None
 
 
 def port_is_free(host: str, port: int) -> bool:
     """Whether a server could listen there now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError:
-            return False
-    return True
+    return listening_error(host, port) is None
 
 
 def obstacle(host: str, port: int, env: Mapping[str, str] = os.environ) -> str | None:
@@ -28,10 +37,12 @@ def obstacle(host: str, port: int, env: Mapping[str, str] = os.environ) -> str |
 
     Ray keeps logs, sockets and what its memory does not hold under ``RAY_TMPDIR``, ``TMPDIR`` or /tmp.
     """
-    if not port_is_free(host, port):
+    if error := listening_error(host, port):
+        if error.errno != errno.EADDRINUSE:
+            return f"the service cannot listen at port {port} of {host}: {error.strerror}"
         return (
             f"port {port} of {host} is in use; stop what listens there or choose another: "
-            f"make serve PORT={port + 1}"
+            f"make serve PORT={port + 1 if port < MAX_PORT else port - 1}"
         )
     folder = Path(env.get("RAY_TMPDIR") or env.get("TMPDIR") or "/tmp")
     try:

@@ -112,6 +112,51 @@ def test_node(url: str, scan: Path) -> None:
     assert refused.returncode == 1 and "API key is not known" in refused.stderr
 
 
+def python_and_node() -> list[tuple[str | Path, ...]]:
+    return [(sys.executable, EXAMPLES / "read.py"), ("node", EXAMPLES / "read.mjs")]
+
+
+def every_program() -> list[tuple[str | Path, ...]]:
+    return [*python_and_node(), ("sh", EXAMPLES / "read.sh")]
+
+
+@pytest.mark.parametrize("program", every_program(), ids=["python", "node", "curl"])
+@pytest.mark.parametrize("document", [None, "gone.pdf"])
+def test_without_a_document_the_programs_say_what_they_need(
+    program: tuple[str | Path, ...], document: str | None
+) -> None:
+    needs(str(program[0]))
+    done = run(*program, *([document] if document else []), url="http://127.0.0.1:1")
+    assert (done.returncode, done.stdout) == (1, "")
+    (told,) = done.stderr.splitlines()
+    assert document in told if document else told.startswith("usage: ") and told.endswith(" DOCUMENT")
+
+
+@pytest.mark.parametrize("program", every_program(), ids=["python", "node", "curl"])
+def test_addresses_may_end_with_a_slash_and_names_hold_any_sign(
+    program: tuple[str | Path, ...], tmp_path: Path
+) -> None:
+    """A proxy need not take //ocr for /ocr, and curl reads signs of its own into a form field."""
+    needs("curl" if program[0] == "sh" else str(program[0]))
+    scan = tmp_path / 'scan, 1;type="a" \\ @.tif'
+    scan.write_bytes(THREE_PAGES)
+    with served(strict(create_api(InkReader(), Config()))) as address:
+        done = run(*program, scan, url=f"{address}/")
+    assert done.returncode == 0, done.stderr
+
+
+def strict(app: Any) -> Any:
+    """The service, as it is behind a proxy that knows no paths but its own."""
+
+    async def gate(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"] != "/ocr":
+            await Response("no such path", 404)(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return gate
+
+
 def without_end(how: str) -> Starlette:
     """A service whose answer stops after the first of two pages, in one of the ways that there are."""
 
@@ -128,10 +173,6 @@ def without_end(how: str) -> Starlette:
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     return Starlette(routes=[Route("/ocr", ocr, methods=["POST"])])
-
-
-def python_and_node() -> list[tuple[str | Path, ...]]:
-    return [(sys.executable, EXAMPLES / "read.py"), ("node", EXAMPLES / "read.mjs")]
 
 
 @pytest.mark.parametrize("how", ["between lines", "within a line", "connection lost"])

@@ -13,10 +13,11 @@ from serve_app.launch import (
     config_on_port,
     drain_timeout_s,
     find_dashboard,
-    http_address,
+    main,
     run,
     summary,
 )
+from serve_app.listening import base_url, http_address
 
 
 def test_nothing_is_fetched_unless_the_hub_is_allowed() -> None:
@@ -109,14 +110,27 @@ def test_the_summary_names_every_address() -> None:
         assert address in text
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1", "", "http_options: {port: many}"])
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("a: [", "line 1: "),
+        ("- 1", "it holds no applications"),
+        ("", "it holds no applications"),
+        ("http_options: {port: 80}", "it holds no applications"),
+        ("applications: [{}]\nhttp_options: [1]", "http_options must be a mapping"),
+        ("applications: [{}]\nhttp_options: {port: many}", "must be a number from 1 to 65535, and is many"),
+        ("applications: [{}]\nhttp_options: {port: }", "must be a number from 1 to 65535, and is None"),
+        ("applications: [{}]\nhttp_options: {port: 70000}", "must be a number from 1 to 65535, and is 70000"),
+    ],
+)
 def test_a_file_that_is_no_config_is_refused_in_words(
-    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, text: str, reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = tmp_path / "serve.yaml"
     path.write_text(text, encoding="utf-8")
     assert run(path, None, hub=False) == NOT_STARTED
-    assert f"{path} is no Serve configuration" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert f"{path} is no Serve configuration: " in told and reason in told
 
 
 def test_answers_that_are_on_their_way_have_a_moment_before_the_service_ends(
@@ -132,3 +146,28 @@ def test_answers_that_are_on_their_way_have_a_moment_before_the_service_ends(
     monkeypatch.setattr("serve_app.launch.time.sleep", lambda seconds: done.append(f"waited {seconds:g} s"))
     launch.drain(tmp_path, 60.0)
     assert done == ["answered", "waited 2 s"]
+
+
+@pytest.mark.parametrize("port", ["0", "-5", "65536", "70000", "many"])
+def test_a_port_that_there_is_not_is_refused_in_words(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["launch", "--port", port])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == NOT_STARTED
+    assert f"must be a number from 1 to 65535, and is {port}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:80"),
+        ("0.0.0.0", "http://127.0.0.1:80"),
+        ("::", "http://127.0.0.1:80"),
+        ("::1", "http://[::1]:80"),
+        ("scans.bank", "http://scans.bank:80"),
+    ],
+)
+def test_the_address_to_open_is_one_that_can_be_opened(host: str, expected: str) -> None:
+    assert base_url(host, 80) == expected
