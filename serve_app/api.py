@@ -98,7 +98,7 @@ def create_api(
     if jobs:
         add_job_routes(app, jobs, config.limits.max_files)
     _add_state_routes(app, reader)
-    mount_site(app, config.limits)
+    mount_site(app, config.limits, config.jobs.max_body_bytes if config.jobs else 0)
     contract.install(app, keys_wanted=keys_wanted(config.access))
     return app
 

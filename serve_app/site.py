@@ -47,9 +47,13 @@ class SiteLimits(Protocol):
     def max_body_bytes(self) -> int: ...
 
 
-def mount_site(app: FastAPI, limits: SiteLimits) -> None:
-    """Serve the pages and their assets; every link in them is relative, so a path prefix does no harm."""
-    start = _with_limits((_WEB / "index.html").read_text(encoding="utf-8"), limits)
+def mount_site(app: FastAPI, limits: SiteLimits, max_job_bytes: int) -> None:
+    """Serve the pages and their assets; every link in them is relative, so a path prefix does no harm.
+
+    The page names jobs for documents of up to ``max_job_bytes``, 0 where there are none.
+    """
+    page = (_WEB / "index.html").read_text(encoding="utf-8")
+    start = _with_limits(page.replace("{max_job_bytes}", str(max_job_bytes)), limits)
 
     @app.api_route("/", methods=["GET", "HEAD"], include_in_schema=False)
     async def reading_room() -> Response:

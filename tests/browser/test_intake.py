@@ -51,11 +51,19 @@ def test_too_many_files_are_not_sent(limited: Any) -> None:
 
 def test_what_is_too_large_is_not_sent(limited: Any) -> None:
     """The service would close the connection, which the browser reports as if nothing answered."""
+    limited.evaluate("document.body.dataset.maxJobBytes = 0")
     send(limited, upload(bytes(3 * 2**18), "scan.pdf"), SCAN)
     too_much = "send fewer pages, or pictures of a lower resolution."
     is_told(limited, "This is too much at once", f"The service takes 0.5 MB, and this is 0.8 MB: {too_much}")
     limited.click("[data-language=ru]")
     expect(limited.locator("#trouble-advice")).to_contain_text("не больше 0,5 МБ, а здесь 0,8 МБ")
+
+
+def test_what_a_job_would_take_is_told_so(limited: Any) -> None:
+    send(limited, upload(bytes(3 * 2**18), "scan.pdf"))
+    as_job = "send fewer pages, or all of it as a job, by serve_app.client --as-job or POST /jobs."
+    told = f"This page sends up to 0.5 MB, and this is 0.8 MB: {as_job}"
+    is_told(limited, "This is too much at once", told)
 
 
 def test_an_empty_file_is_not_sent(limited: Any) -> None:

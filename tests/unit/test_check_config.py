@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,16 @@ def deployment(config: Config, name: str) -> Config:
 
 def lines(config: Config) -> list[str]:
     return [f"{problem.path}: {problem.message}" for problem in check(config)]
+
+
+def test_the_blocks_that_the_readme_shows_make_a_right_configuration(config: Config) -> None:
+    """Under "Swap a model": what to write in the place of ours, and what to add."""
+    section = (ROOT / "README.md").read_text(encoding="utf-8").split("## Swap a model")[1].split("\n## ")[0]
+    args, deployments = map(yaml.safe_load, re.findall(r"```yaml\n(.*?)```", section, re.DOTALL))
+    application(config)["args"].update(args)
+    assert any("RecognitionTrocr has no block" in line for line in lines(config))
+    application(config)["deployments"].extend(deployments)
+    assert lines(config) == []
 
 
 def test_every_config_of_the_repository_is_right() -> None:

@@ -33,10 +33,10 @@ def test_commands_name_the_python_of_the_environment(page: Path) -> None:
     if page.name in ACTIVATED:
         assert ". .venv/bin/activate" in text.partition("```")[0]
         return
-    ours = r"(?:serve_app|training|cluster)\b"
+    ours = r"(?:serve_app|training|cluster|benchmarks)\b"
     # Modules that only write a page are named, not run by readers; Ray runs jobs with a Python of its own.
     bare = re.findall(rf"^ *python -m {ours}.*$", text, re.MULTILINE)
-    bare += re.findall(r"`python -m (?:serve_app\.(?:keys|client)|training)\b[^`]*`", text)
+    bare += re.findall(r"`python -m (?:serve_app\.(?:keys|client)|training|benchmarks)\b[^`]*`", text)
     assert not bare
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from serve_app import problems
-from tests.api_client import serving
+from serve_app.api import create_api
+from serve_app.jobs.config import JobsConfig
+from tests.api_client import Config, serving
+from tests.readers import InkReader
 
 WEB = Path(__file__).parents[2] / "serve_app" / "web"
 LANGUAGES = ("en", "ru")
@@ -76,8 +80,15 @@ def test_without_scripts_the_page_says_in_both_languages_what_it_needs() -> None
 async def test_the_page_knows_the_limits_of_its_service() -> None:
     async with serving(max_files=7, max_body_bytes=12_345) as client:
         page = (await client.get("/")).text
-    assert 'data-max-files="7" data-max-body-bytes="12345"' in page
+    assert 'data-max-files="7" data-max-body-bytes="12345" data-max-job-bytes="0"' in page
     assert "{max_" not in page
+
+
+async def test_the_page_knows_what_a_job_may_take(tmp_path: Path) -> None:
+    config = Config(jobs=JobsConfig(directory=str(tmp_path), max_body_bytes=54_321))
+    transport = httpx.ASGITransport(create_api(InkReader(), config))
+    async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
+        assert 'data-max-job-bytes="54321"' in (await client.get("/")).text
 
 
 def test_the_page_keeps_to_its_policy() -> None:

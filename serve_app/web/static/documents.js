@@ -15,7 +15,7 @@ const FORM_BYTES = 1024; // More than a form adds to each file.
 
 /** Refuse, before anything is sent, what the service would refuse: it then closes the connection. */
 export function checkLimits(files) {
-  const { maxFiles, maxBodyBytes } = document.body.dataset;
+  const { maxFiles, maxBodyBytes, maxJobBytes } = document.body.dataset;
   const empty = files.find((file) => !file.size);
   if (empty) throw new Refusal({ code: "empty_file", values: () => ({ name: nameOf(empty) }) });
   if (files.length > Number(maxFiles)) {
@@ -24,7 +24,7 @@ export function checkLimits(files) {
   const bytes = files.reduce((sum, file) => sum + file.size + FORM_BYTES, 0);
   if (bytes <= Number(maxBodyBytes)) return;
   throw new Refusal({
-    code: "too_many_bytes",
+    code: bytes <= Number(maxJobBytes) ? "only_as_job" : "too_many_bytes",
     values: () => ({ most: megabytes(Number(maxBodyBytes)), size: megabytes(bytes) }),
   });
 }
