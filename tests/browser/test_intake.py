@@ -61,7 +61,7 @@ def test_what_is_too_large_is_not_sent(limited: Any) -> None:
 
 def test_what_a_job_would_take_is_told_so(limited: Any) -> None:
     send(limited, upload(bytes(3 * 2**18), "scan.pdf"))
-    as_job = "send fewer pages, or all of it as a job, by serve_app.client --as-job or POST /jobs."
+    as_job = "send fewer pages, or all of it as a job (POST /jobs)."
     told = f"This page sends up to 0.5 MB, and this is 0.8 MB: {as_job}"
     is_told(limited, "This is too much at once", told)
 

@@ -116,7 +116,7 @@ export default {
     empty_file: ["The file is empty", "{name} has nothing in it. A folder cannot be sent either: choose the files in it."],
     too_many_files: ["These are too many files", "The service takes {most} at once, and these are {count}: send them in parts."],
     too_many_bytes: ["This is too much at once", "The service takes {most}, and this is {size}: send fewer pages, or pictures of a lower resolution."],
-    only_as_job: ["This is too much at once", "This page sends up to {most}, and this is {size}: send fewer pages, or all of it as a job, by serve_app.client --as-job or POST /jobs."],
+    only_as_job: ["This is too much at once", "This page sends up to {most}, and this is {size}: send fewer pages, or all of it as a job (POST /jobs)."],
     cut_short: ["The connection broke off", "Try again."],
     page: ["This page failed", "Reload it and try again."],
     malformed_request: ["The request is malformed", "Choose the document once more."],
