@@ -29,7 +29,7 @@ def make(*arguments: str) -> str:
         name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS", "CONFIG"))
     }
     command = ["make", "--no-print-directory", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=inherited, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, env=inherited, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
