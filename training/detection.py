@@ -204,7 +204,7 @@ def _add_export(parser: argparse.ArgumentParser) -> None:
         "--mix",
         type=Mix.parse,
         metavar="WEIGHTS=SHARE",
-        help="yolo: write the mean with this weight, of which SHARE, 0 to 1, is taken",
+        help="write the mean with this weight, of which SHARE, 0 to 1, is taken",
     )
     parser.add_argument("--about", type=Path, help="JSON object for the metadata: data, licences, commit")
     parser.set_defaults(run_verb=export)

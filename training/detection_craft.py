@@ -33,8 +33,8 @@ SMALL: dict[str, Any] = {
     "decoder_hidden_size": 64,
 }
 # The maps are a quarter of the input: lines of a typescript need its height, and not its width, to lie apart.
-SPEC = InputSpec(long_side_px=2048, squeeze=0.55, max_upscale=1.5, narrow_squeeze=0.75)
-WINDOW = Variation(height_px=576, width_px=384, scale=(0.75, 1.4), squeeze=(0.85, 1.2), turn_deg=0.6)
+SPEC = InputSpec(long_side_px=2048, squeeze=0.4, max_upscale=1.5, narrow_squeeze=0.55)
+WINDOW = Variation(height_px=576, width_px=320, scale=(0.75, 1.4), squeeze=(0.9, 1.1), turn_deg=0.6)
 
 Example = tuple[Image, npt.NDArray[np.float32]]
 
@@ -145,9 +145,9 @@ def dice_loss(logits: Tensor, maps: Tensor, confidence: Tensor) -> Tensor:
     return (1 - (shared + 1) / (sizes + 1)).mean()
 
 
-def save_checkpoint(state: Mapping[str, Any], out: Path) -> None:
-    """Write averaged weights as a hub checkpoint, in float16."""
-    network = CraftTask((), state["architecture"]).network
-    network.load_state_dict(state["average"]["values"])
+def save_checkpoint(architecture: Mapping[str, Any], values: Mapping[str, Tensor], out: Path) -> None:
+    """Write a network's values as a hub checkpoint, in float16."""
+    network = CraftTask((), architecture).network
+    network.load_state_dict(values)
     network.half().save_pretrained(out)  # type: ignore[operator]
     share(out / TENSORS)

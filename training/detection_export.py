@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from deployments.detection.preprocess import InputSpec
-from deployments.weights import FORMAT, TENSORS, sha256
+from deployments.weights import FORMAT, TENSORS, resolve, sha256
 from training import checkpoints
 from training.mixing import Mix
 from training.weight_folder import commit, save_tensors, write_metadata
@@ -31,25 +31,27 @@ def export_run(
 ) -> Path:
     """Write a run's averaged weights in half precision, with what an engine needs to read them.
 
-    ``mix`` is a weight of YOLO's whose mean with the run is written. ``about`` joins the run's own steps,
-    samples, seed and hours in the metadata's ``training``; its ``results``, if any, become the metadata's.
+    ``mix`` is a weight of the same engine whose mean with the run is written. ``about`` joins the run's
+    own steps, samples, seed and hours in the metadata's ``training``; its ``results``, if any, become the
+    metadata's.
     """
     state = checkpoints.load(run / checkpoints.LAST)
     if state is None:
         raise ExportError(f"{run}: holds no {checkpoints.LAST}")
-    if mix and engine != "yolo":
-        raise ExportError(f"{engine}: only yolo's weights are mixed")
+    values = state["average"]["values"]
     out.mkdir(parents=True, exist_ok=True)
     if engine == "craft":
+        from deployments.detection.craft import load
         from training.detection_craft import SPEC, save_checkpoint
 
         spec = spec or SPEC
-        save_checkpoint(state, out)
+        # The hub's format has other names than the network.
+        values = mix.mean(values, load(resolve(mix.weights, engine)).state_dict()) if mix else values
+        save_checkpoint(state["architecture"], values, out)
     else:
         from training.detection_yolo import SPEC
 
         spec = spec or SPEC
-        values = state["average"]["values"]
         values = mix.into(values, engine) if mix else values
         save_tensors({name: _compact(value) for name, value in values.items()}, out / TENSORS)
     told = dict(about)

@@ -34,7 +34,10 @@ class Mix:
 
     def into(self, values: Mapping[str, Tensor], engine: str) -> dict[str, Tensor]:
         """The weighted means; raises WeightsError where the weight of that engine is built otherwise."""
-        other = load_file(resolve(self.weights, engine).file(TENSORS))
+        return self.mean(values, load_file(resolve(self.weights, engine).file(TENSORS)))
+
+    def mean(self, values: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """As :meth:`into`, with the values of the weight as its network names them."""
         if {name: value.shape for name, value in other.items()} != {n: v.shape for n, v in values.items()}:
             raise WeightsError(f"weights {self.weights!r}: not of the network that was trained")
         return {

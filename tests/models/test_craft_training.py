@@ -156,6 +156,12 @@ def test_training_goes_on_from_a_checkpoint_of_the_same_build(folder: Path, tmp_
     name = "decode_head.classifier.weight"
     shipped = dict(load(resolve("craft-lines", "craft")).named_parameters())[name]
     torch.testing.assert_close(state["average"]["values"][name], shipped.float())
+    mixed = tmp_path / "mixed"
+    export = ["export", "--engine", "craft", "--run", str(out), "--out", str(mixed)]
+    detection.main([*export, "--mix", "craft-lines=0.25"])
+    values = dict(load(resolve(str(mixed), "craft")).named_parameters())
+    torch.testing.assert_close(values[name], shipped)
+    assert mixed.joinpath("model.safetensors").stat().st_mode & 0o777 == 0o644
     with pytest.raises(WeightsError, match="not of the network that is trained"):
         detection.main([*verb, "--start-from", str(folder / "hub"), "--out", str(tmp_path / "other")])
 

@@ -26,7 +26,7 @@ from training import checkpoints, detection
 from training.detection_augment import Variation
 from training.detection_data import PageSource
 from training.detection_evaluation import detect, evaluate
-from training.detection_export import ExportError, export_run
+from training.detection_export import export_run
 from training.detection_training import Plan, Run
 from training.detection_yolo import YoloTask, architecture
 from training.mixing import Mix
@@ -110,8 +110,11 @@ def test_a_run_is_mixed_with_a_weight_that_was_there(trained: Path, tmp_path: Pa
             torch.testing.assert_close(value.float(), 0.75 * values[name].float(), rtol=0.01, atol=1e-4)
     told = json.loads((mixed / "metadata.json").read_text(encoding="utf-8"))["training"]
     assert (told["mixed_with"], told["share"]) == ("earlier", 0.25)
-    with pytest.raises(ExportError, match="only yolo"):
-        export_run("craft", trained, tmp_path / "craft", {}, SPEC, Mix(str(earlier), 0.25))
+
+
+def test_any_user_may_read_an_exported_weight(trained: Path, tmp_path: Path) -> None:
+    weight = export_run("yolo", trained, tmp_path / "tiny", {}, SPEC)
+    assert weight.joinpath("model.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 def test_the_exported_weight_finds_the_lines_it_learned(engine: YoloEngine, pages: Path) -> None:
