@@ -16,7 +16,7 @@ from training.detection_augment import Variation, Window, windows
 from training.detection_data import LabelledPage, PageSource
 
 WIDTH = 0.1875
-SPEC = InputSpec(narrow_squeeze=0.7)
+SPEC = InputSpec(narrow_squeeze=0.7, max_upscale=2.5, letter_px=14.0)
 
 
 def architecture(name: str = "yolov8", width: float = WIDTH) -> dict[str, Any]:

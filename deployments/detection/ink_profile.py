@@ -35,6 +35,15 @@ def thin_ink(page: Image) -> Profile:
     return np.asarray(np.clip(hat / threshold - 0.5, 0, 1, dtype=np.float32), dtype=np.float32)
 
 
+def without_strokes(ink: Profile, length_px: int) -> Profile:
+    """The ink without what runs straight along or down the page for so long, leaning by a pixel or two."""
+    mask, text = (ink > 0).astype(np.uint8), ink.copy()
+    for run, lean in (((1, length_px), (3, 1)), ((length_px, 1), (1, 3))):
+        wide = cv2.dilate(mask, np.ones(lean, np.uint8))
+        text[cv2.morphologyEx(wide, cv2.MORPH_OPEN, np.ones(run, np.uint8)) > 0] = 0
+    return text
+
+
 def _level(grey: npt.NDArray[np.uint8], share: float) -> int:
     """The level that this share of the pixels does not exceed; counting is faster than sorting."""
     counts = np.bincount(grey.reshape(-1), minlength=256)

@@ -24,6 +24,8 @@ GAP, REACH = 0.35, 2.0
 BLANK_MAX, BLANK_KEPT = 0.9, 0.3
 # The paper's brightness is the mean over a window of this size, and ink is darker by this much.
 WINDOW_PX, DARKER = 31, 14
+# Rules of forms in the network's input: at least so long along and down the page, and less thick than this.
+RULE_ALONG_PX, RULE_DOWN_PX, RULE_THICK_PX = 40, 45, 8
 
 
 def ink_mask(pixels: Image) -> Flags:
@@ -31,6 +33,21 @@ def ink_mask(pixels: Image) -> Flags:
     grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     paper = cv2.blur(grey, (WINDOW_PX, WINDOW_PX), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.subtract(paper, grey) > DARKER, dtype=np.bool_)
+
+
+def without_rules(ink: Flags) -> Flags:
+    """The ink ``(H, W)`` without the rules of forms: an end that followed them would run to the next cell."""
+    mask = ink.astype(np.uint8)
+    text = mask.copy()
+    shapes = (
+        ((1, RULE_ALONG_PX), (RULE_THICK_PX, 1), (3, 1)),
+        ((RULE_DOWN_PX, 1), (1, RULE_THICK_PX), (1, 3)),
+    )
+    for run, thick, lean in shapes:
+        wide = cv2.dilate(mask, np.ones(lean, np.uint8))
+        runs = cv2.morphologyEx(wide, cv2.MORPH_OPEN, np.ones(run, np.uint8))
+        text &= ~(runs & ~cv2.morphologyEx(runs, cv2.MORPH_OPEN, np.ones(thick, np.uint8)))
+    return np.asarray(text, dtype=np.bool_)
 
 
 def reach_ends(boxes: Floats, ink: Flags, squeeze: float) -> Floats:

@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments import geometry
+from deployments.detection.letters import letter_height
 from deployments.detection.resample import resize
 from deployments.detection.skew import Pose
 from deployments.errors import StageFailed
@@ -34,7 +35,8 @@ class InputSpec:
     ``long_side_px`` is the length of the page's longer side at the network, before the squeeze;
     ``squeeze`` multiplies the width alone. A page narrower than A4, as receipts are, stays as wide at
     the network as A4 would be, until its squeeze reaches ``narrow_squeeze``. Sides are padded to
-    ``multiple_px``. Small pages are enlarged by at most ``max_upscale``.
+    ``multiple_px``. Small pages are enlarged by at most ``max_upscale`` and, where ``letter_px`` is
+    given, until their letters are that high.
     """
 
     long_side_px: int = 1280
@@ -42,6 +44,7 @@ class InputSpec:
     multiple_px: int = 32
     max_upscale: float = 1.0
     narrow_squeeze: float = 0.0
+    letter_px: float = 0.0
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> InputSpec:
@@ -50,14 +53,17 @@ class InputSpec:
             spec = cls(**metadata)
         except TypeError as error:
             raise ValueError(f"metadata: input: {error}") from error
-        positive = min(spec.squeeze, spec.max_upscale) > 0 and spec.narrow_squeeze >= 0
+        positive = min(spec.squeeze, spec.max_upscale) > 0 and min(spec.narrow_squeeze, spec.letter_px) >= 0
         if min(spec.long_side_px, spec.multiple_px) < 1 or not positive:
             raise ValueError(f"metadata: input: sizes and scales are positive, got {spec}")
         return spec
 
-    def scale(self, height_px: int, width_px: int) -> float:
-        """Vertical scale of a page of this size."""
-        return min(self.max_upscale, self.long_side_px / max(height_px, width_px))
+    def scale(self, height_px: int, width_px: int, letter_px: float = 0.0) -> float:
+        """Vertical scale of a page of this size, whose letters are as high as said, 0 where nobody knows."""
+        fitting = min(self.max_upscale, self.long_side_px / max(height_px, width_px))
+        if fitting <= 1 or not self.letter_px or not letter_px:
+            return fitting
+        return min(fitting, max(1.0, self.letter_px / letter_px))
 
     def squeeze_of(self, height_px: int, width_px: int) -> float:
         """What multiplies the width of an upright page of this size, beside its scale."""
@@ -121,13 +127,15 @@ def fit_page(page: Image, spec: InputSpec, pose: Pose = UPRIGHT) -> PageInput:
 def _fit_upright(page: Image, spec: InputSpec, pose: Pose) -> tuple[Image, geometry.Homography]:
     """The page at the network's scale, its baselines level, and the map of its points."""
     page_height, page_width = page.shape[:2]
-    scale, squeeze = spec.scale(page_height, page_width), spec.squeeze_of(page_height, page_width)
+    small = spec.letter_px > 0 and max(page_height, page_width) < spec.long_side_px
+    scale = spec.scale(page_height, page_width, letter_height(page) if small else 0.0)
+    squeeze = spec.squeeze_of(page_height, page_width)
     height = max(1, round(page_height * scale))
     if pose.skew_deg == 0 and pose.keystone == 0:
         width = max(1, round(page_width * scale * squeeze))
         return resize(page, width, height), _scaling(width / page_width, height / page_height)
     width = max(1, round(page_width * scale))
-    small, reduced = resize(page, width, height), _scaling(width / page_width, height / page_height)
+    fitted, reduced = resize(page, width, height), _scaling(width / page_width, height / page_height)
     turn, (levelled_width, levelled_height) = geometry.rotation(-pose.skew_deg, width, height)
     level = geometry.as_homography(turn)
     if pose.keystone:
@@ -140,8 +148,8 @@ def _fit_upright(page: Image, spec: InputSpec, pose: Pose) -> tuple[Image, geome
     squeezed = _scaling(squeeze, 1.0) @ level
     size = (max(1, round(levelled_width * squeeze)), levelled_height)
     if pose.keystone:
-        return geometry.warp_projective(small, squeezed, size, PAD_LEVEL), squeezed @ reduced
-    return geometry.warp(small, squeezed[:2], size, fill=PAD_LEVEL), squeezed @ reduced
+        return geometry.warp_projective(fitted, squeezed, size, PAD_LEVEL), squeezed @ reduced
+    return geometry.warp(fitted, squeezed[:2], size, fill=PAD_LEVEL), squeezed @ reduced
 
 
 def page_quad(box: npt.NDArray[np.float32], page: PageInput) -> Points:

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deployments.detection.ink_profile import Profile, halved, longer_side_px, sharpness, strips_of, thin_ink
+from deployments.detection.ink_profile import (
+    Profile,
+    halved,
+    longer_side_px,
+    sharpness,
+    strips_of,
+    thin_ink,
+    without_strokes,
+)
 from deployments.types import Image
 
 COARSE_STEP_DEG = 0.5
@@ -23,9 +31,10 @@ MIN_STRIPS = 8
 MIN_PEAK = 1.25
 SNAP_DEG = 0.1
 SIDEWAYS_STEP_DEG = 1.0
-# How many times sharper columns must be than rows: pages of few lines with stamps and rules come
-# close to 3 while they lie right, pages of text that lie on their side reach 5 and more.
-SIDEWAYS_RATIO = 3.0
+# How many times sharper columns must be than rows, with strokes as long as these pixels of the reduced
+# page left out: rules and edges of paper run both ways, and say nothing. Pages that lie right stay below 2.
+SIDEWAYS_RATIO = 2.5
+STROKE_PX = 50
 SIDEWAYS_PEAK = 2.0
 # Narrower pages hold too few columns or rows to compare.
 SIDEWAYS_MIN_SIDE_PX = 96
@@ -138,7 +147,8 @@ def _lies_sideways(ink: Profile) -> bool:
     if ink.sum() < MIN_INK or min(ink.shape) < SIDEWAYS_MIN_SIDE_PX:
         return False
     angles = np.arange(-15.0, 15.1, SIDEWAYS_STEP_DEG)
-    rows, columns = (sharpness(halved(strips_of(each)), angles) for each in (ink, np.rot90(ink)))
+    text = without_strokes(ink, STROKE_PX)
+    rows, columns = (sharpness(halved(strips_of(each)), angles) for each in (text, np.rot90(text)))
     stands_out = columns.max() > SIDEWAYS_PEAK * np.median(columns)
     return bool(stands_out and columns.max() > SIDEWAYS_RATIO * rows.max() > 0)
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from deployments.detection.config import DetectionArgs
-from deployments.detection.line_ends import ink_mask, reach_ends
+from deployments.detection.line_ends import ink_mask, reach_ends, without_rules
 from deployments.detection.page_engine import PageEngine
 from deployments.detection.preprocess import InputSpec, PageInput, page_quad
 from deployments.detection.short_words import short_words
@@ -90,7 +90,7 @@ class YoloEngine(PageEngine):
         selection = Selection(tuning.iou, tuning.containment, tuning.max_lines)
         sure = found.scores >= tuning.confidence
         faint = ~sure & (found.scores >= tuning.short_word_confidence)
-        ink = ink_mask(found.page.pixels)
+        ink = without_rules(ink_mask(found.page.pixels))
         boxes, scores = select_lines(found.boxes[sure], found.scores[sure], selection)
         boxes = reach_ends(boxes, ink, squeeze)
         words, word_scores = short_words(found.boxes[faint], found.scores[faint], boxes, ink, squeeze)

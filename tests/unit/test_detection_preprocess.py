@@ -92,6 +92,24 @@ def test_a_page_narrower_than_a4_is_squeezed_less(height_px: int, width_px: int,
     assert InputSpec(squeeze=0.5).squeeze_of(height_px, width_px) == 0.5
 
 
+def test_a_small_page_is_enlarged_until_its_letters_are_as_high_as_the_weight_wants() -> None:
+    spec = InputSpec(long_side_px=1280, squeeze=0.5, max_upscale=2.5, letter_px=14.0)
+    assert spec.scale(400, 300, letter_px=7.0) == 2.0
+    assert spec.scale(400, 300, letter_px=20.0) == 1.0  # never reduced for it
+    assert spec.scale(400, 300, letter_px=2.0) == 2.5
+    assert spec.scale(400, 300) == 2.5  # nobody knows
+    assert spec.scale(1000, 300, letter_px=7.0) == 1.28
+    assert spec.scale(2560, 300, letter_px=2.0) == 0.5
+    page = np.full((400, 300, 3), 235, np.uint8)
+    for left in range(20, 280, 12):
+        page[100:107, left : left + 5] = 40
+    fitted = fit_page(page, spec)
+    assert fitted.page_px[1] == pytest.approx(1 / 2, rel=0.02)
+    rows, columns = np.nonzero(fitted.pixels[..., 0] < 80)
+    box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float32)
+    assert np.abs(page_quad(box, fitted) - geometry.quad_from_box((20, 100, 257, 7))).max() < 3
+
+
 def test_a_mark_on_a_narrow_page_is_found_again() -> None:
     spec = InputSpec(long_side_px=1280, squeeze=0.5, narrow_squeeze=0.7)
     page = np.full((1600, 600, 3), 255, np.uint8)
@@ -143,3 +161,5 @@ def test_metadata_is_checked() -> None:
         InputSpec.from_metadata({"squeeze": 0})
     with pytest.raises(ValueError, match="positive"):
         InputSpec.from_metadata({"narrow_squeeze": -0.1})
+    with pytest.raises(ValueError, match="positive"):
+        InputSpec.from_metadata({"letter_px": -1})

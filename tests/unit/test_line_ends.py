@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from deployments.detection.line_ends import ink_mask, reach_ends
+from deployments.detection.line_ends import ink_mask, reach_ends, without_rules
 from deployments.types import Image
 
 SQUEEZE = 0.5
@@ -85,3 +85,20 @@ def test_ink_is_what_is_darker_than_the_paper_around_it() -> None:
     assert not ink_mask(page).any()
     page[20:40, 100:102] -= 60
     assert ink_mask(page)[20:40, 100:102].all()
+
+
+def test_an_end_does_not_follow_the_rules_of_a_form() -> None:
+    """A rule through the rows of the letters, and the side of the next cell within reach."""
+    page = page_with((40, 100))
+    page[34:36, :] = 40
+    page[:, 118:120] = 40
+    ink = ink_mask(page)
+    led_astray = reach_ends(box(38, 102), ink, SQUEEZE)
+    assert led_astray[0, 2] > 115
+    moved = reach_ends(box(38, 102), without_rules(ink), SQUEEZE)
+    assert abs(moved[0, 0] - 38) <= 2 and abs(moved[0, 2] - 102) <= 2
+
+
+def test_letters_are_no_rules() -> None:
+    ink = ink_mask(page_with((40, 100)))
+    assert (without_rules(ink) == ink).all()

@@ -141,6 +141,31 @@ def test_a_page_that_lies_level_is_left_so(quarters: int) -> None:
     assert estimate_pose(page).skew_deg == pytest.approx(5.0, abs=0.15)
 
 
+def ledger(rows: int) -> Image:
+    """Columns of figures between upright rules, with few rows filled in."""
+    page = np.full((1100, 800, 3), 245, np.uint8)
+    for x in range(50, 800, 50):
+        cv2.line(page, (x, 40), (x, 1060), (60, 60, 60), 2)
+    for row in range(rows):
+        for x in range(60, 740, 50):
+            cv2.putText(page, "47", (x, 90 + 40 * row), cv2.FONT_HERSHEY_SIMPLEX, 0.7, (30, 30, 40), 2)
+    return page
+
+
+@pytest.mark.parametrize("rows", [3, 6])
+def test_upright_rules_count_neither_for_lines_nor_against_them(rows: int) -> None:
+    assert estimate_pose(ledger(rows)).quarter_turns == 0
+    assert estimate_pose(np.ascontiguousarray(np.rot90(ledger(rows)))).quarter_turns == 1
+
+
+def test_the_edges_of_a_sheet_do_not_hide_that_it_lies_on_its_side() -> None:
+    sheet = np.rot90(text_page(lines=12))
+    page = cv2.copyMakeBorder(sheet, 60, 60, 60, 60, cv2.BORDER_CONSTANT, value=(250, 250, 250))
+    for y in (50, 56, page.shape[0] - 56, page.shape[0] - 50):
+        cv2.line(page, (40, y), (page.shape[1] - 40, y), (90, 90, 90), 2)
+    assert estimate_pose(page).quarter_turns == 1
+
+
 def test_the_rules_of_a_table_do_not_turn_its_page() -> None:
     page = text_page()
     for x in range(40, 780, 90):
