@@ -39,7 +39,7 @@ class DetectionTuning(StageTuning):
     max_skew_deg: float = Field(
         15.0, ge=0, le=30, description="pages are straightened up to this angle, degrees; 0 never"
     )
-    max_lines: int = Field(400, ge=1, le=3000, description="lines of a page kept, the surest first")
+    max_lines: int = Field(1000, ge=1, le=3000, description="lines of a page kept, the surest first")
     confidence: float = Field(0.3, gt=0, lt=1, description="yolo: least score of a line")
     short_word_confidence: float = Field(
         0.05,
