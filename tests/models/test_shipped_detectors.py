@@ -48,8 +48,11 @@ def test_figures_in_narrow_columns_are_found() -> None:
 
 
 def table_of_figures() -> tuple[Image, list[Box]]:
-    """Names with four narrow columns of single figures and a price; the bounds of the figures, pixels."""
-    image = PilImage.new("RGB", (620, 900), "white")
+    """Names with four narrow columns of single figures and a price; the bounds of the figures, pixels.
+
+    The page is of the network's size: on a smaller one the figures are enlarged, and found as lines.
+    """
+    image = PilImage.new("RGB", (905, 1280), "white")
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size=15)
     figures = []
     for row, name in enumerate(

@@ -82,7 +82,7 @@ def names(prometheus: httpx.Client) -> set[str]:
 
 
 def series(instrument: instruments.Instrument) -> set[str]:
-    if instrument.kind is instruments.Kind.HISTOGRAM:
+    if instrument.kind is instruments.MetricKind.HISTOGRAM:
         return {f"{instrument.series}_{part}" for part in ("bucket", "sum", "count")}
     return {instrument.series}
 
