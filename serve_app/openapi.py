@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
@@ -37,10 +37,12 @@ def contract_json() -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def main(arguments: Sequence[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Write the document."""
-    Path(arguments[0] if arguments else "openapi.json").write_text(contract_json(), encoding="utf-8")
+    parser = argparse.ArgumentParser(prog="python -m serve_app.openapi", description=main.__doc__)
+    parser.add_argument("file", nargs="?", type=Path, default=Path("openapi.json"), help="(%(default)s)")
+    parser.parse_args(arguments).file.write_text(contract_json(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

@@ -112,6 +112,13 @@ def test_writing_the_contract(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "contract.json").read_text(encoding="utf-8"))["openapi"].startswith("3.")
 
 
+def test_an_option_is_not_the_name_of_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit):
+        openapi.main(["--help"])
+    assert not list(tmp_path.iterdir())
+
+
 def operations() -> dict[str, dict[str, Any]]:
     paths = json.loads(openapi.contract_json())["paths"]
     return {f"{method} {path}": route for path, routes in paths.items() for method, route in routes.items()}
