@@ -39,7 +39,14 @@ def render(options: argparse.Namespace) -> None:
     from training.classification_data import LinePlan, training_lines
     from training.classification_renditions import render as write
 
-    plan = LinePlan(options.data, options.made, tuple(options.shards), tuple(options.without), options.seed)
+    plan = LinePlan(
+        root=options.data,
+        made=options.made,
+        shards=tuple(options.shards),
+        sets=tuple(options.set),
+        without=tuple(options.without),
+        seed=options.seed,
+    )
     write(training_lines(plan), options.number, options.seed, options.out)
 
 
@@ -57,7 +64,7 @@ def train(options: argparse.Namespace) -> None:
         workers=options.workers,
     )
     device = select_device(options.device)
-    classifier = trainable(options.engine, options.binarize)
+    classifier = trainable(options.engine, options.binarize, options.start_from)
     Training(classifier, options.renditions, recipe, options.run, device).run()
 
 
@@ -78,7 +85,7 @@ def export(options: argparse.Namespace) -> None:
         "format": FORMAT,
         **classifier.write(directory),
         "training": {
-            "data": [*LICENCES, "lines set in the faces of training/synth/fonts.json"],
+            "data": [*LICENCES, "lines set in the faces of training/synth/fonts.json", *options.learnt],
             "licences": [f"{name}: {licence}" for name, licence in LICENCES.items()],
             **known,
             "hardware": options.hardware,
@@ -138,6 +145,9 @@ def _parser() -> argparse.ArgumentParser:
     exporting.add_argument("--run", type=Path, required=True)
     exporting.add_argument("--to", type=Path, help="folder; default: the shipped weight of the engine")
     exporting.add_argument(
+        "--learnt", action="append", default=[], help="what else it learnt from, for the metadata; repeatable"
+    )
+    exporting.add_argument(
         "--hardware", default="2 CPU cores", help="what it was trained on, for the metadata"
     )
     judging = verbs.add_parser("evaluate", help="accuracy and calibration on the evaluation rows")
@@ -164,6 +174,10 @@ def _add_render(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--number", type=int, default=30_000, help="renditions; training repeats them")
     parser.add_argument("--made", type=int, default=4000, help="lines to set in type; half as many by hand")
     parser.add_argument("--shards", type=Path, nargs="*", default=[], help="folders of synthetic lines")
+    parser.add_argument(
+        "--set", type=Path, action="append", default=[], metavar="FOLDER",
+        help="pages or lines of your own with their kinds, as labels.jsonl; repeatable",
+    )  # fmt: skip
     parser.add_argument("--without", nargs="*", default=[], help="sources to leave out")
     parser.add_argument("--seed", type=int, default=0)
 
@@ -175,6 +189,7 @@ def _add_train(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--steps", type=int, default=3000, help="end after so many, if that comes first")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--rate", type=float, default=2e-3)
+    parser.add_argument("--start-from", default="", help="a weight to train further, by name or path")
     parser.add_argument("--binarize", action="store_true", help="lines are made black and white (Otsu)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=0)

@@ -43,6 +43,7 @@ SHARES: Mapping[Kind, Mapping[str, float]] = {
         "lines_ru_historic": 0.13,
         "strokes": 0.2,
         "faces": 0.3,
+        "sets": 0.4,
     },
     Kind.PRINTED: {
         "receipts_en": 0.22,
@@ -50,6 +51,7 @@ SHARES: Mapping[Kind, Mapping[str, float]] = {
         "letters_en_mixed": 0.14,
         "faces": 0.3,
         "shards": 0.22,
+        "sets": 0.4,
     },
 }
 
@@ -110,8 +112,17 @@ def _limited(crop: npt.NDArray[np.uint8], height_px: int = 64) -> npt.NDArray[np
 
 def real_lines(root: Path, name: str) -> Iterator[SourceLine]:
     """Training lines of a set, with a quarter of their height around them."""
-    for row in _rows(root, name, "training"):
-        page = read_image(root / name / row["image"])
+    return _source_lines(root / name, _rows(root, name, "training"), name)
+
+
+def folder_lines(folder: Path) -> Iterator[SourceLine]:
+    """All lines of a folder with labels.jsonl: rendered pages, or a user's own."""
+    return _source_lines(folder, read_rows(folder, "all"), "sets")
+
+
+def _source_lines(folder: Path, rows: Sequence[Mapping[str, Any]], name: str) -> Iterator[SourceLine]:
+    for row in rows:
+        page = read_image(folder / row["image"])
         if "lines" not in row:
             yield SourceLine(_grey(_limited(page)), 0, Kind(row["kind"]), name)
             continue
@@ -133,13 +144,14 @@ class LinePlan:
     """What to learn from.
 
     ``made`` lines are set in type, half as many in script faces and half as many written with
-    pen tracks, and as many taken from ``shards``. ``without`` names sources to leave out, for
-    leave-one-set-out experiments.
+    pen tracks, and as many taken from ``shards``. ``sets`` are folders with labels.jsonl all of
+    whose lines train. ``without`` names sources to leave out, for leave-one-set-out experiments.
     """
 
     root: Path
     made: int = 6000
     shards: tuple[Path, ...] = ()
+    sets: tuple[Path, ...] = ()
     without: tuple[str, ...] = ()
     seed: int = 0
 
@@ -161,6 +173,7 @@ def training_lines(plan: LinePlan) -> list[SourceLine]:
         lines += _made("strokes", Kind.HANDWRITTEN, written)
     if plan.shards and "shards" not in plan.without:
         lines += _made("shards", Kind.PRINTED, printed_shards(plan.shards, plan.made, rng))
+    lines += [line for folder in plan.sets for line in folder_lines(folder)]
     return lines
 
 

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import open_clip
 import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -17,7 +19,7 @@ from deployments.classification.config import DEFAULT_PROMPTS, Prompts
 from deployments.classification.preprocess import InputSpec
 from deployments.classification.scores import KINDS
 from deployments.types import Kind
-from deployments.weights import TENSORS
+from deployments.weights import TENSORS, WeightsError, resolve
 from training.weight_folder import save_tensors
 
 CLIP_CONFIG: dict[str, Any] = {
@@ -56,6 +58,8 @@ class TrainableKind(Protocol):
     """A kind classifier under training."""
 
     engine: str
+    tensors: str
+    """File of the weight's values."""
     module: Any
     spec: InputSpec
     is_bf16_faster: bool
@@ -74,6 +78,7 @@ class TrainableCnn:
     """Cross-entropy on grey lines of the classic 128 x 512 box."""
 
     engine = "cnn"
+    tensors = TENSORS
     is_bf16_faster = True  # 197 ms a step of 64 lines, f32 256 ms
 
     def __init__(self) -> None:
@@ -85,7 +90,7 @@ class TrainableCnn:
         return functional.cross_entropy(self.module(pixels).float(), kinds, label_smoothing=0.01)
 
     def write(self, directory: Path) -> dict[str, Any]:
-        _save(self.module, directory / TENSORS)
+        _save(self.module, directory / self.tensors)
         return {"input": self.spec.model_dump(), "architecture": self.architecture.model_dump()}
 
 
@@ -97,6 +102,7 @@ class TrainableClip:
     """
 
     engine = "clip"
+    tensors = "open_clip_model.safetensors"
     is_bf16_faster = True  # 159 ms a step of 64 lines, f32 278 ms
 
     def __init__(self) -> None:
@@ -134,7 +140,7 @@ class TrainableClip:
         return loss
 
     def write(self, directory: Path) -> dict[str, Any]:
-        _save(self.module, directory / "open_clip_model.safetensors")
+        _save(self.module, directory / self.tensors)
         config = {
             "model_cfg": CLIP_CONFIG,
             "preprocess_cfg": {"mean": self.spec.mean, "std": self.spec.std, "resize_mode": "longest"},
@@ -163,11 +169,39 @@ class TrainableClip:
             self.module.token_embedding.weight[unused] = 0
 
 
-def trainable(engine: str, binarize: bool = False) -> TrainableKind:
-    """The classifier of that engine with random weights; ``binarize``: of black and white lines."""
+def trainable(engine: str, binarize: bool = False, start_from: str = "") -> TrainableKind:
+    """The classifier of that engine.
+
+    Args:
+        engine: ``clip`` or ``cnn``.
+        binarize: it learns from black and white lines.
+        start_from: a weight of that engine to train further, by shipped name or path; empty starts
+            at random.
+
+    Raises:
+        deployments.weights.WeightsError: a weight is not there, or is not of this network and input.
+    """
     classifier: TrainableKind = TrainableClip() if engine == "clip" else TrainableCnn()
     classifier.spec = classifier.spec.model_copy(update={"binarize": binarize})
+    if start_from:
+        _load(classifier, start_from)
     return classifier
+
+
+def _load(classifier: TrainableKind, start_from: str) -> None:
+    """The values of a weight folder into the classifier's network."""
+    weights = resolve(start_from, classifier.engine)
+    try:
+        spec = InputSpec.model_validate(weights.metadata.get("input"))
+    except ValidationError as error:
+        raise WeightsError(f"weights {start_from!r}: {error}") from error
+    if spec != classifier.spec:
+        raise WeightsError(f"weights {start_from!r}: of another input than what is trained")
+    values = load_file(weights.file(classifier.tensors))
+    expected = {name: value.shape for name, value in classifier.module.state_dict().items()}
+    if {name: value.shape for name, value in values.items()} != expected:
+        raise WeightsError(f"weights {start_from!r}: not of the network that is trained")
+    classifier.module.load_state_dict(values)
 
 
 def _match_loss(similarity: Tensor, is_match: Tensor, smoothing: float) -> Tensor:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,21 +9,25 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from deployments.classification.config import ClassificationArgs, EngineName
 from deployments.classification.engines import build_engine
 from deployments.classification.scores import KINDS
 from deployments.engine import Prepared
 from deployments.types import Kind, KindScore
+from deployments.weights import WeightsError, resolve
 from training import classification
 from training.classification_augment import MAX_HEIGHT_PX, augment
 from training.classification_data import (
     CALIBRATION_EVERY,
     LabelledCrop,
+    LinePlan,
     Mixture,
     SourceLine,
     labelled_crops,
     real_lines,
+    training_lines,
 )
 from training.classification_evaluation import summarise, table
 from training.classification_models import TrainableClip, TrainableCnn, trainable
@@ -92,6 +97,20 @@ def test_the_splits_share_no_page(sets: Path) -> None:
 def test_lines_to_learn_from_bring_their_surroundings(sets: Path) -> None:
     first = next(real_lines(sets, "typewritten_en"))
     assert first.margin_px == 12 and first.grey.shape == (72, 224)
+
+
+def test_a_set_of_ones_own_is_learnt_from_whole(sets: Path) -> None:
+    plan = LinePlan(sets, sets=(sets / "typewritten_en",), without=("faces", "strokes"))
+    own = [line for line in training_lines(plan) if line.source == "sets"]
+    rows = (sets / "typewritten_en" / "labels.jsonl").read_text().splitlines()
+    assert len(own) == sum(len(json.loads(row)["lines"]) for row in rows) == 45
+    assert Counter(line.source for line, _ in _drawn(own, 40)) == {"sets": 40}
+
+
+def _drawn(lines: list[SourceLine], number: int) -> list[tuple[SourceLine, int]]:
+    both = [*lines, *(replace(one, kind=kind) for one in lines for kind in KINDS)]
+    mixture, rng = Mixture(both), np.random.default_rng(0)
+    return [mixture.draw(rng) for _ in range(number)]
 
 
 def test_kinds_are_drawn_equally_often_whatever_the_number_of_lines() -> None:
@@ -179,6 +198,25 @@ def test_prompts_of_the_other_kind_raise_the_loss() -> None:
     with torch.no_grad():
         right, wrong = classifier.loss(pixels, kinds), classifier.loss(pixels, 1 - kinds)
     assert right < 0.7 * wrong
+
+
+@pytest.mark.parametrize("engine", ["cnn", "clip"])
+def test_a_shipped_weight_is_trained_further(engine: EngineName, renditions: Path, tmp_path: Path) -> None:
+    name = f"{engine}-kind"
+    train = ["train", "--engine", engine, "--renditions", str(renditions), "--run", str(tmp_path)]
+    train += ["--steps", "1", "--batch", "8", "--rate", "1e-6", "--start-from", name]
+    classification.main(train)
+    values = torch.load(tmp_path / "last.pt")["average"]["values"]
+    shipped = load_file(resolve(name, engine).file(trainable(engine).tensors))
+    weights = [key for key, value in shipped.items() if value.is_floating_point() and "running_" not in key]
+    assert all(torch.allclose(values[key], shipped[key].float(), atol=1e-4) for key in weights)
+
+
+def test_training_further_wants_a_weight_of_the_same_network() -> None:
+    with pytest.raises(WeightsError, match="another input"):
+        trainable("cnn", binarize=True, start_from="cnn-kind")
+    with pytest.raises(WeightsError, match="clip-kind"):
+        trainable("cnn", start_from="clip-kind")
 
 
 @pytest.mark.parametrize("engine", ["cnn", "clip"])
