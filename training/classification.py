@@ -16,10 +16,12 @@ import torch
 from deployments.classification.config import SHIPPED_WEIGHTS, ClassificationArgs
 from deployments.classification.engines import build_engine
 from deployments.precision import select_device
-from deployments.weights import FORMAT, METADATA, SHIPPED, sha256
+from deployments.weights import FORMAT, METADATA, SHIPPED, resolve, sha256
+from training.mixing import Mix
 from training.weight_folder import commit, write_json, write_metadata
 
 RESULTS = "results.json"
+_KEPT = ("steps", "samples", "seed", "hours", "commit", "mixed_with", "share", "started_from")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -62,10 +64,18 @@ def train(options: argparse.Namespace) -> None:
         rate=options.rate,
         seed=options.seed,
         workers=options.workers,
+        started_from=_facts(options.start_from, options.engine) if options.start_from else {},
     )
     device = select_device(options.device)
     classifier = trainable(options.engine, options.binarize, options.start_from)
     Training(classifier, options.renditions, recipe, options.run, device).run()
+
+
+def _facts(reference: str, engine: str) -> dict[str, Any]:
+    """What a weight's metadata say of its training, for the metadata of one that begins with it."""
+    weights = resolve(reference, engine)
+    training = weights.metadata.get("training", {})
+    return {"name": weights.path.name} | {name: training[name] for name in _KEPT if name in training}
 
 
 def export(options: argparse.Namespace) -> None:
@@ -77,6 +87,10 @@ def export(options: argparse.Namespace) -> None:
 
     classifier = trainable(options.engine)
     known = averaged(classifier, options.run)
+    if options.mix:
+        values = options.mix.into(classifier.module.state_dict(), options.engine, classifier.tensors)
+        classifier.module.load_state_dict(values)
+        known |= options.mix.facts()
     directory = options.to or SHIPPED / SHIPPED_WEIGHTS[options.engine]
     directory.mkdir(parents=True, exist_ok=True)
     metadata: dict[str, Any] = {
@@ -85,7 +99,8 @@ def export(options: argparse.Namespace) -> None:
         "format": FORMAT,
         **classifier.write(directory),
         "training": {
-            "data": [*LICENCES, "lines set in the faces of training/synth/fonts.json", *options.learnt],
+            "data": [*LICENCES, "lines set in the faces of training/synth/fonts.json"],
+            "learnt": options.learnt,
             "licences": [f"{name}: {licence}" for name, licence in LICENCES.items()],
             **known,
             "hardware": options.hardware,
@@ -144,6 +159,12 @@ def _parser() -> argparse.ArgumentParser:
     _data(exporting)
     exporting.add_argument("--run", type=Path, required=True)
     exporting.add_argument("--to", type=Path, help="folder; default: the shipped weight of the engine")
+    exporting.add_argument(
+        "--mix",
+        type=Mix.parse,
+        metavar="WEIGHTS=SHARE",
+        help="the mean with a weight, SHARE of it the weight's",
+    )
     exporting.add_argument(
         "--learnt", action="append", default=[], help="what else it learnt from, for the metadata; repeatable"
     )

@@ -53,18 +53,33 @@ def _results(results: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _training(engine: str, training: Mapping[str, Any]) -> str:
-    facts = (
-        f"{training['steps']} steps, {training['samples']} renditions, seed {training['seed']}, "
-        f"{training['hours']} hours on {training['hardware']}, at commit {training['commit']}."
-    )
+    facts = f"{_run(training)}, on {training['hardware']}."
+    before = training.get("started_from", {})
+    while before:
+        facts += f" It began with `{before['name']}` of {_run(before)}."
+        before = before.get("started_from", {})
+    sets = " --set PAGES" if training.get("learnt") else ""
+    start = f" --start-from {training['started_from']['name']}" if "started_from" in training else ""
+    mix = f" --mix {training['mixed_with']}={training['share']}" if "mixed_with" in training else ""
     commands = (
-        "```\npython -m training.classification render --data DATA --out LINES --shards SHARDS\n"
-        f"python -m training.classification train --engine {engine} --renditions LINES --run RUN\n"
-        f"python -m training.classification export --engine {engine} --data DATA --run RUN\n"
+        f"```\npython -m training.classification render --data DATA --out LINES --shards SHARDS{sets}\n"
+        f"python -m training.classification train --engine {engine} --renditions LINES --run RUN{start}\n"
+        f"python -m training.classification export --engine {engine} --data DATA --run RUN{mix}\n"
         f"python -m training.classification evaluate --engine {engine} --data DATA\n```"
     )
-    data = "\n".join(f"- {source}" for source in training["licences"])
+    data = "\n".join(f"- {source}" for source in [*training["licences"], *training.get("learnt", [])])
     return (
         f"{facts}\n\n{commands}\n\nData and licences:\n\n{data}\n"
         "- lines set in the open fonts that `training/synth/fonts.json` lists with their licences"
     )
+
+
+def _run(training: Mapping[str, Any]) -> str:
+    """One run, and what its values were mixed with."""
+    run = (
+        f"{training['steps']} steps, {training['samples']} renditions, seed {training['seed']}, "
+        f"{training['hours']} hours, at commit {training['commit']}"
+    )
+    if "mixed_with" in training:
+        run += f" (the mean with `{training['mixed_with']}` as it was, whose share is {training['share']})"
+    return run

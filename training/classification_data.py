@@ -46,7 +46,7 @@ SHARES: Mapping[Kind, Mapping[str, float]] = {
         "sets": 0.4,
     },
     Kind.PRINTED: {
-        "receipts_en": 0.22,
+        "receipts_en": 0.32,
         "typewritten_en": 0.12,
         "letters_en_mixed": 0.14,
         "faces": 0.3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a classifier is trained. Either limit, ``minutes`` or ``steps``, ends the run."""
+    """How a classifier is trained. Either limit, ``minutes`` or ``steps``, ends the run.
+
+    ``started_from`` is what is known of the weight that the run begins with, if it does with one.
+    """
 
     minutes: float | None = 15.0
     steps: int | None = None
@@ -39,6 +42,7 @@ class Recipe:
     workers: int = 0
     save_every_s: float = 20.0
     log_every_s: float = 15.0
+    started_from: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CurveOfKinds(CurveLog):
@@ -100,6 +104,7 @@ class Training:
             "seed": self.recipe.seed,
             "batch": self.recipe.batch,
             "input": self.classifier.spec.model_dump(),
+            "started_from": dict(self.recipe.started_from),
         }
         save(self.run_dir / LAST, state)
 
@@ -177,7 +182,7 @@ class _Counting(torch.utils.data.Sampler[int]):
             index += 1
 
 
-def averaged(classifier: TrainableKind, run_dir: Path) -> dict[str, int | float]:
+def averaged(classifier: TrainableKind, run_dir: Path) -> dict[str, Any]:
     """Load a run's averaged weights and input into the classifier; what is known of the run.
 
     Raises FileNotFoundError where no run is.
@@ -188,13 +193,13 @@ def averaged(classifier: TrainableKind, run_dir: Path) -> dict[str, int | float]
     classifier.module.load_state_dict(state["average"]["values"])
     classifier.module.eval()
     classifier.spec = _spec_of(state, classifier)
-    samples = state["step"] * state["batch"]
-    return {
+    known = {
         "steps": state["step"],
-        "samples": samples,
+        "samples": state["step"] * state["batch"],
         "seed": state["seed"],
         "hours": round(state["spent_s"] / 3600, 3),
     }
+    return known | ({"started_from": state["started_from"]} if state.get("started_from") else {})
 
 
 def _spec_of(state: Mapping[str, Any], classifier: TrainableKind) -> InputSpec:

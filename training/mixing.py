@@ -32,9 +32,12 @@ class Mix:
             raise ValueError(f"{text!r} is not WEIGHTS=SHARE with a share between 0 and 1")
         return cls(weights, float(share))
 
-    def into(self, values: Mapping[str, Tensor], engine: str) -> dict[str, Tensor]:
-        """The weighted means; raises WeightsError where the weight of that engine is built otherwise."""
-        return self.mean(values, load_file(resolve(self.weights, engine).file(TENSORS)))
+    def into(self, values: Mapping[str, Tensor], engine: str, tensors: str = TENSORS) -> dict[str, Tensor]:
+        """The weighted means with a weight's file ``tensors``.
+
+        Raises WeightsError where the weight of that engine is built otherwise.
+        """
+        return self.mean(values, load_file(resolve(self.weights, engine).file(tensors)))
 
     def mean(self, values: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """As :meth:`into`, with the values of the weight as its network names them."""

@@ -16,7 +16,7 @@ from deployments.classification.engines import build_engine
 from deployments.classification.scores import KINDS
 from deployments.engine import Prepared
 from deployments.types import Kind, KindScore
-from deployments.weights import WeightsError, resolve
+from deployments.weights import TENSORS, WeightsError, resolve
 from training import classification
 from training.classification_augment import MAX_HEIGHT_PX, augment
 from training.classification_data import (
@@ -210,6 +210,32 @@ def test_a_shipped_weight_is_trained_further(engine: EngineName, renditions: Pat
     shipped = load_file(resolve(name, engine).file(trainable(engine).tensors))
     weights = [key for key, value in shipped.items() if value.is_floating_point() and "running_" not in key]
     assert all(torch.allclose(values[key], shipped[key].float(), atol=1e-4) for key in weights)
+
+
+def test_the_mean_with_the_weight_before_is_exported_and_told(
+    renditions: Path, sets: Path, tmp_path: Path
+) -> None:
+    run, weights = tmp_path / "run", tmp_path / "mine"
+    train = ["train", "--engine", "cnn", "--renditions", str(renditions), "--run", str(run)]
+    classification.main([*train, "--steps", "2", "--batch", "8", "--start-from", "cnn-kind"])
+    export = ["export", "--engine", "cnn", "--data", str(sets), "--run", str(run), "--to", str(weights)]
+    classification.main([*export, "--mix", "cnn-kind=0.25", "--learnt", "forms of my bank"])
+    shipped = load_file(resolve("cnn-kind", "cnn").file(TENSORS))["classifier.weight"].float()
+    trained = torch.load(run / "last.pt")["average"]["values"]["classifier.weight"]
+    mean = load_file(weights / TENSORS)["classifier.weight"].float()
+    torch.testing.assert_close(mean, (0.25 * shipped + 0.75 * trained).bfloat16().float())
+    training = json.loads((weights / "metadata.json").read_text())["training"]
+    assert (training["mixed_with"], training["share"], training["learnt"]) == (
+        "cnn-kind",
+        0.25,
+        ["forms of my bank"],
+    )
+    assert training["started_from"]["name"] == "cnn-kind" and training["started_from"]["steps"] > 1000
+    classification.main(["evaluate", "--engine", "cnn", "--data", str(sets), "--weights", str(weights)])
+    card = (weights / "README.md").read_text()
+    assert (
+        "--mix cnn-kind=0.25" in card and "- forms of my bank" in card and "It began with `cnn-kind`" in card
+    )
 
 
 def test_training_further_wants_a_weight_of_the_same_network() -> None:
