@@ -9,6 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+CARDS = [*sorted((ROOT / "weights").glob("*/README.md")), *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 # Says at its top to activate the environment.
 ACTIVATED = {"training.md"}
 
@@ -18,7 +19,7 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES + CARDS, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_link_leads_somewhere(page: Path) -> None:
     for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", page.read_text(encoding="utf-8")):
         path, _, anchor = link.partition("#")
@@ -36,7 +37,8 @@ def test_commands_name_the_python_of_the_environment(page: Path) -> None:
     ours = r"(?:serve_app|training|cluster|benchmarks)\b"
     # Modules that only write a page are named, not run by readers; Ray runs jobs with a Python of its own.
     bare = re.findall(rf"^ *python -m {ours}.*$", text, re.MULTILINE)
-    bare += re.findall(r"`python -m (?:serve_app\.(?:keys|client)|training|benchmarks)\b[^`]*`", text)
+    run_by_readers = r"(?:serve_app\.(?:keys|client)|training|benchmarks|cluster\.capacity)\b"
+    bare += re.findall(rf"`python -m {run_by_readers}[^`]*`", text)
     assert not bare
 
 
