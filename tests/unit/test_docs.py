@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -12,6 +13,11 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 CARDS = [*sorted((ROOT / "weights").glob("*/README.md")), *sorted((ROOT / "docs" / "decisions").glob("*.md"))]
 # Says at its top to activate the environment.
 ACTIVATED = {"training.md"}
+
+
+RUNBOOK = ("## Runbook", "## Capacity")
+# A page of Prometheus; all else that the runbook sends people to is on the dashboard.
+ELSEWHERE = {"Targets"}
 
 
 def anchors(page: Path) -> set[str]:
@@ -47,3 +53,13 @@ def test_fine_tuning_begins_with_the_environment_that_training_needs() -> None:
     target = "make .venv/.train"
     assert guide.index(target) < guide.index("python -m training")
     assert "$(VENV)/.train: requirements-train.lock" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_the_runbook_names_panels_as_the_dashboard_does() -> None:
+    dashboard = ROOT / "cluster" / "monitoring" / "grafana" / "dashboards" / "scriptorium.json"
+    titles = {panel["title"] for panel in json.loads(dashboard.read_text(encoding="utf-8"))["panels"]}
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    runbook = text.partition(RUNBOOK[0])[2].partition(RUNBOOK[1])[0]
+    named = {" ".join(name.split()) for name in re.findall(r"(?<!\*)\*([^*]+)\*(?!\*)", runbook)}
+    assert "Wait for the model" in named
+    assert named - titles <= ELSEWHERE
