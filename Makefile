@@ -20,6 +20,7 @@ HUB    ?=
 URL    ?=
 DASHBOARD ?= http://127.0.0.1:8265
 SETS   ?=
+DATA   ?=
 DEVICE ?=
 JOBS   ?=
 ARGS   ?=
@@ -168,13 +169,16 @@ capacity: $(VENV)/.serve ## replicas and nodes for a load: ARGS="--pages-per-s 5
 
 ##### Measurements
 
+# The labelled sets: their folder, and which of them.
+SETS_OPTIONS = $(if $(DATA),--data "$(DATA)") $(if $(SETS),--sets "$(SETS)")
+
 .PHONY: accuracy accuracy-crops bench rest load failures bench-long
-accuracy: $(VENV)/.test ## score the labelled sets over HTTP, then crops: URL=address SETS=name,name JOBS=number
-	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(if $(SETS),--sets "$(SETS)") $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
-	$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)")
+accuracy: $(VENV)/.test ## score the labelled sets over HTTP, then crops: URL=address DATA=folder SETS=name,name JOBS=number
+	@$(OFFLINE) "$(PY)" -m benchmarks.accuracy $(if $(URL),--url "$(URL)") $(SETS_OPTIONS) $(if $(JOBS),--jobs $(JOBS)) $(ARGS)
+	$(OFFLINE) "$(PY)" -m benchmarks.crops $(SETS_OPTIONS)
 
 accuracy-crops: $(VENV)/.test ## score recognition alone on labelled crops, beside Tesseract: ARGS="--engine trocr"
-	@$(OFFLINE) "$(PY)" -m benchmarks.crops $(if $(SETS),--sets "$(SETS)") $(ARGS)
+	@$(OFFLINE) "$(PY)" -m benchmarks.crops $(SETS_OPTIONS) $(ARGS)
 
 bench: $(VENV)/.test ## speed beside the limit, a monolith, @serve.batch, Tesseract: CONFIG=file DEVICE=cuda ARGS=--quick
 	@$(OFFLINE) "$(PY)" -m benchmarks.speed $(if $(filter-out serve_config.yaml,$(CONFIG)),"$(CONFIG)") $(if $(DEVICE),--device "$(DEVICE)") $(ARGS)

@@ -44,6 +44,14 @@ def test_the_configuration_that_is_named_is_the_one_checked(given: list[str], ch
     assert command.partition("-m serve_app.check_config")[2].strip() == checked
 
 
+def test_accuracy_takes_pages_and_crops_from_the_folder_that_is_named() -> None:
+    commands = [
+        line for line in make("--dry-run", "accuracy", "DATA=/sets").splitlines() if " -m benchmarks." in line
+    ]
+    assert len(commands) == 2
+    assert all('--data "/sets"' in command for command in commands)
+
+
 def script(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
