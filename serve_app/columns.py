@@ -1,10 +1,11 @@
 """Rows of a page, column by column: the recursive XY-cut (Nagy and Seth, 1984) with rows kept whole.
 
-A part of the page whose texts go on from line to line on both sides of a gutter is cut there, though
-lines reach across it (``prose_gutter``). What is left is cut into bands from top to bottom. A band whose
-lines leave a gutter free is either columns of running text, told by the lengths of their lines
-(``free_gutter``), or a table, form or receipt, which is read row by row. Each side of a gutter is cut
-again the same way. ``height_px`` is the height of a usual line of the page everywhere.
+Where texts go on from line to line on both sides of a gutter, a page is cut there, though some lines reach
+across it (``prose_gutter``); first between lines as wide as the page and others, where that shows a
+gutter. What is left is cut into bands from top to bottom. A band whose lines leave a gutter free is
+either columns, told without their sentences (``free_gutter``), or a table, form or receipt, which is read
+row by row. Each side of a gutter is cut again the same way. ``height_px`` is the height of a usual line of
+the page everywhere.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from serve_app.boxes import Box
 from serve_app.gutters import Span, free_gutter, is_across, prose_gutter, sides_of, spans
@@ -20,6 +22,8 @@ from serve_app.rows import Row, Strip, rows, strips
 
 # What is farther below, in heights of a line, is laid out anew.
 _GAP_MAX = 2.5
+# Share of the page's width from which on a line is as wide as the page: no column of two is.
+_WIDE_SHARE = 0.6
 # Columns on both sides of a gap are one where each has so many lines above it and below it: the gap is
 # a figure's, or between paragraphs. Shorter ones are footnotes, signatures or headings.
 _LONG_LINES_MIN = 3
@@ -30,7 +34,11 @@ def rows_in_order(boxes: Sequence[Box], height_px: float) -> list[Row]:
     gutter_px = prose_gutter(boxes, height_px)
     if gutter_px is not None:
         return _rows_along(gutter_px, boxes, height_px)
-    bands = _bands(strips(boxes, height_px), height_px)
+    found = strips(boxes, height_px)
+    sections = _sections(found)
+    if len(sections) > 1 and any(prose_gutter(section, height_px) is not None for section in sections):
+        return [row for section in sections for row in rows_in_order(section, height_px)]
+    bands = _bands(found, height_px)
     if len(bands) > 1:
         return [row for band in bands for row in rows_in_order(band, height_px)]
     gutter_px = free_gutter(boxes, height_px)
@@ -101,6 +109,14 @@ def _goes_on(gutter_px: float, boxes: Sequence[Box], height_px: float) -> bool:
 
 def _is_long(gutter_px: float, boxes: Sequence[Box], height_px: float) -> bool:
     return all(len(rows(side, height_px)) >= _LONG_LINES_MIN for side in sides_of(boxes, gutter_px))
+
+
+def _sections(found: Sequence[Strip]) -> list[list[Box]]:
+    """Boxes of consecutive strips with a line as wide as the page, and of those without."""
+    ends = [(box.left, box.right) for strip in found for box in strip]
+    page_px = max(right for _, right in ends) - min(left for left, _ in ends)
+    sections = groupby(found, lambda strip: any(box.width > _WIDE_SHARE * page_px for box in strip))
+    return [[box for strip in section for box in strip] for _, section in sections]
 
 
 def _bands(found: Sequence[Strip], height_px: float) -> list[list[Box]]:

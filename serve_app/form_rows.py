@@ -83,29 +83,36 @@ def _first_words(found: Sequence[Row]) -> list[str]:
 def with_answers_below(rows_in_order: Sequence[Row], height_px: float) -> list[Row]:
     """Rows with each answer after its label, where a row of print has handwriting right below it.
 
-    Cells of forms hold a label in their upper left corner, and the answer beneath it.
+    Cells of forms hold a label in their upper left corner, and the answer beneath it. More rows of
+    handwriting below are those of a table, which begins with its heads.
     """
     paired: list[Row] = []
-    labels: Row = []
-    for row in rows_in_order:
-        owners = _owners(labels, row, height_px)
+    at = 0
+    while at < len(rows_in_order):
+        labels, answers, below = (*rows_in_order[at : at + 3], [], [])[:3]
+        owners = None if _go_on(answers, below) else _owners(labels, answers, height_px)
         if owners is None:
-            paired.append(row)
-            labels = row
+            paired.append(labels)
+            at += 1
             continue
-        paired.pop()
         for place, label in enumerate(labels):
             paired.append([label])
-            paired += [[answer] for answer, owner in zip(row, owners, strict=True) if owner == place]
-        labels = []
+            paired += [[answer] for answer, owner in zip(answers, owners, strict=True) if owner == place]
+        at += 2
     return paired
+
+
+def _go_on(filled: Row, below: Row) -> bool:
+    """Whether one row of a table that was filled in comes after another: both may have printed numbers."""
+    kinds = {box.kind for box in below}
+    return len(below) > 1 and Kind.HANDWRITTEN in kinds and kinds <= {box.kind for box in filled}
 
 
 def _owners(labels: Row, answers: Row, height_px: float) -> list[int] | None:
     """The place of the label above each answer, None unless each answer has one of its own."""
     if len(labels) < 2 or any(label.kind is not Kind.PRINTED for label in labels):
         return None
-    if 2 * sum(answer.kind is Kind.HANDWRITTEN for answer in answers) < len(answers):
+    if not 0 < len(answers) <= 2 * sum(answer.kind is Kind.HANDWRITTEN for answer in answers):
         return None
     step_px = fmean(box.centre_y for box in answers) - fmean(box.centre_y for box in labels)
     if not 0 < step_px <= _STEP_MAX * height_px:

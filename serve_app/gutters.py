@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from serve_app.boxes import Box
 from serve_app.form_rows import are_labels_and_answers, are_parties
-from serve_app.prose import is_prose, is_set_as_prose
+from serve_app.prose import LINES_MIN, is_prose, is_set_as_prose
 from serve_app.rows import rows
 
 # The least width of a free gutter, in heights of a line: more than the space between words.
@@ -69,6 +69,8 @@ def free_gutter(boxes: Sequence[Box], height_px: float) -> float | None:
 
 def prose_gutter(boxes: Sequence[Box], height_px: float) -> float | None:
     """The x in pixels of the emptiest valley between columns of prose, None without one."""
+    if len(boxes) < 2 * LINES_MIN:
+        return None
     for gutter_px in _valleys(boxes, height_px):
         left, right = sides_of([box for box in boxes if not is_across(box, gutter_px, height_px)], gutter_px)
         if not _stand_beside(left, right, height_px):

@@ -13,7 +13,7 @@ from serve_app.boxes import Box
 from serve_app.rows import Row, rows
 
 # Fewer lines than these are a heading, an address or a cell.
-_LINES_MIN = 3
+LINES_MIN = 3
 
 # Prose goes on from line to line, and most lines begin within a sentence. The share, by length, of those
 # that begin with a small letter is 0.5 and more in books, less where names and dialogue abound.
@@ -33,17 +33,17 @@ _FULL_SHARE_MIN = 0.5
 
 def is_prose(boxes: Sequence[Box], height_px: float) -> bool:
     """Whether the texts of boxes go on from line to line; False in scripts without small letters."""
-    if len(boxes) < _LINES_MIN or median([box.width for box in boxes]) < _PIECE_LENGTH_MIN * height_px:
+    if len(boxes) < LINES_MIN or median([box.width for box in boxes]) < _PIECE_LENGTH_MIN * height_px:
         return False
     if sum(bool(_MARK.search(box.text or "")) for box in boxes) < _MARKED_MIN * len(boxes):
         return False
     found = rows(boxes, height_px)
-    return len(found) >= _LINES_MIN and small_share(found) >= _SMALL_MIN
+    return len(found) >= LINES_MIN and small_share(found) >= _SMALL_MIN
 
 
 def is_set_as_prose(found: Sequence[Row], height_px: float) -> bool:
     """Whether rows are as long as lines of running text, whatever they say."""
-    if len(found) < _LINES_MIN:
+    if len(found) < LINES_MIN:
         return False
     lengths = [_length(row) for row in found]
     side_px = max(row[-1].right for row in found) - min(row[0].left for row in found)

@@ -14,12 +14,9 @@ from deployments.geometry import level_keystone, project_points, quad_from_box, 
 from serve_app.assembly import page_text, reading_order
 from serve_app.boxes import levelled
 from serve_app.results import Region
+from tests.layouts import line, read
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-def line(text: str, x: float, y: float, width: float, height: float = 20.0) -> Region:
-    return Region(quad_from_box((x, y, width, height)), 1.0, text=text)
 
 
 def turned(regions: list[Region], angle_deg: float) -> list[Region]:
@@ -27,11 +24,6 @@ def turned(regions: list[Region], angle_deg: float) -> list[Region]:
         Region(rotate_points(region.quad, angle_deg, (500.0, 700.0)), 1.0, text=region.text)
         for region in regions
     ]
-
-
-def read(regions: list[Region], skew_deg: float = 0.0, seed: int = 1) -> str:
-    shuffled = random.Random(seed).sample(regions, len(regions))
-    return page_text(reading_order(shuffled, skew_deg), skew_deg)
 
 
 def paragraph(
