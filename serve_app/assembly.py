@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
-from serve_app.boxes import Box, levelled, quarter_turns, same_row, upright, usual_height
+from serve_app.boxes import Box, same_row, upright, usual_height
 from serve_app.columns import rows_in_order
 from serve_app.form_rows import with_answers_below
 from serve_app.results import Region
@@ -31,11 +30,9 @@ def reading_order(regions: Sequence[Region], skew_deg: float = 0.0, one_block: b
     single block of text: rows are read across and no columns are looked for. Lines turned by a
     quarter or more against most of the page (a note along the margin) come last.
     """
-    quads = levelled([region.quad for region in regions], skew_deg)
-    turns = [quarter_turns(quad) for quad in quads]
     by_turn: dict[int, list[Box]] = {}
-    for box, region, turn in zip(upright(quads, turns), regions, turns, strict=True):
-        by_turn.setdefault(turn, []).append(replace(box, text=region.text, kind=region.kind))
+    for box, turn in zip(*upright(regions, skew_deg), strict=True):
+        by_turn.setdefault(turn, []).append(box)
     parts = sorted(by_turn.values(), key=lambda boxes: -sum(box.width for box in boxes))
     return [regions[box.index] for part in parts for row in _rows_of_page(part, one_block) for box in row]
 
@@ -73,9 +70,7 @@ def _joints(read: Sequence[Region], skew_deg: float) -> list[str]:
     """What stands before the text of each region: nothing before the first."""
     if not read:
         return []
-    quads = levelled([region.quad for region in read], skew_deg)
-    turns = [quarter_turns(quad) for quad in quads]
-    boxes = upright(quads, turns)
+    boxes, turns = upright(read, skew_deg)
     height_px = usual_height(boxes)
     pitch_px = usual_step_px = usual_pitch(boxes, height_px)
     joints = [""]

@@ -11,6 +11,7 @@ import numpy as np
 
 from deployments.geometry import quad_size, rotate_points
 from deployments.types import Kind, Points
+from serve_app.results import Region
 
 # Share of a line's height that the middles of two lines of one row may be apart.
 ROW_DISTANCE_MAX = 0.5
@@ -105,15 +106,25 @@ def _parallel(quads: Points) -> list[Points]:
     return list((np.concatenate([points[..., :1], level_y], axis=-1) / depth + centre).astype(np.float32))
 
 
-def upright(quads: Sequence[Points], turns: Sequence[int]) -> list[Box]:
-    """Straight boxes of the quads, each after turning the page back by its quarter turns."""
-    if not quads:
-        return []
-    points, quarters = np.stack(quads), np.asarray(turns)
+def upright(regions: Sequence[Region], skew_deg: float) -> tuple[list[Box], list[int]]:
+    """Straight boxes of the regions on the page laid upright, and the quarter turns of each against it.
+
+    A box stands as its own line reads: those that are turned were turned back, and share no axes with
+    others. ``skew_deg`` is as in :class:`deployments.types.PageLines`.
+    """
+    if not regions:
+        return [], []
+    quads = levelled([region.quad for region in regions], skew_deg)
+    turns = [quarter_turns(quad) for quad in quads]
+    points, quarters = np.stack(quads), np.array(turns)
     for turn in set(turns) - {0}:
         points[quarters == turn] = rotate_points(points[quarters == turn], -90.0 * turn, (0.0, 0.0))
     ends = np.concatenate([points.min(axis=1), points.max(axis=1)], axis=1).tolist()
-    return [Box(index, *each) for index, each in enumerate(ends)]
+    boxes = [
+        Box(index, left, top, right, bottom, region.text, region.kind)
+        for index, ((left, top, right, bottom), region) in enumerate(zip(ends, regions, strict=True))
+    ]
+    return boxes, turns
 
 
 def usual_height(boxes: Sequence[Box]) -> float:

@@ -18,8 +18,8 @@ LINES_MIN = 3
 # Prose goes on from line to line, and most lines begin within a sentence. The share, by length, of those
 # that begin with a small letter is 0.5 and more in books, less where names and dialogue abound.
 _SMALL_MIN = 0.3
-# Tables of words in small letters have short cells, in heights of a line: below 3.5 they are taken for
-# prose, above 4.2 narrow columns no longer are.
+# Tables of words in small letters have short cells, in heights of a line: at 3 some are taken for prose,
+# at 4.5 narrow columns no longer are.
 _PIECE_LENGTH_MIN = 3.8
 # Where cells are longer, marks after words tell: one line in twenty has some in any prose.
 _MARKED_MIN = 0.05
@@ -46,7 +46,8 @@ def is_set_as_prose(found: Sequence[Row], height_px: float) -> bool:
     if len(found) < LINES_MIN:
         return False
     lengths = [_length(row) for row in found]
-    side_px = max(row[-1].right for row in found) - min(row[0].left for row in found)
+    boxes = [box for row in found for box in row]
+    side_px = max(box.right for box in boxes) - min(box.left for box in boxes)
     full = sum(length >= _LINE_FILL_MIN * side_px for length in lengths) / len(lengths)
     return median(lengths) >= _LINE_LENGTH_MIN * height_px and full >= _FULL_SHARE_MIN
 
