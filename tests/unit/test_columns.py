@@ -39,6 +39,16 @@ def test_ragged_columns_with_narrow_gutters_are_read_one_after_the_other(columns
     assert read(page) == text_of(*texts)
 
 
+def test_full_lines_whose_boxes_touch_over_the_gutter_are_columns() -> None:
+    left, right = lines_of(0, 12), lines_of(12, 12)
+    page = [
+        line(text, x, 100 + 26 * i, 344)
+        for x, texts in ((50, left), (390, right))
+        for i, text in enumerate(texts)
+    ]
+    assert read(page) == text_of(left, right)
+
+
 def test_columns_of_two_languages_are_read_one_after_the_other() -> None:
     russian, english = wrapped(RUSSIAN, 34, 14), wrapped(ENGLISH, 34, 14)
     page = [line("ДОГОВОР / AGREEMENT", 280, 30), *column(russian, 50, 90), *column(english, 400, 90)]
@@ -128,13 +138,30 @@ LONG_CELLS = [
     ("краска масляная белая", "банка", "триста рублей"),
     ("кисть малярная", "штука", "сорок"),
 ]
+# Marks after words and small letters make no prose of short cells, nor marks of lines that begin anew.
+SHORT_CELLS = [
+    ("болт", "шт.", "сталь", "ст."),
+    ("гайка", "шт.", "медь", "ст."),
+    ("краска", "б.", "белая", "н."),
+] * 2
+PEOPLE = [
+    ("Иванов И. И.", "Инженер, начальник"),
+    ("Петров П.", "Техник, ст."),
+    ("Сидорова А. А.", "Врач"),
+] * 2
 NUMBERS = [(f"{1234567 * row:012d}", f"{7654321 * row:012d}") for row in range(1, 9)]
 
 
 @pytest.mark.parametrize(
     ("rows", "lefts"),
-    [(LOWER_CASE, (50, 250, 450, 650)), (LONG_CELLS, (50, 330, 560)), (NUMBERS, (50, 350))],
-    ids=["words", "long cells", "numbers"],
+    [
+        (LOWER_CASE, (50, 250, 450, 650)),
+        (LONG_CELLS, (50, 330, 560)),
+        (SHORT_CELLS, (50, 250, 450, 650)),
+        (PEOPLE, (50, 330)),
+        (NUMBERS, (50, 350)),
+    ],
+    ids=["words", "long cells", "short cells", "people", "numbers"],
 )
 def test_a_table_stays_a_table(rows: list[tuple[str, ...]], lefts: tuple[float, ...]) -> None:
     assert read(grid(rows, lefts, 50)) == table_text(rows)

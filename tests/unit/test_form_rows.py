@@ -7,7 +7,19 @@ import pytest
 from deployments.types import Kind
 from serve_app.assembly import reading_order
 from serve_app.results import Region
-from tests.layouts import RUSSIAN, column, grid, line, printed, read, table_text, text_of, wrapped, written
+from tests.layouts import (
+    LETTER_PX,
+    RUSSIAN,
+    column,
+    grid,
+    line,
+    printed,
+    read,
+    table_text,
+    text_of,
+    wrapped,
+    written,
+)
 
 LEFTS = (50, 350, 650)
 CELLS = [
@@ -21,8 +33,8 @@ def cells(rows: list[list[tuple[str, str]]]) -> list[Region]:
     page = []
     for i, row in enumerate(rows):
         for x, (label, answer) in zip(LEFTS, row, strict=True):
-            page += [printed(label, x, 100 + 90 * i)]
-            page += [written(answer, x + 10, 125 + 90 * i)] if answer else []
+            page += [printed(label, x, 100 + 70 * i)]
+            page += [written(answer, x + 10, 125 + 70 * i)] if answer else []
     return page
 
 
@@ -123,12 +135,18 @@ def test_rows_of_a_table_that_begin_alike_are_no_parties() -> None:
     assert read(grid(rows, (50, 350), 50)) == table_text(rows)
 
 
-def test_fields_with_the_same_labels_are_no_parties() -> None:
+@pytest.mark.parametrize("gap_px", [60, 10])
+def test_fields_with_the_same_labels_are_no_parties(gap_px: float) -> None:
     """Two pieces a row: each label has its answer beside it."""
-    rows = [
-        ("Адрес:", "Тула", "Адрес:", "Тверь"),
-        ("Телефон:", "12-34", "Телефон:", "56-78"),
-        ("Дата:", "1.05", "Дата:", "2.05"),
-        ("Место:", "Тула", "Место:", "Тверь"),
-    ]
-    assert read(grid(rows, (50, 170, 450, 570), 50)) == table_text(rows)
+    rows = [("Адрес:", "Тула", "Адрес:", "Тверь"), ("Телефон:", "12-34", "Телефон:", "56-78")]
+    rows += [("Дата:", "1.05", "Дата:", "2.05"), ("Место:", "Тула", "Место:", "Тверь")]
+    answer_px = 8 * LETTER_PX + gap_px
+    page = grid(rows, (50, 50 + answer_px, 450, 450 + answer_px), 50)
+    assert [region.text for region in reading_order(page)] == [text for row in rows for text in row]
+
+
+def test_labels_that_two_columns_share_by_chance_make_no_parties() -> None:
+    left = ["Адрес", "Тула, 5", "Цель", "Возврат долга", "Дата", "1.05.2024", "Место", "Тула"]
+    right = ["Место", "Тверь", "Дата", "2.05.2024", "Цель", "Оплата услуг", "Адрес", "Тверь, 7"]
+    page = grid(list(zip(left, right, strict=True)), (50, 450), 50)
+    assert [region.text for region in reading_order(page)] == [region.text for region in page]
