@@ -15,10 +15,11 @@ Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 
 # Widths in heights of the box or word, heights in those of the lines in its row, distances to the next of
-# them in heights of the word. Only the last was chosen by training rows alone.
+# them in heights of the word, which is that of a price from the figure before it across a wide receipt. Only
+# the last was chosen by training rows alone.
 WIDEST_BOX, WIDEST_WORD = 2.5, 1.5
 LEAST_HEIGHT, MOST_HEIGHT = 0.7, 1.25
-FARTHEST = 8.0
+FARTHEST = 16.0
 # Paper that the box keeps around the ink, and the share of a piece of ink that lies in the box's rows.
 MARGIN, WITHIN = 0.12, 0.6
 

@@ -40,8 +40,21 @@ def test_an_end_far_out_on_paper_comes_in() -> None:
     assert 30 <= moved[0, 0] < 40 and 98 < moved[0, 2] <= 108
 
 
+def test_a_box_of_one_figure_comes_in_to_the_figure() -> None:
+    """Half a height of paper on either side is little for a line, and half the box of a figure."""
+    moved = reach_ends(box(44, 62), ink_mask(page_with((50, 56))), SQUEEZE)
+    assert 47 <= moved[0, 0] < 50 and 56 <= moved[0, 2] <= 58
+    line = box(34, 106)
+    assert reach_ends(line, ink_mask(page_with((40, 100))), SQUEEZE).tolist() == line.tolist()
+
+
+def test_a_figure_with_little_paper_stays() -> None:
+    assert reach_ends(box(48, 57), ink_mask(page_with((50, 56))), SQUEEZE).tolist() == box(48, 57).tolist()
+
+
 def test_a_box_without_ink_stays() -> None:
-    assert reach_ends(box(10, 150), ink_mask(page_with()), SQUEEZE).tolist() == box(10, 150).tolist()
+    for paper in (box(10, 150), box(50, 60)):
+        assert reach_ends(paper, ink_mask(page_with()), SQUEEZE).tolist() == paper.tolist()
 
 
 def test_a_gap_between_words_is_not_crossed() -> None:

@@ -35,6 +35,12 @@ def test_a_faint_box_fits_the_ink_beside_a_line() -> None:
     assert scores.tolist() == SURE.tolist()
 
 
+def test_a_figure_may_stand_as_far_from_its_label_as_columns_of_receipts_do() -> None:
+    """Twelve heights, where the page is squeezed to half; twenty are too far."""
+    found, _ = short_words(boxes((154, 18, 166, 44)), SURE, LINE, ink_at((158, 22, 163, 38)), SQUEEZE)
+    assert len(found) == 1
+
+
 def test_pieces_of_one_word_are_one_box() -> None:
     ink = ink_at((100, 22, 103, 38), (105, 22, 108, 38))
     found, _ = short_words(boxes((98, 20, 110, 40)), SURE, LINE, ink, SQUEEZE)
@@ -46,7 +52,7 @@ def test_pieces_of_one_word_are_one_box() -> None:
     [
         pytest.param((100, 22, 100, 22), id="no-ink"),
         pytest.param((100, 52, 105, 68), id="another-row"),
-        pytest.param((195, 22, 200, 38), id="far-away"),
+        pytest.param((220, 22, 225, 38), id="far-away"),
         pytest.param((100, 27, 105, 33), id="a-speck"),
         pytest.param((100, 5, 105, 55), id="an-upright-rule"),
         pytest.param((80, 28, 140, 30), id="a-level-rule"),
