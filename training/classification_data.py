@@ -42,7 +42,7 @@ SHARES: Mapping[Kind, Mapping[str, float]] = {
         "letters_en_mixed": 0.15,
         "lines_ru_historic": 0.13,
         "strokes": 0.2,
-        "faces": 0.3,
+        "faces": 0.4,
         "sets": 0.4,
     },
     Kind.PRINTED: {

@@ -56,8 +56,9 @@ def _set_line(face: FontFace, corpus: Corpus, rng: Rng) -> Grey | None:
 
 
 def _style(style: Style, length: int, rng: Rng) -> InkStyle:
-    """Print with the small faults of type; script with letters that dance."""
-    spread = 1.0 if style == "handwritten" else 0.12 * float(rng.random() < 0.4)
+    """Print with the small faults of type; script with letters that dance, or as regular as a neat hand."""
+    dancing = style == "handwritten" and rng.random() < 0.7
+    spread = 1.0 if dancing else 0.12 * float(rng.random() < 0.4)
     jitter = np.tile(np.array([0, 0, 0, 1, 1], np.float32), (length, 1))
     jitter += (
         rng.standard_normal((length, 5), dtype=np.float32)
