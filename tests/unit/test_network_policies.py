@@ -49,7 +49,9 @@ def chosen(selector: Manifest, labels: dict[str, str]) -> bool:
 
 
 def is_peer(peer: Manifest, pod: Pod) -> bool:
-    """Without a selector of namespaces a peer is a pod of the policy's own namespace."""
+    """Without a selector of namespaces a peer is a pod of the policy's own namespace; an address is none."""
+    if "ipBlock" in peer:
+        return False
     space = peer.get("namespaceSelector")
     if space is None:
         there = pod.namespace == "scriptorium"
@@ -122,6 +124,16 @@ def test_the_head_and_the_job_that_clears_up_reach_redis_and_redis_reaches_nobod
     assert not connects(given, HEAD, REDIS, 22) and not connects(given, PROMETHEUS, REDIS, 6379)
     assert not any(connects(given, REDIS, pod, 6379) for pod in PODS)
     assert not connects(policies(redis=False), HEAD, REDIS, 6379)
+
+
+def test_names_are_asked_of_the_cluster_and_of_the_cache_of_the_node_alone() -> None:
+    (names,) = [policy for policy in policies() if policy["metadata"]["name"] == "scriptorium-names"]
+    (rule,) = names["spec"]["egress"]
+    assert rule["to"] == [
+        {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}},
+        {"ipBlock": {"cidr": "169.254.20.10/32"}},
+    ]
+    assert {port["port"] for port in rule["ports"]} == {53}
 
 
 def test_pods_of_the_cluster_reach_each_other_on_every_port() -> None:
