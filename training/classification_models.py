@@ -197,11 +197,10 @@ def _load(classifier: TrainableKind, start_from: str) -> None:
         raise WeightsError(f"weights {start_from!r}: {error}") from error
     if spec != classifier.spec:
         raise WeightsError(f"weights {start_from!r}: of another input than what is trained")
-    values = load_file(weights.file(classifier.tensors))
-    expected = {name: value.shape for name, value in classifier.module.state_dict().items()}
-    if {name: value.shape for name, value in values.items()} != expected:
-        raise WeightsError(f"weights {start_from!r}: not of the network that is trained")
-    classifier.module.load_state_dict(values)
+    try:
+        classifier.module.load_state_dict(load_file(weights.file(classifier.tensors)))
+    except RuntimeError as error:
+        raise WeightsError(f"weights {start_from!r}: not of the network that is trained") from error
 
 
 def _match_loss(similarity: Tensor, is_match: Tensor, smoothing: float) -> Tensor:

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from deployments.classification.config import ClassificationArgs, EngineName
 from deployments.classification.engines import build_engine
@@ -238,7 +238,12 @@ def test_the_mean_with_the_weight_before_is_exported_and_told(
     )
 
 
-def test_training_further_wants_a_weight_of_the_same_network() -> None:
+def test_training_further_wants_a_weight_of_the_same_network(tmp_path: Path) -> None:
+    facts = {"engine": "cnn", "format": 1, "input": TrainableCnn().spec.model_dump()}
+    (tmp_path / "metadata.json").write_text(json.dumps(facts))
+    save_file({"classifier.weight": torch.zeros(2, 3)}, tmp_path / TENSORS)
+    with pytest.raises(WeightsError, match="not of the network"):
+        trainable("cnn", start_from=str(tmp_path))
     with pytest.raises(WeightsError, match="another input"):
         trainable("cnn", binarize=True, start_from="cnn-kind")
     with pytest.raises(WeightsError, match="clip-kind"):
