@@ -85,11 +85,19 @@ def clip_quad(quad: Points, width_px: float, height_px: float) -> Points:
 def grow_quad(quad: Points, along_px: float, across_px: float) -> Points:
     """Move the sides outwards (inwards if negative) along and across the text, in pixels."""
     width, height = quad_size(quad)
-    top_left, top_right, bottom_right, bottom_left = quad
-    along = ((top_right - top_left) + (bottom_right - bottom_left)) / 2 / max(width, 1e-6) * along_px
-    across = ((bottom_left - top_left) + (bottom_right - top_right)) / 2 / max(height, 1e-6) * across_px
-    steps = np.stack([-along - across, along - across, along + across, across - along])
-    return np.asarray(quad + steps, dtype=np.float32)
+    # Four points are too few for numpy: plain numbers take a fifth of the time, twice a line.
+    (ax, ay), (bx, by), (cx, cy), (dx, dy) = quad.tolist()
+    right = along_px / max(width, 1e-6) / 2
+    down = across_px / max(height, 1e-6) / 2
+    along_x, along_y = (bx - ax + cx - dx) * right, (by - ay + cy - dy) * right
+    across_x, across_y = (dx - ax + cx - bx) * down, (dy - ay + cy - by) * down
+    grown = (
+        (ax - along_x - across_x, ay - along_y - across_y),
+        (bx + along_x - across_x, by + along_y - across_y),
+        (cx + along_x + across_x, cy + along_y + across_y),
+        (dx - along_x + across_x, dy - along_y + across_y),
+    )
+    return np.array(grown, dtype=np.float32)
 
 
 def rotate_points(points: Points, angle_deg: float, centre: tuple[float, float]) -> Points:

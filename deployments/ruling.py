@@ -67,10 +67,10 @@ class LineCutter:
 
 def _rules(grey: Grey, reach_px: int) -> Spans:
     """First and last columns of what runs, thin and dark, through the line and beyond it."""
-    paper, ink = np.percentile(grey[::2, ::2], (60, 1))
+    paper, ink = _levels(grey)
     contrast = max(_FAINTEST * (paper - ink), _FAINTEST_LEVELS)
     height = grey.shape[0]
-    top, bottom = _frame(grey < paper - contrast)
+    top, bottom = _frame(cv2.compare(grey, paper - contrast, cv2.CMP_LT))
     if max(reach_px - top, 0) + max(bottom - (height - reach_px), 0) < reach_px:
         return []  # A letter could be as tall.
     thickest = max(3, round(_THICKEST * (height - 2 * reach_px)))
@@ -80,22 +80,35 @@ def _rules(grey: Grey, reach_px: int) -> Spans:
     closed = cv2.morphologyEx(wider, cv2.MORPH_CLOSE, np.ones((1, 2 * thickest + 1), np.uint8))
     thin = cv2.subtract(closed[:, pad:-pad], grey)
     # Rules lean a pixel or two over the height of a line.
-    dark = cv2.dilate((thin > contrast).astype(np.uint8), np.ones((1, 3), np.uint8))
+    dark = cv2.dilate(cv2.compare(thin, contrast, cv2.CMP_GT), np.ones((1, 3), np.uint8))
     bounds = (top, max(top, reach_px), min(bottom, height - reach_px), bottom)
     parts = [dark[start:end] for start, end in pairwise(bounds) if end > start]
-    through = np.all([part.mean(axis=0) >= _SEEN for part in parts], axis=0)
+    through = np.all([_share(part, 0) >= _SEEN for part in parts], axis=0)
     edges = np.flatnonzero(np.diff(through.astype(np.int8), prepend=0, append=0))
     spans = zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True)
     return [(first, last) for first, last in spans if last - first <= thickest + 1]
 
 
-def _frame(dark: npt.NDArray[np.bool_]) -> tuple[int, int]:
+def _levels(grey: Grey) -> tuple[float, float]:
+    """Grey of the paper and of the darkest ink: every other pixel's 60th and 1st percentile."""
+    some = np.ascontiguousarray(grey[::2, ::2])
+    up_to = np.cumsum(cv2.calcHist([some], [0], None, [256], [0, 256]))
+    paper, ink = np.searchsorted(up_to, (0.6 * some.size, 0.01 * some.size))
+    return float(paper), float(ink)
+
+
+def _share(dark: cv2.typing.MatLike, axis: int) -> npt.NDArray[np.float32]:
+    """Which share of each column (axis 0) or row (axis 1) is 255 and not 0."""
+    return np.asarray(cv2.reduce(dark, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel() / 255
+
+
+def _frame(dark: cv2.typing.MatLike) -> tuple[int, int]:
     """Rows between the rules along the line that are nearest to its middle: the sides of a cell end there.
 
     Without the row beside each, into which it blurs.
     """
     height = len(dark)
-    ruled = np.flatnonzero(dark.mean(axis=1) >= _ALONG)
+    ruled = np.flatnonzero(_share(dark, 1) >= _ALONG)
     above, below = ruled[ruled < height / 3], ruled[ruled >= height - height / 3]
     return int(above.max(initial=-2)) + 2, int(below.min(initial=height + 1)) - 1
 
