@@ -99,7 +99,8 @@ def _levels(grey: Grey) -> tuple[float, float]:
 
 def _share(dark: cv2.typing.MatLike, axis: int) -> npt.NDArray[np.float32]:
     """Which share of each column (axis 0) or row (axis 1) is 255 and not 0."""
-    return np.asarray(cv2.reduce(dark, axis, cv2.REDUCE_AVG, dtype=cv2.CV_32F), np.float32).ravel() / 255
+    sums = cv2.reduce(dark, axis, cv2.REDUCE_SUM, dtype=cv2.CV_32F)
+    return np.asarray(sums, np.float32).ravel() / np.float32(255 * dark.shape[axis])
 
 
 def _frame(dark: cv2.typing.MatLike) -> tuple[int, int]:

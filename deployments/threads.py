@@ -12,7 +12,7 @@ LAST = 19
 
 
 def give_way() -> None:
-    """Have the calling thread run when nothing else wants the core: others need milliseconds, it works for long.
+    """Have the calling thread run when nothing else wants the core: others need milliseconds, it seconds.
 
     An event loop that is not let in between two model steps answers late, refuses late, and seems
     dead to whoever asks after its health. On Linux the thread runs under ``SCHED_IDLE``

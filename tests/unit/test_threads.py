@@ -9,7 +9,9 @@ import pytest
 
 from deployments.threads import LAST, give_way
 
-linux_only = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere threads share their process's place")
+linux_only = pytest.mark.skipif(
+    sys.platform != "linux", reason="elsewhere threads share their process's place"
+)
 
 
 def place() -> tuple[int, int]:
