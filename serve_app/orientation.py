@@ -22,8 +22,10 @@ UNSURE_CONFIDENCE = 0.75
 # By how much the lines must read more surely the other way up.
 SURER_BY = 0.1
 MAX_PROBES = 8
-# The longest few are read first: on a page that lies right they read so much worse that no more is needed.
-FIRST_PROBES = 3
+# Lines of about so many heights are read first: a few words tell as much as a long line, and cost less.
+PROBE_LENGTH_HEIGHTS = 10.0
+# On a page that lies right the first few read so much worse that no more is needed.
+FIRST_PROBES = 2
 WORSE_BY = 0.1
 # A line of few letters reads as something either way up: "о", "н", "0", "96".
 MIN_LENGTH_HEIGHTS = 2.5
@@ -45,18 +47,19 @@ async def is_on_its_head(
 
 
 def lines_to_probe(regions: Sequence[Region]) -> list[int]:
-    """Indices of the lines to read upside down, the longest first; none where the page reads well.
+    """Indices of the lines to read upside down, those of a few words first; none where the page reads well.
 
     Lines that could not be read at all say nothing about the page.
     """
     sizes = {i: quad_size(each.quad) for i, each in enumerate(regions) if each.confidence is not None}
-    lengths = {i: width for i, (width, height) in sizes.items() if width >= MIN_LENGTH_HEIGHTS * height}
+    lengths = {i: width / height for i, (width, height) in sizes.items()}
+    lengths = {i: heights for i, heights in lengths.items() if heights >= MIN_LENGTH_HEIGHTS}
     if not lengths:
         return []
     confidences = [regions[i].confidence or 0.0 for i in lengths]
-    if float(np.average(confidences, weights=list(lengths.values()))) >= UNSURE_CONFIDENCE:
+    if float(np.average(confidences, weights=[sizes[i][0] for i in lengths])) >= UNSURE_CONFIDENCE:
         return []
-    return sorted(lengths, key=lambda i: -lengths[i])[:MAX_PROBES]
+    return sorted(lengths, key=lambda i: abs(lengths[i] - PROBE_LENGTH_HEIGHTS))[:MAX_PROBES]
 
 
 def reads_better_upside_down(as_read: Sequence[Region], turned: Sequence[Outcome[Reading]]) -> bool:

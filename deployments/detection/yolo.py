@@ -99,6 +99,9 @@ class YoloEngine(PageEngine):
 
     def warm_up(self) -> None:
         self._precision.choose(lambda: self.forward([self.largest()]))
+        if self._precision.device.type == "cpu":
+            # Or autocast would cast every weight at every step.
+            self._network.to(self._precision.dtype)
 
 
 def load(reference: str) -> tuple[nn.Module, InputSpec]:

@@ -35,9 +35,9 @@ def test_a_page_that_reads_well_is_not_probed() -> None:
     assert lines_to_probe([region(0.95), region(0.9), region(0.2, width=30)]) == []
 
 
-def test_the_longest_lines_are_probed_and_short_ones_never() -> None:
-    regions = [region(0.3, width=20), region(0.4, width=60), region(0.2, width=90)]
-    assert lines_to_probe(regions) == [2, 1]
+def test_lines_of_a_few_words_are_probed_first_and_short_ones_never() -> None:
+    regions = [region(0.3, width=w) for w in (20, 60, 90, 110, 400)]
+    assert lines_to_probe(regions) == [2, 3, 1, 4]
     assert lines_to_probe([region(0.1, width=20)]) == []
     assert len(lines_to_probe([region(0.3)] * 20)) == 8
 
@@ -58,10 +58,10 @@ def test_it_takes_a_clear_lead_to_turn_a_page() -> None:
 @pytest.mark.parametrize(
     ("turned", "calls", "on_its_head"),
     [
-        ([0.3] * 3, [3], False),  # clearly worse: nothing more is read
-        ([0.45] * 3 + [0.95] * 5, [3, 5], True),  # unclear at first
-        ([0.45] * 8, [3, 5], False),
-        ([0.9] * 8, [3, 5], True),
+        ([0.3] * 2, [2], False),  # clearly worse: nothing more is read
+        ([0.45] * 2 + [0.95] * 6, [2, 6], True),  # unclear at first
+        ([0.45] * 8, [2, 6], False),
+        ([0.9] * 8, [2, 6], True),
     ],
 )
 async def test_a_few_lines_are_probed_before_the_others(
