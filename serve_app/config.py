@@ -143,6 +143,15 @@ class PipelineOptions(_Frozen):
     pages_in_flight: int = Field(
         4, ge=1, description="pages of one document that are in the stages at a time"
     )
+    closer_looks: int = Field(
+        2,
+        ge=0,
+        le=3,
+        description="further looks at a page whose letters come out tiny, in parts that show them larger",
+    )
+    max_page_lines: int = Field(
+        2000, ge=1, description="lines kept of a page that was looked at in parts, the surest"
+    )
 
 
 class AppConfig(_Frozen):

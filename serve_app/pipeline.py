@@ -28,6 +28,7 @@ from deployments.tracing import span
 from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
 from serve_app.assembly import reading_order
 from serve_app.calls import Clock, as_result, each, log_failures, together
+from serve_app.closer import look_closer
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
 from serve_app.orientation import is_on_its_head, orientation_deg, turn_lines
@@ -143,9 +144,16 @@ class OcrPipeline:
             height_px, width_px = page.shape[:2]
             return PageLines((TextLine(quad_from_box((0, 0, width_px, height_px)), 1.0),))
         with clock("detection"):
-            (outcome,) = await self._detect([page])
-            log_failures([outcome])
-        return _value(outcome)
+            (found,) = await self._detect([page])
+            log_failures([found])
+            options = self._options
+            return await look_closer(
+                page,
+                _value(found),
+                partial(each, self._detect),
+                options.closer_looks,
+                options.max_page_lines,
+            )
 
     async def _read_lines(
         self,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ class Tuning(StageTuning):
 class Recorder:
     """A stage that also remembers how many items each of its calls carried."""
 
-    def __init__(self, stage: Stage[Image, object]) -> None:
+    def __init__(self, stage: Callable[[list[Image]], Awaitable[list[Outcome[object]]]]) -> None:
         self.stage = stage
         self.calls: list[int] = []
 
@@ -47,7 +47,12 @@ class Recorder:
 class Graph:
     """A pipeline over the real stage class with fake engines; any stage can be replaced."""
 
-    def __init__(self, shared: bool = True, **replaced: Callable[..., object]) -> None:
+    def __init__(
+        self,
+        shared: bool = True,
+        options: PipelineOptions | None = None,
+        **replaced: Callable[..., object],
+    ) -> None:
         self.detect = replaced.get("detect") or Recorder(Stage(FakeDetector(), Tuning))
         self.classify = replaced.get("classify") or Recorder(Stage(FakeClassifier(), Tuning))
         self.reader = replaced.get("recognise") or Recorder(Stage(FakeRecogniser(), Tuning))
@@ -56,7 +61,7 @@ class Graph:
             PRINT: Recogniser("crnn", self.reader),
             HAND: Recogniser("crnn" if shared else "trocr", self.hand),
         }
-        self.pipeline = OcrPipeline(self.detect, self.classify, recognisers, PipelineOptions())
+        self.pipeline = OcrPipeline(self.detect, self.classify, recognisers, options or PipelineOptions())
 
     async def read(
         self, *pages: Image, layout: Layout = Layout.PAGE, engine: str | None = None
@@ -244,3 +249,36 @@ async def test_lines_without_area_are_left_out() -> None:
 
     pages = await Graph(detect=detect).read(draw_page([55]))
     assert [r.text for r in pages[0].regions] == ["55"]
+
+
+@pytest.mark.parametrize(("looks", "calls"), [(0, [1]), (2, [1, 1])])
+async def test_small_print_in_a_corner_is_looked_at_by_itself(looks: int, calls: list[int]) -> None:
+    shown: list[tuple[int, ...]] = []
+
+    async def detect(pages: list[Image]) -> list[Outcome[PageLines]]:
+        shown.extend(page.shape[:2] for page in pages)
+        # Of the whole page a line is seen, of the corner two.
+        corner = pages[0].shape[0] < 2000
+        quads = [quad_from_box((60, 120, 300, 20)), quad_from_box((60, 160, 300, 20))]
+        return [PageLines(tuple(TextLine(quad, 0.9) for quad in quads[: 1 + corner]))]
+
+    recorder = Recorder(detect)
+    graph = Graph(detect=recorder, options=PipelineOptions(closer_looks=looks))
+    (page,) = await graph.read(np.full((2400, 1700, 3), 255, np.uint8))
+    assert recorder.calls == calls
+    assert len(page.regions) == len(calls)
+    assert shown[0] == (2400, 1700) and all(max(shape) < 1200 for shape in shown[1:])
+
+
+async def test_a_page_keeps_its_lines_where_the_closer_look_fails() -> None:
+    looked = 0
+
+    async def detect(pages: list[Image]) -> list[Outcome[PageLines]]:
+        nonlocal looked
+        looked += 1
+        if looked > 1:
+            raise StageFailed("lost")
+        return [PageLines((TextLine(quad_from_box((60, 120, 300, 20)), 0.9),))]
+
+    (page,) = await Graph(detect=detect).read(np.full((2400, 1700, 3), 255, np.uint8))
+    assert looked == 2 and len(page.regions) == 1 and page.error is None
