@@ -13,7 +13,7 @@ import numpy as np
 
 from deployments.errors import Outcome
 from deployments.geometry import quad_size
-from deployments.types import Points, Reading, TextLine
+from deployments.types import Image, Points, Reading, TextLine
 from serve_app.boxes import quarter_turns
 from serve_app.results import Orientation, Region
 
@@ -83,9 +83,15 @@ def upside_down(quad: Points) -> Points:
     return np.ascontiguousarray(np.roll(quad, 2, axis=0))
 
 
-def turn_lines(lines: Sequence[TextLine]) -> tuple[TextLine, ...]:
-    """The lines of a page that came on its head, the right way up."""
-    return tuple(TextLine(upside_down(line.quad), line.score) for line in lines)
+def turned_page(page: Image) -> Image:
+    """The page laid on its head."""
+    return np.ascontiguousarray(page[::-1, ::-1])
+
+
+def turned_back(lines: Sequence[TextLine], page: Image) -> tuple[TextLine, ...]:
+    """Where lines of :func:`turned_page` lie on the page itself; they are read from right to left there."""
+    far_corner = np.array([page.shape[1], page.shape[0]], np.float32)
+    return tuple(TextLine(far_corner - line.quad, line.score) for line in lines)
 
 
 def orientation_deg(regions: Sequence[Region], skew_deg: float) -> Orientation:

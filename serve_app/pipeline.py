@@ -31,7 +31,7 @@ from serve_app.calls import Clock, as_result, each, log_failures, together
 from serve_app.closer import look_closer
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
-from serve_app.orientation import is_on_its_head, orientation_deg, turn_lines
+from serve_app.orientation import is_on_its_head, orientation_deg, turned_back, turned_page
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
@@ -125,7 +125,9 @@ class OcrPipeline:
                 return await self._read_again(source.image, quads, recognisers[Kind.PRINTED], clock)
 
             if layout is not Layout.LINE and await is_on_its_head(regions, read):
-                lines = turn_lines(found.lines)
+                # Found anew as well: a detector sees pages on their heads less well.
+                found = await self._find_lines(turned_page(source.image), layout, clock)
+                lines = turned_back(found.lines, source.image)
                 regions = await self._read_lines(source.image, lines, recognisers, clock)
         except RetryLater:
             raise

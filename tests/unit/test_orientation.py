@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from deployments.errors import Outcome, StageFailed
-from deployments.geometry import quad_from_box, rotate_points
+from deployments.geometry import quad_bounds, quad_from_box, rotate_points
 from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
 from serve_app.config import PipelineOptions
 from serve_app.orientation import (
@@ -16,6 +16,7 @@ from serve_app.orientation import (
     lines_to_probe,
     orientation_deg,
     reads_better_upside_down,
+    turned_page,
     upside_down,
 )
 from serve_app.pages import SourcePage
@@ -90,6 +91,14 @@ def test_a_page_without_lines_is_level() -> None:
     assert orientation_deg([], 3.0) == 0
 
 
+SHORT = quad_from_box((20, 5, 40, 10))
+
+
+def starts_dark(picture: Image) -> bool:
+    half = picture.shape[1] // 2
+    return bool(picture[:, :half].mean() < picture[:, half:].mean())
+
+
 class Graph:
     """A page with one line that has a dark left end; reading is sure only when that end comes first."""
 
@@ -97,18 +106,18 @@ class Graph:
         self.recognised = 0
 
     async def detect(self, pages: list[Image]) -> list[Outcome[PageLines]]:
-        return [PageLines((TextLine(LEVEL, 0.9),)) for _ in pages]
+        # A short line above is overlooked where the page lies on its head.
+        return [
+            PageLines(tuple(TextLine(quad, 0.9) for quad in ((LEVEL,), (SHORT, LEVEL))[starts_dark(page)]))
+            for page in pages
+        ]
 
     async def classify(self, crops: list[Image]) -> list[Outcome[KindScore]]:
         return [KindScore(Kind.PRINTED, 0.9) for _ in crops]
 
     async def recognise(self, crops: list[Image]) -> list[Outcome[Reading]]:
         self.recognised += len(crops)
-        half = crops[0].shape[1] // 2
-        return [
-            Reading("up", 0.9) if crop[:, :half].mean() < crop[:, half:].mean() else Reading("dn", 0.3)
-            for crop in crops
-        ]
+        return [Reading("up", 0.9) if starts_dark(crop) else Reading("dn", 0.3) for crop in crops]
 
     async def read(self, page: Image, layout: Layout = Layout.PAGE) -> PageResult:
         readers = dict.fromkeys(Kind, Recogniser("crnn", self.recognise))
@@ -123,24 +132,28 @@ class Graph:
 
 def page_with_dark_end(left: bool) -> Image:
     page = np.full((60, 140, 3), 255, np.uint8)
-    page[20:40, 20 : 40 if left else 120] = 128
-    page[20:40, 20 if left else 100 : 40 if left else 120] = 0
-    return page
+    for quad in (LEVEL, SHORT):
+        x, y, width, height = (int(value) for value in quad_bounds(quad))
+        page[y : y + height, x : x + width] = 128
+        page[y : y + height, x : x + width // 4] = 0
+    return page if left else turned_page(page)
 
 
-async def test_a_page_on_its_head_is_read_the_right_way_up() -> None:
+async def test_a_page_on_its_head_is_found_and_read_the_right_way_up() -> None:
     graph = Graph()
     result = await graph.read(page_with_dark_end(left=False))
-    assert [each.text for each in result.regions] == ["up"]
+    assert [each.text for each in result.regions] == ["up", "up"]
     assert result.orientation_deg == 180
-    np.testing.assert_array_equal(result.regions[0].quad, upside_down(LEVEL))
-    assert graph.recognised == 3  # as it came, the probe, and again
+    short, level = (each.quad for each in result.regions)
+    np.testing.assert_array_equal(level, upside_down(LEVEL))
+    np.testing.assert_array_equal(short, [[120, 55], [80, 55], [80, 45], [120, 45]])
+    assert graph.recognised == 4  # as it came, the probe, and what was found anew
 
 
 async def test_a_page_that_reads_well_costs_no_probe() -> None:
     graph = Graph()
     result = await graph.read(page_with_dark_end(left=True))
-    assert result.orientation_deg == 0 and graph.recognised == 1
+    assert result.orientation_deg == 0 and graph.recognised == 2
 
 
 async def test_one_line_is_read_as_it_comes() -> None:
