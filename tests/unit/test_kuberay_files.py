@@ -15,7 +15,8 @@ import pytest
 import yaml
 
 from cluster import ray_environment
-from tests.manifests import KUBERAY, ROOT, Manifest, budgets, groups, manifests, of_kind
+from serve_app.config import AppConfig
+from tests.manifests import KUBERAY, ROOT, Manifest, budgets, groups, manifests, of_config, of_kind
 
 KUBERNETES = "1.34"
 OPERATORS = jsonschema.Draft202012Validator(
@@ -113,6 +114,12 @@ def test_the_environment_is_set_on_head_and_workers() -> None:
     for group in groups():
         (container,) = group["template"]["spec"]["containers"]
         assert {each["name"]: each["value"] for each in container["env"]} == expected
+
+
+def test_an_old_cluster_stays_until_its_last_request_is_answered() -> None:
+    limits = AppConfig(**of_config()["args"]).limits
+    delay_s = of_kind("RayService")["spec"]["rayClusterDeletionDelaySeconds"]
+    assert delay_s >= limits.max_body_s + limits.request_deadline_s
 
 
 @pytest.mark.parametrize("overlay", ["base", "gcs-fault-tolerance", "monitoring"])
