@@ -122,6 +122,15 @@ def test_an_old_cluster_stays_until_its_last_request_is_answered() -> None:
     assert delay_s >= limits.max_body_s + limits.request_deadline_s
 
 
+def test_any_node_with_a_gpu_takes_a_worker() -> None:
+    """It is found by what the pod asks for; labels differ from cloud to cloud."""
+    _, workers = groups()
+    pod = workers["template"]["spec"]
+    assert pod["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert not pod.keys() & {"nodeSelector", "affinity", "nodeName"}
+    assert {each["key"] for each in pod["tolerations"]} == {"nvidia.com/gpu"}
+
+
 @pytest.mark.parametrize("overlay", ["base", "gcs-fault-tolerance", "monitoring"])
 def test_kustomize_builds(overlay: str) -> None:
     kubectl = shutil.which("kubectl")
