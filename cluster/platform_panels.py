@@ -9,7 +9,9 @@ from cluster.promql import APPLICATION
 def edge() -> list[Panel]:
     """HAProxy, which is what clients talk to."""
     frontend = 'proxy="http_frontend"'
-    answers = f"sum by (code) (rate(haproxy_frontend_http_responses_total{{{frontend}}}[$__rate_interval]))"
+    # Of the backends: the frontend counts probes of /-/healthz, which HAProxy answers itself.
+    backends = 'proxy=~"http-.*|default_backend"'
+    answers = f"sum by (code) (rate(haproxy_backend_http_responses_total{{{backends}}}[$__rate_interval]))"
     return [
         timeseries("Answers of HAProxy by class", [Query(answers, "{{code}}")], "reqps", stacked=True),
         timeseries(

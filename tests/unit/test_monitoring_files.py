@@ -23,9 +23,19 @@ ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "cluster" / "monitoring"
 
 
-def rules() -> list[dict[str, Any]]:
+def all_rules() -> list[dict[str, Any]]:
     content = yaml.safe_load((MONITORING / "alerts.yaml").read_text(encoding="utf-8"))
     return [rule for group in content["groups"] for rule in group["rules"]]
+
+
+def rules() -> list[dict[str, Any]]:
+    """The alerts."""
+    return [rule for rule in all_rules() if "alert" in rule]
+
+
+def recordings() -> dict[str, str]:
+    """What is recorded for the alerts: names and expressions."""
+    return {rule["record"]: rule["expr"] for rule in all_rules() if "record" in rule}
 
 
 def panels() -> list[dict[str, Any]]:
@@ -36,7 +46,7 @@ def panels() -> list[dict[str, Any]]:
 def queries() -> list[str]:
     shown = [target["expr"] for panel in panels() for target in panel.get("targets", ())]
     variables = [each["query"]["query"] for each in dashboard.build()["templating"]["list"]]
-    return [*shown, *variables, *(rule["expr"] for rule in rules())]
+    return [*shown, *variables, *(rule["expr"] for rule in all_rules())]
 
 
 def series_of_ours() -> set[str]:
@@ -71,6 +81,30 @@ def test_every_metric_that_is_asked_for_is_recorded() -> None:
         assert f'"{plain}"' in source_of_ray() or f'"{name.removeprefix("ray_")}"' in source_of_ray(), name
 
 
+def test_alerts_ask_for_recordings_that_are_made_and_all_of_these() -> None:
+    asked = {name for rule in rules() for name in re.findall(r"[a-z_]*:?scriptorium_\w+:\w+", rule["expr"])}
+    assert asked == recordings().keys()
+
+
+def test_alerts_by_share_count_new_counters_and_more_than_three_cases() -> None:
+    """A counter comes with its first value, which is no increase; and one of two is half of them."""
+    shares = [rule for rule in rules() if "humanizePercentage" in rule["annotations"]["summary"]]
+    counted = {rule["alert"] for rule in shares if ":increase" in rule["expr"]}
+    assert counted == {
+        "ScriptoriumInternalErrors",
+        "ScriptoriumEdgeErrors",
+        "ScriptoriumItemsFail",
+        "ScriptoriumRefusing",
+    }
+    for rule in shares:
+        if rule["alert"] in counted:
+            assert "_total" not in rule["expr"]
+            assert re.search(r"increase30m\b[^/]*> 3\n$", rule["expr"]), rule["alert"]
+    for name, expression in recordings().items():
+        window = name.rpartition("increase")[2]
+        assert f"[{window}]) unless " in expression and f" offset {window})" in expression, name
+
+
 def test_every_metric_that_is_recorded_is_shown() -> None:
     shown = {name for panel in panels() for t in panel.get("targets", ()) for name in names(t["expr"])}
     for instrument in INSTRUMENTS:
@@ -86,7 +120,7 @@ def test_what_is_counted_exactly_is_asked_of_no_histogram() -> None:
 def test_the_alert_on_haproxy_leaves_out_all_that_the_service_answers_itself() -> None:
     (rule,) = [each for each in rules() if each["alert"] == "ScriptoriumEdgeErrors"]
     importlib.import_module("serve_app.api")  # with which every problem is known
-    (codes,) = re.findall(r'code=~"([^"]+)"', rule["expr"])
+    (codes,) = set(re.findall(r'code=~"([^"]+)"', rule["expr"]))
     assert set(codes.split("|")) == {code for code, kind in catalogue().items() if kind.status >= 500}
 
 
