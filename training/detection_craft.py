@@ -33,7 +33,9 @@ SMALL: dict[str, Any] = {
     "decoder_hidden_size": 64,
 }
 # The maps are a quarter of the input: lines of a typescript need its height, and not its width, to lie apart.
-SPEC = InputSpec(long_side_px=2048, squeeze=0.4, max_upscale=1.5, narrow_squeeze=0.55)
+SPEC = InputSpec(
+    long_side_px=2048, squeeze=0.4, max_upscale=1.5, narrow_squeeze=0.55, narrow_long_side_px=3072
+)
 WINDOW = Variation(height_px=576, width_px=320, scale=(0.75, 1.4), squeeze=(0.9, 1.1), turn_deg=0.6)
 
 Example = tuple[Image, npt.NDArray[np.float32]]

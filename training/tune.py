@@ -45,6 +45,7 @@ def _craft_space(trial: optuna.Trial) -> dict[str, float]:
         "text_threshold": trial.suggest_float("text_threshold", low_text, 0.8),
         "link_threshold": trial.suggest_float("link_threshold", 0.1, 0.8),
         "join_gap": trial.suggest_float("join_gap", 0.0, 1.6),
+        "part_gap": trial.suggest_float("part_gap", 0.8, 3.0),
         "growth": trial.suggest_float("growth", 0.0, 0.6),
     }
 

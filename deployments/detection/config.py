@@ -61,6 +61,9 @@ class DetectionTuning(StageTuning):
         description="craft: widest gap between words that are joined without affinity, in heights of a word; "
         "weights whose affinity ends with the word need about 1.6",
     )
+    part_gap: float = Field(
+        1.0, ge=0, le=20, description="craft: widest gap within a line, in heights of it; wider ones part it"
+    )
     growth: float = Field(
         0.23, ge=0, le=1, description="craft: what a line grows by above and below, in heights of its scores"
     )

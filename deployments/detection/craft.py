@@ -20,7 +20,14 @@ from transformers import SegformerForSemanticSegmentation
 
 from deployments import geometry
 from deployments.detection.config import DetectionArgs, DetectionTuning
-from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, grow_lines, join_lines
+from deployments.detection.craft_boxes import (
+    CraftThresholds,
+    Region,
+    find_words,
+    grow_lines,
+    join_lines,
+    part_lines,
+)
 from deployments.detection.page_engine import PageEngine
 from deployments.detection.preprocess import InputSpec, PageInput
 from deployments.detection.tensors import stacked
@@ -95,11 +102,13 @@ def read_lines(found: Heatmaps, tuning: DetectionTuning) -> PageLines:
         link=tuning.link_threshold,
         low_text=tuning.low_text,
         gap=tuning.join_gap,
+        part_gap=tuning.part_gap,
         growth=tuning.growth,
     )
     maps, input_px = _unsqueezed(found)
     words = find_words(maps[CHARACTER], maps[AFFINITY], thresholds)
-    regions = sorted(join_lines(words, thresholds.gap), key=lambda region: -region.score)[: tuning.max_lines]
+    pieces = part_lines(join_lines(words, thresholds.gap), thresholds.part_gap)
+    regions = sorted(pieces, key=lambda region: -region.score)[: tuning.max_lines]
     lines = (_page_line(line, input_px, found.page) for line in grow_lines(regions, thresholds.growth))
     return PageLines(tuple(line for line in lines if line is not None), found.page.skew_deg)
 

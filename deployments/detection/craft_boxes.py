@@ -35,7 +35,8 @@ MAX_HEIGHT_RATIO = 2.2
 class CraftThresholds:
     """The paper's three: least peak of a word, affinity that joins, least character score.
 
-    ``gap`` is the widest between words of a line that no affinity joins, in heights of the lower word.
+    ``gap`` is the widest between words of a line that no affinity joins, in heights of the lower word;
+    ``part_gap`` the widest that affinity bridges, in heights of the line.
     ``growth`` is what a box grows by above and below, in heights: scores fall before a letter's edge.
     """
 
@@ -43,6 +44,7 @@ class CraftThresholds:
     link: float
     low_text: float
     gap: float
+    part_gap: float
     growth: float
 
 
@@ -150,6 +152,27 @@ def join_lines(words: Sequence[Region], gap: float) -> list[Region]:
     for index, word in zip(owner, ordered, strict=True):
         groups.setdefault(index, []).append(word)
     return [_joined(group) for group in groups.values()]
+
+
+def part_lines(lines: Sequence[Region], part_gap: float) -> list[Region]:
+    """Lines in the pieces between which they have no ink for more than so many of their heights.
+
+    Affinity bridges the spaces of a line, and in tables and receipts the gap before a price as well. Pieces
+    keep the line's score.
+    """
+    return [piece for line in lines for piece in _pieces(line, part_gap * quad_size(line.quad)[1])]
+
+
+def _pieces(line: Region, widest_px: float) -> list[Region]:
+    along = (line.quad[1] - line.quad[0]) / max(float(np.linalg.norm(line.quad[1] - line.quad[0])), 1e-6)
+    places = line.points @ along
+    order = np.argsort(places, kind="stable")
+    # Neighbouring pixels lie one apart: what is more than that is paper.
+    ends = np.flatnonzero(np.diff(places[order]) > widest_px + 1) + 1
+    if not len(ends):
+        return [line]
+    groups = [line.points[own] for own in np.split(order, ends)]
+    return [Region(_fitted(points), line.score, points) for points in groups if len(points) >= MIN_AREA_PX]
 
 
 def _predecessor(quads: npt.NDArray[np.float64], heights: npt.NDArray[np.float64], gap: float) -> int | None:

@@ -34,7 +34,8 @@ class InputSpec:
 
     ``long_side_px`` is the length of the page's longer side at the network, before the squeeze;
     ``squeeze`` multiplies the width alone. A page narrower than A4, as receipts are, stays as wide at
-    the network as A4 would be, until its squeeze reaches ``narrow_squeeze``. Sides are padded to
+    the network as A4 would be, until its squeeze reaches ``narrow_squeeze``, and a still narrower one is
+    longer, up to ``narrow_long_side_px``, until it has as many pixels as A4. Sides are padded to
     ``multiple_px``. Small pages are enlarged by at most ``max_upscale`` and, where ``letter_px`` is
     given, until their letters are that high.
     """
@@ -44,6 +45,7 @@ class InputSpec:
     multiple_px: int = 32
     max_upscale: float = 1.0
     narrow_squeeze: float = 0.0
+    narrow_long_side_px: int = 0
     letter_px: float = 0.0
 
     @classmethod
@@ -53,17 +55,27 @@ class InputSpec:
             spec = cls(**metadata)
         except TypeError as error:
             raise ValueError(f"metadata: input: {error}") from error
-        positive = min(spec.squeeze, spec.max_upscale) > 0 and min(spec.narrow_squeeze, spec.letter_px) >= 0
+        positive = (
+            min(spec.squeeze, spec.max_upscale) > 0
+            and min(spec.narrow_squeeze, spec.narrow_long_side_px, spec.letter_px) >= 0
+        )
         if min(spec.long_side_px, spec.multiple_px) < 1 or not positive:
             raise ValueError(f"metadata: input: sizes and scales are positive, got {spec}")
         return spec
 
     def scale(self, height_px: int, width_px: int, letter_px: float = 0.0) -> float:
         """Vertical scale of a page of this size, whose letters are as high as said, 0 where nobody knows."""
-        fitting = min(self.max_upscale, self.long_side_px / max(height_px, width_px))
+        fitting = min(self.max_upscale, self.long_side_of(height_px, width_px) / max(height_px, width_px))
         if fitting <= 1 or not self.letter_px or not letter_px:
             return fitting
         return min(fitting, max(1.0, self.letter_px / letter_px))
+
+    def long_side_of(self, height_px: int, width_px: int) -> float:
+        """Length of the longer side of an upright page of this size at the network, before the squeeze."""
+        narrowness = height_px / width_px / A4_ASPECT
+        pixels_of_a4 = self.squeeze_of(height_px, width_px) / self.squeeze / narrowness
+        longer = self.long_side_px / math.sqrt(min(1.0, pixels_of_a4))
+        return max(self.long_side_px, min(self.narrow_long_side_px, longer))
 
     def squeeze_of(self, height_px: int, width_px: int) -> float:
         """What multiplies the width of an upright page of this size, beside its scale."""

@@ -189,7 +189,7 @@ def test_the_ceiling_is_what_perfect_maps_would_give(
     torch.set_num_threads(1)
     verb = ["characters", "--threads", "1", "--pages", str(folder), "--weights", str(folder / "hub")]
     detection.main([*verb, "--out", str(tmp_path)])
-    sure = ["--tuning", '{"low_text": 0.3, "text_threshold": 0.6, "join_gap": 0.2}']
+    sure = ["--tuning", '{"low_text": 0.3, "text_threshold": 0.6, "join_gap": 0.2, "part_gap": 3.0}']
     detection.main(["ceiling", "--pages", f"{tmp_path}:1", *sure])
     assert "precision 1.000  recall 1.000" in capsys.readouterr().out
     detection.main(["ceiling", "--pages", f"{tmp_path}:-1", "--tuning", '{"text_threshold": 0.999}'])

@@ -102,7 +102,14 @@ def test_a_match_counts_by_its_overlap() -> None:
 def test_a_peak_is_never_asked_to_be_below_the_edge() -> None:
     params = _craft_space(
         optuna.trial.FixedTrial(
-            {"low_text": 0.3, "text_threshold": 0.5, "link_threshold": 0.2, "join_gap": 0.4, "growth": 0.2}
+            {
+                "low_text": 0.3,
+                "text_threshold": 0.5,
+                "link_threshold": 0.2,
+                "join_gap": 0.4,
+                "part_gap": 1.0,
+                "growth": 0.2,
+            }
         )
     )
     assert DetectionTuning(**params).text_threshold == 0.5

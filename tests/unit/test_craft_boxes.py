@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 
 from deployments import geometry
-from deployments.detection.craft_boxes import CraftThresholds, Region, find_words, grow_lines, join_lines
+from deployments.detection.craft_boxes import (
+    CraftThresholds,
+    Region,
+    find_words,
+    grow_lines,
+    join_lines,
+    part_lines,
+)
 
-THRESHOLDS = CraftThresholds(text=0.7, link=0.4, low_text=0.4, gap=1.6, growth=0.0)
+THRESHOLDS = CraftThresholds(text=0.7, link=0.4, low_text=0.4, gap=1.6, part_gap=1.15, growth=0.0)
 GAP = THRESHOLDS.gap
 
 
@@ -149,3 +156,29 @@ def test_lines_grow_no_further_than_halfway_to_those_above_and_below() -> None:
 def test_no_words_no_lines() -> None:
     assert join_lines([], GAP) == [] and grow_lines([], 0.3) == []
     assert find_words(np.zeros((8, 8), np.float32), np.zeros((8, 8), np.float32), THRESHOLDS) == []
+
+
+def bridged(gap_px: float, rise_px: float = 0.0) -> list[Region]:
+    """A word of three characters and one of two, joined by affinity over a gap between their edges."""
+    far = 40 + gap_px
+    word = [(20, 30), (28, 30), (36, 30), (far, 30 + rise_px), (far + 8, 30 + rise_px)]
+    characters, affinities = maps([word])
+    affinities[28:33, 36 : round(far)] = 1.0
+    (line,) = find_words(characters, affinities, THRESHOLDS)
+    return [line]
+
+
+@pytest.mark.parametrize(("gap_px", "pieces"), [(8, 1), (40, 2)])
+def test_a_line_is_parted_where_affinity_bridges_too_much_paper(gap_px: float, pieces: int) -> None:
+    lines = bridged(gap_px)
+    assert len(part_lines(lines, part_gap=1.15)) == pieces
+    assert part_lines(lines, part_gap=20.0) == lines
+
+
+def test_pieces_of_a_line_keep_its_score_and_lie_where_their_characters_do() -> None:
+    (line,) = bridged(40, rise_px=3)
+    first, second = sorted(part_lines([line], 1.15), key=lambda piece: float(piece.quad[0, 0]))
+    assert first.score == second.score == line.score
+    assert geometry.quad_bounds(first.quad)[0] == pytest.approx(geometry.quad_bounds(line.quad)[0], abs=1)
+    assert [float(piece.quad[:, 1].mean()) for piece in (first, second)] == pytest.approx([30.5, 33.5], abs=1)
+    assert geometry.quad_bounds(second.quad)[2] < 20

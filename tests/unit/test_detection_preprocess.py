@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
 
 from deployments import geometry
-from deployments.detection.preprocess import PAD_LEVEL, InputSpec, fit_page, page_quad
+from deployments.detection.preprocess import A4_ASPECT, PAD_LEVEL, InputSpec, fit_page, page_quad
 from deployments.detection.skew import Pose
 from deployments.errors import StageFailed
 
@@ -92,6 +94,22 @@ def test_a_page_narrower_than_a4_is_squeezed_less(height_px: int, width_px: int,
     assert InputSpec(squeeze=0.5).squeeze_of(height_px, width_px) == 0.5
 
 
+@pytest.mark.parametrize(
+    ("height_px", "width_px", "long_side_px"),
+    [(2828, 2000, 2048), (2000, 2828, 2048), (4000, 2200, 2048), (4000, 1400, 2482), (4000, 400, 3072)],
+)
+def test_a_page_too_narrow_to_be_squeezed_less_is_longer(
+    height_px: int, width_px: int, long_side_px: int
+) -> None:
+    spec = InputSpec(long_side_px=2048, squeeze=0.4, narrow_squeeze=0.55, narrow_long_side_px=3072)
+    pixels = fit_page(np.zeros((height_px, width_px, 3), np.uint8), spec).pixels
+    height, width = pixels.shape[:2]
+    assert max(height, width / 0.4) == pytest.approx(long_side_px, abs=80)
+    # Sides are rounded up to whole multiples of 32.
+    assert (height - 32) * (width - 32) <= 2048**2 * 0.4 / A4_ASPECT
+    assert replace(spec, narrow_long_side_px=0).long_side_of(height_px, width_px) == 2048
+
+
 def test_a_small_page_is_enlarged_until_its_letters_are_as_high_as_the_weight_wants() -> None:
     spec = InputSpec(long_side_px=1280, squeeze=0.5, max_upscale=2.5, letter_px=14.0)
     assert spec.scale(400, 300, letter_px=7.0) == 2.0
@@ -161,5 +179,7 @@ def test_metadata_is_checked() -> None:
         InputSpec.from_metadata({"squeeze": 0})
     with pytest.raises(ValueError, match="positive"):
         InputSpec.from_metadata({"narrow_squeeze": -0.1})
+    with pytest.raises(ValueError, match="positive"):
+        InputSpec.from_metadata({"narrow_long_side_px": -1})
     with pytest.raises(ValueError, match="positive"):
         InputSpec.from_metadata({"letter_px": -1})
