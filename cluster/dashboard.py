@@ -86,7 +86,7 @@ def requests() -> list[Panel]:
 
 
 def jobs() -> list[Panel]:
-    """The store of jobs, of which every ingress replica tells the same."""
+    """The store of jobs, of which every ingress replica tells the same, and what failed in each."""
     return [
         timeseries(
             "Jobs by state", [Query(f"max by (state) ({instruments.JOBS.series})", "{{state}}")], "short"
@@ -101,6 +101,7 @@ def jobs() -> list[Panel]:
             [Query(f"max by (state) ({instruments.JOBS_BYTES.series})", "{{state}}")],
             "bytes",
         ),
+        timeseries("Jobs that failed", [Query(rate(instruments.JOB_FAILURES, by="code"), "{{code}}")], "cps"),
     ]
 
 
@@ -153,7 +154,7 @@ def build() -> dict[str, Any]:
     grid.row("$stage", repeat="stage")
     grid.add(one_stage(), width=6, height=7)
     grid.row("Jobs")
-    grid.add(jobs(), width=8, height=7)
+    grid.add(jobs(), width=6, height=7)
     grid.row("Autoscaling")
     grid.add(platform.autoscaling(), width=6, height=7)
     grid.row("Machines")

@@ -106,10 +106,11 @@ DECODERS_ENDED = _counter(
     "decoders_ended", "Decoder processes that ended in the middle of a job: crashed, hung or killed", "end"
 )
 
-# Recorded in the replicas of the ingress where jobs are on; each tells of the whole store.
+# Recorded in the replicas of the ingress where jobs are on; gauges tell of the whole store.
 JOBS = _gauge("jobs", "Jobs stored, by state", "state")
 JOBS_OLDEST_WAIT_SECONDS = _gauge("jobs_oldest_wait_seconds", "Wait of the oldest queued job, seconds")
 JOBS_BYTES = _gauge("jobs_bytes", "Space of all jobs: stored, and the limit of it", "state")
+JOB_FAILURES = _counter("job_failures", "Jobs that failed here, by the code of their problem", "code")
 
 STAGE_INSTRUMENTS = (
     STEP_SECONDS,
@@ -137,5 +138,6 @@ INGRESS_INSTRUMENTS = (
     JOBS,
     JOBS_OLDEST_WAIT_SECONDS,
     JOBS_BYTES,
+    JOB_FAILURES,
 )
 INSTRUMENTS = (*STAGE_INSTRUMENTS, *INGRESS_INSTRUMENTS)

@@ -42,6 +42,7 @@ class DocumentMetrics:
         self._jobs = gauge(instruments.JOBS)
         self._jobs_oldest_wait = gauge(instruments.JOBS_OLDEST_WAIT_SECONDS)
         self._jobs_bytes = gauge(instruments.JOBS_BYTES)
+        self._job_failures = counter(instruments.JOB_FAILURES)
 
     @contextmanager
     def document(self) -> Iterator[DocumentRecord]:
@@ -86,6 +87,10 @@ class DocumentMetrics:
         self._jobs_oldest_wait.set(usage.oldest_wait_s)
         self._jobs_bytes.set(usage.stored_bytes, tags={"state": "stored"})
         self._jobs_bytes.set(usage.max_bytes, tags={"state": "limit"})
+
+    def job_failed(self, code: str) -> None:
+        """Count a job that failed."""
+        self._job_failures.inc(tags={"code": code})
 
     def stage_refused(self, stage: str, reason: str) -> None:
         """Count a call that a stage did not take."""

@@ -12,6 +12,7 @@ from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.records import Job, JobState
 from serve_app.jobs.runner import JobRunner
 from serve_app.jobs.sqlite_store import SqliteJobStore
+from serve_app.observer import Unobserved
 from serve_app.pages import SourceFile
 from serve_app.reading import DocumentReader
 from tests.api_client import THREE_PAGES, Bounds
@@ -36,12 +37,23 @@ class Naps:
 
 
 @dataclass
+class JobObserver(Unobserved):
+    """Keeps what it is told of jobs that fail."""
+
+    failed: list[str] = field(default_factory=list)
+
+    def job_failed(self, code: str) -> None:
+        self.failed.append(code)
+
+
+@dataclass
 class Replica:
     """One process that reads jobs."""
 
     store: SqliteJobStore
     runner: JobRunner
     naps: Naps
+    observer: JobObserver
     running: asyncio.Task[None]
 
     async def ended(self, job: Job, state: JobState = JobState.SUCCEEDED) -> Job:
@@ -50,6 +62,15 @@ class Replica:
                 await asyncio.sleep(0)
         assert found.state is state, found.failure
         return found
+
+    async def told(self) -> list[str]:
+        """What the observer is told of jobs that fail, once there is something: after the store has it."""
+        async with asyncio.timeout(60):
+            while not self.observer.failed:
+                await asyncio.sleep(0)
+        for _ in range(100):
+            await asyncio.sleep(0)
+        return self.observer.failed
 
     async def kill(self) -> None:
         """End as a killed process does: nothing is released."""
@@ -68,11 +89,12 @@ class Replica:
 @asynccontextmanager
 async def replica(disk: Disk, reader: InkReader, **options: Any) -> AsyncIterator[Replica]:
     deadline_s = options.pop("page_deadline_s", 30.0)
+    observer = JobObserver()
     store, naps = disk.store(**options), Naps()
     documents = DocumentReader(reader, Bounds())
     config = JobsConfig(directory=str(disk.directory), **options)
-    runner = JobRunner(store, documents, config, deadline_s, sleep=naps)
-    made = Replica(store, runner, naps, asyncio.create_task(runner.run()))
+    runner = JobRunner(store, documents, config, deadline_s, observer, sleep=naps)
+    made = Replica(store, runner, naps, observer, asyncio.create_task(runner.run()))
     try:
         yield made
     finally:

@@ -93,12 +93,14 @@ class StoreUsage:
 
     ``jobs`` counts those that have not expired by their state; ``oldest_wait_s`` is how long the oldest
     queued one has waited, 0 without one. Space in bytes; ``max_bytes`` 0 where there is no bound.
+    ``given_up`` counts the jobs that this process gave up as ``job_abandoned``.
     """
 
     jobs: Mapping[JobState, int]
     oldest_wait_s: float
     stored_bytes: int
     max_bytes: int
+    given_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)

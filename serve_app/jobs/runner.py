@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable
 from deployments.errors import DeadlineExceeded, OcrError, RetryLater
 from serve_app import problems
 from serve_app.jobs.config import JobsConfig
-from serve_app.jobs.errors import JobStorageFull, LeaseLost
+from serve_app.jobs.errors import JobAbandoned, JobStorageFull, LeaseLost
 from serve_app.jobs.records import Failure, Lease, StoreUsage
 from serve_app.jobs.store import JobStore
 from serve_app.jobs.work import JobWork, Pace
+from serve_app.observer import Observer, Unobserved
 from serve_app.reading import DocumentReader
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ _LONGEST_WAIT_S = 30.0
 class JobRunner:
     """Takes jobs from a store, those first that wait longest, and those that other processes left.
 
-    ``on_usage`` is told what the store holds every now and then.
+    ``observer`` is told what the store holds every now and then, and of jobs that fail.
     """
 
     def __init__(
@@ -37,14 +38,15 @@ class JobRunner:
         documents: DocumentReader,
         config: JobsConfig,
         page_deadline_s: float,
-        on_usage: Callable[[StoreUsage], None] = lambda usage: None,
+        observer: Observer | None = None,
         sleep: Sleep = asyncio.sleep,
     ) -> None:
         self._store = store
         self._documents = documents
         self._config = config
         self._pace = Pace(config.pages_in_flight, page_deadline_s)
-        self._on_usage = on_usage
+        self._observer = observer or Unobserved()
+        self._given_up = 0
         self._sleep = sleep
         self._look_every_s = config.lease_s / _LOOKS_PER_LEASE
         self._news = asyncio.Event()
@@ -127,7 +129,8 @@ class JobRunner:
         while True:
             done_before = work.pages_done
             try:
-                await work.run()
+                if failure := await work.run():
+                    self._observer.job_failed(failure.code)
                 return
             except LeaseLost:
                 logger.info("job %s: removed, or in other hands", lease.job.id)
@@ -151,6 +154,7 @@ class JobRunner:
             failure = Failure(problems.INTERNAL.code, "The service failed unexpectedly.")
         try:
             await self._store.fail(lease, failure)
+            self._observer.job_failed(failure.code)
         except (LeaseLost, OcrError) as second:
             # Once its lease has run out the job is claimed again, at most ``max_attempts`` times.
             logger.warning("job %s: its failure was not kept: %r", lease.job.id, second)
@@ -165,12 +169,18 @@ class JobRunner:
         while True:
             try:
                 await self._store.sweep()
-                self._on_usage(await self._store.usage())
+                self._tell(await self._store.usage())
             except OcrError as error:
                 logger.warning("expired jobs are not removed: %s", error.public)
             except Exception:
                 logger.exception("expired jobs are not removed")
             await self._sleep(_SWEEP_EVERY_S)
+
+    def _tell(self, usage: StoreUsage) -> None:
+        self._observer.jobs_stored(usage)
+        for _ in range(usage.given_up - self._given_up):
+            self._observer.job_failed(JobAbandoned.code)
+        self._given_up = usage.given_up
 
 
 def _wait_s(error: OcrError, retries: int) -> float:

@@ -13,7 +13,7 @@ from serve_app.jobs.records import Job, JobRequest, JobState, Summary
 from serve_app.jobs.runner import JobRunner
 from serve_app.jobs.store import StoredResult, open_store
 from serve_app.jobs.work import reading_of
-from serve_app.observer import Observer, Unobserved
+from serve_app.observer import Observer
 from serve_app.reading import DocumentReader, Files
 from serve_app.render.formats import WITH_IMAGES
 from serve_app.schemas import OcrQuery, OutputFormat
@@ -43,8 +43,7 @@ class Jobs:
         self._rewriting = asyncio.Lock()
         self._rewritten = 0
         self._documents = documents
-        on_usage = (observer or Unobserved()).jobs_stored
-        self._runner = JobRunner(self._store, documents, config, page_deadline_s, on_usage)
+        self._runner = JobRunner(self._store, documents, config, page_deadline_s, observer)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -49,6 +50,7 @@ class SqliteJobStore:
         self._directory = Path(config.directory) if config.directory else default_directory()
         self._files = JobFiles(self._directory)
         self._database: JobDatabase | None = None
+        self._given_up = 0
         self._sql_thread = ThreadPoolExecutor(1, thread_name_prefix="jobs-sql")
         self._file_threads = ThreadPoolExecutor(2, thread_name_prefix="jobs-files")
 
@@ -124,6 +126,7 @@ class SqliteJobStore:
     async def claim(self) -> Lease | None:
         """See ``JobStore``."""
         lease, given_up = await self._in_sql(lambda database: database.claim())
+        self._given_up += len(given_up)
         for job_id in given_up:
             logger.error("job %s was given up: it was begun again and again without a page read", job_id)
             await self._on_disk(lambda job_id=job_id: self._files.remove(job_id))  # type: ignore[misc]
@@ -167,7 +170,8 @@ class SqliteJobStore:
 
     async def usage(self) -> StoreUsage:
         """See ``JobStore``."""
-        return await self._in_sql(lambda database: database.usage())
+        usage = await self._in_sql(lambda database: database.usage())
+        return replace(usage, given_up=self._given_up)
 
     async def close(self) -> None:
         """See ``JobStore``."""

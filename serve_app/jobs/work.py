@@ -35,8 +35,10 @@ class JobWork:
         self._lease = lease
         self._pace = pace
 
-    async def run(self) -> None:
+    async def run(self) -> Failure | None:
         """Read to the end and keep the result; the job fails as its first page did if all pages failed.
+
+        Answers how it failed, None where it did not.
 
         Raises:
             LeaseLost: somebody else has the job.
@@ -50,12 +52,14 @@ class JobWork:
         try:
             summary = self._summary(pages)
         except OcrError as error:
-            await self._store.fail(self._lease, Failure(error.code, error.public))
-            return
+            failure = Failure(error.code, error.public)
+            await self._store.fail(self._lease, failure)
+            return failure
         body = await self._documents.write_again(
             reading_of(job, pages, summary), job.request.output, files, job.request.query
         )
         await self._store.finish(self._lease, summary, body)
+        return None
 
     async def _read_pages(self, files: Sequence[SourceFile]) -> None:
         request, done_before = self._lease.job.request, self.pages_done

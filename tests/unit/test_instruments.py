@@ -76,3 +76,4 @@ def test_labels_and_tags_agree() -> None:
     ingress.document_refused()
     ingress.decoder_ended(DecoderEnd.CRASHED)
     ingress.jobs_stored(StoreUsage({JobState.QUEUED: 1}, 5.0, 10, 100))
+    ingress.job_failed("stage_failed")

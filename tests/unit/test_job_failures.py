@@ -82,6 +82,7 @@ async def test_failures_become_the_job_s_own(disk: Disk, reader: InkReader, code
     job = await submit(disk)
     async with replica(disk, reader) as one:
         found = await one.ended(job, JobState.FAILED)
+        assert await one.told() == [code]
     assert found.failure is not None
     assert (found.failure.code, found.failure.detail) == (code, detail)
 
@@ -97,6 +98,7 @@ async def test_a_page_that_failed_does_not_fail_the_job(disk: Disk) -> None:
     job = await submit(disk)
     async with replica(disk, InkReader(page_errors={1: StageFailed("Lost.")})) as one:
         found = await one.ended(job)
+    assert not one.observer.failed
     (failed,) = found.page_failures
     assert (failed.page, failed.failure.code) == (2, "stage_failed")
 
@@ -147,6 +149,21 @@ async def test_a_failure_that_cannot_be_kept_leaves_the_job_to_the_next_attempt(
         one.runner.wake()
         found = await one.ended(job, JobState.FAILED)
     assert found.failure is not None and isinstance(found.failure.code, str)
+
+
+async def test_a_job_that_is_given_up_is_told_once(disk: Disk) -> None:
+    job = await submit(disk)
+    async with replica(disk, InkReader(gate=asyncio.Event()), max_attempts=1) as first:
+        async with asyncio.timeout(60):
+            while (await first.store.find(job.id)).state is not JobState.RUNNING:
+                await asyncio.sleep(0)
+        await first.kill()
+    disk.clock.now_s += LEASE_S
+    async with replica(disk, InkReader(), max_attempts=1) as second:
+        await second.ended(job, JobState.FAILED)
+        second.naps.skip = 60.0
+        second.naps.over.set()
+        assert await second.told() == ["job_abandoned"]
 
 
 def test_waits_never_pass_half_a_minute() -> None:

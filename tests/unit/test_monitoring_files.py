@@ -16,8 +16,9 @@ import yaml
 
 from cluster import dashboard, ray_environment
 from cluster.panels import COLUMNS
+from deployments.errors import ServiceError, kinds
 from deployments.instruments import INSTRUMENTS, STEP_PIXELS, STEP_SECONDS, MetricKind
-from serve_app.problems import catalogue
+from serve_app.problems import INTERNAL, catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "cluster" / "monitoring"
@@ -122,6 +123,16 @@ def test_the_alert_on_haproxy_leaves_out_all_that_the_service_answers_itself() -
     importlib.import_module("serve_app.api")  # with which every problem is known
     (codes,) = set(re.findall(r'code=~"([^"]+)"', rule["expr"]))
     assert set(codes.split("|")) == {code for code, kind in catalogue().items() if kind.status >= 500}
+
+
+def test_the_alert_on_jobs_has_every_failure_that_is_not_the_document_s() -> None:
+    (rule,) = [each for each in rules() if each["alert"] == "ScriptoriumJobsFail"]
+    importlib.import_module("serve_app.api")
+    (codes,) = set(re.findall(r'code=~"([^"]+)"', rule["expr"]))
+    # Raised over requests, never over a job that was taken.
+    of_requests = {"job_not_finished", "not_ready", "stopping", "too_many_jobs"}
+    ours = {each.code for each in kinds(ServiceError)} & catalogue().keys() | {INTERNAL.code}
+    assert set(codes.split("|")) - {ServiceError.code} == ours - of_requests
 
 
 def test_the_alert_on_bounds_has_those_of_the_production_configuration() -> None:

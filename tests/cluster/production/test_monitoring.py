@@ -22,12 +22,13 @@ from tests.cluster.production.waiting import wait_for
 
 MONITORING = ROOT / "cluster" / "monitoring"
 NEEDS_GPU = {"ray_node_gpus_utilization", "ray_node_gram_used", "ray_node_gram_available"}
-# Recorded where a GPU is, or when work is refused or a decoder dies; none of that happens here.
+# Recorded where a GPU is, or when work is refused, a decoder dies or a job fails; none of that happens here.
 NOT_HERE = {
     instruments.STAGE_REFUSALS,
     instruments.GPU_MEMORY_BYTES,
     instruments.DOCUMENT_REFUSALS,
     instruments.DECODERS_ENDED,
+    instruments.JOB_FAILURES,
 }
 
 
