@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, Future
+from contextvars import copy_context
 from functools import partial
 from typing import Self
 
@@ -88,7 +89,8 @@ class PageStream:
     async def _decode(self, index: int) -> SourcePage:
         # Waited for here, and not in a thread that others' documents need.
         room = await self._memory.take(self._holder)
-        self._reading = self._workers.submit(self._document.read, index, room)
+        # With the context of whoever waits: what is logged beside tells the request, or the job.
+        self._reading = self._workers.submit(copy_context().run, self._document.read, index, room)
         self._reading.add_done_callback(partial(_free_unless_read, room))
         page = await asyncio.wrap_future(self._reading)
         # It would keep the page.
@@ -108,7 +110,7 @@ async def open_pages(
 
     ``on_close`` is called once: when the stream is closed, or the document could not be opened.
     """
-    opening = decoders.workers.submit(lambda: decoders.open(files(), limits, options))
+    opening = decoders.workers.submit(copy_context().run, lambda: decoders.open(files(), limits, options))
     try:
         document = await asyncio.shield(asyncio.wrap_future(opening))
     except BaseException as error:

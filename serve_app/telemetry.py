@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from deployments import instruments
 from deployments.errors import OcrError
 from deployments.metrics import counter, gauge, histogram
+from serve_app import problems
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.jobs.records import StoreUsage
 from serve_app.results import PageResult
@@ -53,6 +54,9 @@ class DocumentMetrics:
             yield record
         except OcrError as error:
             self._failures.inc(tags={"scope": "document", "code": error.code})
+            raise
+        except Exception:
+            self._failures.inc(tags={"scope": "document", "code": problems.INTERNAL.code})
             raise
         spent_s = time.perf_counter() - started_s
         self._document.observe(spent_s)

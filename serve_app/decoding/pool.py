@@ -7,7 +7,7 @@ import logging
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -44,7 +44,8 @@ class DecoderPool:
 
     A process that dies or hangs is replaced at once. The request whose document it had in hand gets
     DecoderFailed; documents that it merely had open are opened in another when their turn comes.
-    ``on_end`` is told, in the thread that waited, how a process ended in the middle of a job.
+    ``on_end`` is told, in the thread that waited, how a process ended in the middle of a job; the log as
+    well, with whatever the context of that thread says of the request.
     """
 
     def __init__(
@@ -106,9 +107,10 @@ class DecoderPool:
             try:
                 return self._run(document, job, fresh=crashes > 0)
             except DecoderDied as died:
-                failure = self._failed(died)
                 killed = killed_from_outside(died)
-                self._on_end(DecoderEnd.KILLED if killed else DecoderEnd.CRASHED)
+                end = DecoderEnd.KILLED if killed else DecoderEnd.CRASHED
+                failure = self._failed(died, end)
+                self._on_end(end)
                 crashes += not killed
             if crashes > 1:
                 raise failure
@@ -139,7 +141,11 @@ class DecoderPool:
             try:
                 return job(process)
             except DecoderHung as hung:
-                logger.error("a decoder hung for %g s and was killed", self._limits.max_decode_s)
+                logger.error(
+                    "a decoder hung for %g s and was killed",
+                    self._limits.max_decode_s,
+                    extra=_fields(DecoderEnd.HUNG),
+                )
                 self._on_end(DecoderEnd.HUNG)
                 raise DecoderFailed(
                     f"The document keeps its decoder busy for longer than {self._limits.max_decode_s:g} s."
@@ -177,11 +183,16 @@ class DecoderPool:
             )
 
     @staticmethod
-    def _failed(died: DecoderDied) -> DecoderFailed:
+    def _failed(died: DecoderDied, end: DecoderEnd) -> DecoderFailed:
         number = died.signal_number
         name = signal.Signals(number).name if number else "no signal"
-        logger.error("a decoder died (%s) over a document", name)
+        logger.error("a decoder died (%s) over a document", name, extra=_fields(end))
         return DecoderFailed("The document crashed its decoder: it is damaged, or made to do so.")
+
+
+def _fields(end: DecoderEnd) -> Mapping[str, object]:
+    """What Serve's JSON is to say of it."""
+    return {"ray_serve_extra_fields": {"decoder_end": str(end)}}
 
 
 class RemoteDocument:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from deployments.errors import DeadlineExceeded, OcrError, RetryLater
+from deployments.tracing import span
 from serve_app import problems
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.errors import JobAbandoned, JobStorageFull, LeaseLost
@@ -98,7 +99,9 @@ class JobRunner:
         job_id = lease.job.id
         if lease.job.pages_done:
             logger.info("job %s: going on after page %d", job_id, lease.job.pages_done)
-        reading, holding = asyncio.ensure_future(self._read(lease)), asyncio.ensure_future(self._hold(lease))
+        with span("job", job=job_id):
+            reading = asyncio.ensure_future(self._read(lease))
+            holding = asyncio.ensure_future(self._hold(lease))
         self._in_hand[job_id] = reading
         try:
             await asyncio.wait({reading, holding}, return_when=asyncio.FIRST_COMPLETED)

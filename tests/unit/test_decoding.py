@@ -17,9 +17,12 @@ import psutil
 import pytest
 
 from deployments.errors import DecoderFailed, InputError, PayloadTooLarge, StageUnavailable
+from deployments.tracing import SpanFields, span
+from serve_app.decoding.memory import PageMemory
 from serve_app.decoding.pool import DecoderPool
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.documents import open_document
+from serve_app.lookahead import open_pages
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
 from tests.api_client import PNG, THREE_PAGES, Bounds, two_rows
@@ -207,6 +210,21 @@ def test_decoders_that_somebody_else_kills_again_and_again_are_no_fault_of_the_d
         read(pool, marked(b"<killed>"))
     assert set(ends) == {DecoderEnd.KILLED} and raised.value.retry_after_s >= 1
     assert len(read(pool, THREE_PAGES)) == 3
+
+
+async def test_the_end_of_a_decoder_is_logged_with_who_waited_for_it(
+    pool: DecoderPool, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.handler.addFilter(SpanFields())
+    files = [SourceFile(marked(b"<abort>"), "secret.png")]
+    memory = PageMemory(replace(BOUNDS, max_decoded_bytes=10**7))
+    with span("job", job="7"), pytest.raises(DecoderFailed):
+        async with await open_pages(lambda: files, BOUNDS, DocumentOptions(), pool, memory) as pages:
+            await anext(pages)
+    told = [record for record in caplog.records if "a decoder died" in record.message]
+    fields = [getattr(record, "ray_serve_extra_fields", {}) for record in told]
+    assert fields == [{"job": "7", "decoder_end": "crashed"}] * 2
+    assert "secret" not in caplog.text
 
 
 def test_a_decoder_knows_nothing_of_the_service(pool: DecoderPool, monkeypatch: pytest.MonkeyPatch) -> None:

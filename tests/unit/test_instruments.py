@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import re
 from collections import Counter as Tally
 from itertools import pairwise
@@ -11,6 +12,7 @@ from deployments.batching import Step
 from deployments.errors import StageFailed
 from deployments.instruments import (
     BUSY_SECONDS,
+    FAILURES,
     INSTRUMENTS,
     ITEMS,
     ITEMS_BUCKETS,
@@ -61,6 +63,29 @@ def test_time_and_pixels_of_steps_are_added_up(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_step_in_no_time_is_recorded() -> None:
     StageMetrics().step(Step(items=1, pixels=9, padding=0.0, longest_wait_s=0.0, run_s=0.0))
+
+
+@pytest.mark.parametrize(
+    ("error", "code"), [(StageFailed("Lost."), "stage_failed"), (RuntimeError("secret"), "internal")]
+)
+def test_documents_that_fail_are_counted_whatever_they_fail_of(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, code: str
+) -> None:
+    told: list[tuple[str, dict[str, str]]] = []
+    monkeypatch.setattr(
+        Counter, "inc", lambda self, value=1.0, tags=None: told.append((self.info["name"], tags))
+    )
+    with pytest.raises(type(error)), DocumentMetrics().document():
+        raise error
+    assert told == [(FAILURES.name, {"scope": "document", "code": code})]
+
+
+async def test_a_document_that_nobody_waits_for_is_no_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(Counter, "inc", lambda self, value=1.0, tags=None: told.append(self.info["name"]))
+    with pytest.raises(asyncio.CancelledError), DocumentMetrics().document():
+        raise asyncio.CancelledError
+    assert not told
 
 
 def test_labels_and_tags_agree() -> None:

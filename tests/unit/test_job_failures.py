@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from deployments.errors import OcrError, Overloaded, StageFailed
+from deployments.tracing import SpanFields
 from serve_app.jobs.errors import JobStorageFull, JobsUnavailable
 from serve_app.jobs.records import JobState
 from serve_app.jobs.runner import _wait_s
@@ -85,6 +86,15 @@ async def test_failures_become_the_job_s_own(disk: Disk, reader: InkReader, code
         assert await one.told() == [code]
     assert found.failure is not None
     assert (found.failure.code, found.failure.detail) == (code, detail)
+
+
+async def test_what_is_logged_over_a_job_names_it(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.handler.addFilter(SpanFields())
+    job = await submit(disk)
+    async with replica(disk, InkReader(failure=RuntimeError("secret"))) as one:
+        await one.told()
+    (record,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert getattr(record, "ray_serve_extra_fields", {}) == {"job": job.id}
 
 
 async def test_a_document_that_breaks_off_fails_its_job(disk: Disk) -> None:
