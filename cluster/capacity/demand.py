@@ -39,12 +39,19 @@ def parse_mix(text: str) -> list[Documents]:
         if match is None:
             raise ValueError(f"--mix: {part.strip()!r} is not NAME=SHARE:PAGESxLINES")
         documents = Documents(
-            match["name"], float(match["share"]), float(match["pages"]), float(match["lines"])
+            match["name"], *(_number(part.strip(), match[name]) for name in ("share", "pages", "lines"))
         )
         if min(documents.share, documents.pages, documents.lines_per_page) <= 0:
             raise ValueError(f"--mix: {documents.name} has a number that is not above 0")
         found.append(documents)
     return found
+
+
+def _number(part: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"--mix: {text!r} in {part!r} is no number") from None
 
 
 def demand_of_mix(documents_per_s: float, mix: Sequence[Documents]) -> Demand:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ _INGRESS_PROCESSES = ("OcrIngress", "serve_app.decoding.worker")
 @dataclass(frozen=True, slots=True)
 class StageTimes:
     """What one page costs a stage on one replica, seconds: its model's time, and its processor's beside it.
+
+    Without a GPU both are processor time, busy seconds of a core.
 
     ``per_line`` says whether the cost grows with the lines of a page.
     """
@@ -59,35 +62,53 @@ class Measured:
 def read_result(path: Path) -> Measured:
     """The figures of a benchmark result.
 
-    Raises ValueError for a file without stage times.
+    Raises ValueError for a file without stage times, or with figures that are none.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        limit = content["systems"]["limit"]
-        stages = {
-            stage: StageTimes(
-                _middle(times["forward_ms"]) / 1000,
-                (_middle(times["prepare_ms"]) + _middle(times["finish_ms"])) / 1000,
-                per_line=stage != "detection",
-            )
-            for stage, times in limit["stages"].items()
-        }
-        lines_per_page = _middle(limit["crops_per_page"])
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
-        raise ValueError(f"{path.name} has no stage times: {error!r}") from None
+        return _measured(path.name, json.loads(path.read_text(encoding="utf-8")))
+    except (AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError) as error:
+        raise ValueError(f"{path.name} has no stage times that make sense: {error!r}") from None
+
+
+def _measured(name: str, content: Mapping[str, Any]) -> Measured:
+    limit = content["systems"]["limit"]
+    on_gpu = str(content.get("device", "")).startswith("cuda")
+    stages, lines_per_page = _stages(limit, on_gpu), _middle(limit["crops_per_page"])
     reached = (content.get("ratios") or {}).get("served_over_limit")
+    efficiency = _middle(reached) if reached else ASSUMED_EFFICIENCY
+    if 0 in (sum(times.model_s for times in stages.values()), lines_per_page, efficiency):
+        raise ValueError("models that take no time, pages without lines, or nothing reached")
     return Measured(
-        path.name,
+        name,
         _machine(content.get("machine") or {}),
-        str(content.get("device", "")).startswith("cuda"),
+        on_gpu,
         lines_per_page,
-        _middle(reached) if reached else ASSUMED_EFFICIENCY,
+        efficiency,
         bool(reached),
         stages,
         round(_middle(limit.get("processes", 1))),
         _middle(limit.get("pages_s", 0.0)),
         _served(content),
     )
+
+
+def _stages(limit: Mapping[str, Any], on_gpu: bool) -> dict[str, StageTimes]:
+    """The times of each stage.
+
+    The benchmark divides wall time among the steps. On processors that others used as well, a page took
+    longer than it kept one busy: there the steps are parts of the processor time of a page.
+    """
+    steps = {
+        stage: [_middle(times[f"{step}_ms"]) / 1000 for step in ("prepare", "forward", "finish")]
+        for stage, times in limit["stages"].items()
+    }
+    share = 1.0
+    if not on_gpu and "cpu_ms_per_page" in limit:
+        share = _middle(limit["cpu_ms_per_page"]) / 1000 / sum(map(sum, steps.values()))
+    return {
+        stage: StageTimes(forward * share, (prepare + finish) * share, per_line=stage != "detection")
+        for stage, (prepare, forward, finish) in steps.items()
+    }
 
 
 def newest_result(machine: str = "") -> Path:
@@ -128,7 +149,10 @@ def _served(content: Mapping[str, Any]) -> Served | None:
 
 def _middle(figure: Any) -> float:
     """A figure, or the median of its trials."""
-    return float(figure["median"] if isinstance(figure, Mapping) else figure)
+    number = float(figure["median"] if isinstance(figure, Mapping) else figure)
+    if not math.isfinite(number) or number < 0:
+        raise ValueError(f"{number} is no figure of a benchmark")
+    return number
 
 
 def _machine(machine: Mapping[str, Any]) -> str:

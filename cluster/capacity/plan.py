@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil
@@ -70,7 +71,16 @@ def placements(config: Mapping[str, Any]) -> dict[str, Placement]:
             int(block.get("max_replicas_per_node", 1)),
             int(block["autoscaling_config"]["max_replicas"]) if "autoscaling_config" in block else None,
         )
+        _check(found[stage])
     return found
+
+
+def _check(placement: Placement) -> None:
+    numbers = (placement.num_cpus, placement.num_gpus, placement.per_node, placement.max_replicas or 1)
+    if not all(math.isfinite(number) for number in numbers) or min(numbers) < 0:
+        raise ValueError(f"{placement.name}: its resources are not finite numbers from 0 on")
+    if placement.num_cpus == 0 or placement.per_node == 0:
+        raise ValueError(f"{placement.name}: a replica needs processors, and a place on a node")
 
 
 def plan(measured: Measured, demand: Demand, where: Mapping[str, Placement]) -> Plan:

@@ -167,6 +167,34 @@ def test_a_result_is_read(tmp_path: Path) -> None:
     assert (found.machine, found.served) == ("G, 16 cores", None)
 
 
+@pytest.mark.parametrize(("device", "model_s"), [("cpu", 0.005), ("cuda", 0.010)])
+def test_on_processors_stages_take_processor_time(tmp_path: Path, device: str, model_s: float) -> None:
+    """39 ms a page on the clock, half of it waiting for a core: what counts is the time at work."""
+    content = result(device=device)
+    content["systems"]["limit"]["cpu_ms_per_page"] = trials(19.5)
+    found = read_result(write(tmp_path / "r.json", content))
+    assert found.stages["detection"] == StageTimes(
+        pytest.approx(model_s), pytest.approx(0.3 * model_s), per_line=False
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"ratios": {"served_over_limit": {"median": 0}}},
+        {"systems": {"limit": {"stages": {}}}},
+        {"seconds": None},
+    ],
+)
+def test_a_result_that_nothing_can_be_planned_from_is_said(
+    tmp_path: Path, change: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / "r.json", served_result() | change)
+    assert main(["--pages-per-s", "1", "--result", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert "r.json has no stage times that make sense" in said and said.count("\n") == 1
+
+
 def test_what_the_service_took_is_read(tmp_path: Path) -> None:
     found = read_result(write(tmp_path / "r.json", served_result()))
     assert found.served == Served(41.0, 0.047, pytest.approx(2.05 / 410))
@@ -227,6 +255,8 @@ def test_documents_of_a_mix_on_a_card_have_a_price(
         (["--documents-per-s", "1"], "belong together"),
         (["--documents-per-s", "1", "--mix", "a=1"], "NAME=SHARE:PAGESxLINES"),
         (["--documents-per-s", "1", "--mix", "a=0:1x1"], "above 0"),
+        (["--documents-per-s", "1", "--mix", "a=1.2.3:1x1"], "no number"),
+        (["--documents-per-s", "0", "--mix", "a=1:1x1"], "more than none"),
         (["--documents-per-s", "1", "--mix", "a=1:1x1", "--lines-per-page", "3"], "the mix says"),
         (["--check", "--result", str(DEFAULT_RESULT)], "to compare with"),
     ],
@@ -234,6 +264,55 @@ def test_documents_of_a_mix_on_a_card_have_a_price(
 def test_bad_input_is_said(arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--pages-per-s", "--lines-per-page", "--node-price", "--documents-per-s"])
+@pytest.mark.parametrize("value", ["nan", "inf", "-1", "many"])
+def test_numbers_that_are_none_are_said(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    load = [] if option.endswith("-per-s") else ["--pages-per-s=1"]
+    with pytest.raises(SystemExit) as ended:
+        main([*load, f"{option}={value}"])
+    assert ended.value.code == 2
+    assert f"argument {option}: '{value}' is not a finite number" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "applications: [",
+        "[]",
+        "",
+        "applications: []",
+        "applications: [{deployments: [{name: Detection}]}]",
+        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: many}}]}]",
+        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: .nan}}]}]",
+        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: 0}}]}]",
+        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: 1, num_gpus: -1}}]}]",
+    ],
+)
+def test_a_configuration_that_is_none_is_said_in_a_line(
+    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(content, encoding="utf-8")
+    assert main(["--pages-per-s", "1", "--config", str(path)]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("no plan: ") and str(path) in said and said.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "fast"])
+def test_a_result_with_figures_that_are_none_is_said(
+    tmp_path: Path, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content = result()
+    content["systems"]["limit"]["stages"]["detection"] = {
+        "prepare_ms": 1.0,
+        "forward_ms": value,
+        "finish_ms": 2.0,
+    }
+    path = write(tmp_path / "r.json", content)
+    assert main(["--pages-per-s", "1", "--result", str(path)]) == 2
+    assert "has no stage times" in capsys.readouterr().err
 
 
 def test_stages_that_were_not_measured_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
