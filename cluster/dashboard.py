@@ -110,6 +110,7 @@ def one_stage() -> list[Panel]:
     items = Query(rate(instruments.ITEMS, ONE_STAGE, by="result"), "{{result}}")
     steps = f"sum(rate({instruments.STEP_PIXELS.series}_count{{{ONE_STAGE}}}[$__rate_interval]))"
     pixels = rate(instruments.PIXELS, ONE_STAGE)
+    answered = rate(instruments.ITEMS, ONE_STAGE)
     busy = rate(instruments.BUSY_SECONDS, ONE_STAGE, by="replica")
     memory = f"{instruments.GPU_MEMORY_BYTES.series}{{{ONE_STAGE}}}"
     return [
@@ -122,7 +123,8 @@ def one_stage() -> list[Panel]:
         timeseries(
             "Items in a step",
             [
-                Query(mean(instruments.STEP_ITEMS, ONE_STAGE), "mean"),
+                # Of counters: Ray makes up the sum of a histogram.
+                Query(f"{answered} / {steps}", "mean"),
                 Query(quantile(0.95, instruments.STEP_ITEMS, ONE_STAGE), "p95"),
             ],
             "short",

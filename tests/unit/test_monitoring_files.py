@@ -17,7 +17,7 @@ import yaml
 from cluster import dashboard, ray_environment
 from cluster.panels import COLUMNS
 from deployments.errors import ServiceError, kinds
-from deployments.instruments import INSTRUMENTS, STEP_PIXELS, STEP_SECONDS, MetricKind
+from deployments.instruments import INSTRUMENTS, STEP_ITEMS, STEP_PIXELS, STEP_SECONDS, MetricKind
 from serve_app.problems import INTERNAL, catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -115,7 +115,9 @@ def test_every_metric_that_is_recorded_is_shown() -> None:
 def test_what_is_counted_exactly_is_asked_of_no_histogram() -> None:
     """Ray makes up the sum of a histogram from its buckets: 0.7 to 1.75 times what it was."""
     for query in queries():
-        assert not {f"{each.series}_sum" for each in (STEP_SECONDS, STEP_PIXELS)} & names(query), query
+        assert not {f"{each.series}_sum" for each in (STEP_SECONDS, STEP_PIXELS, STEP_ITEMS)} & names(
+            query
+        ), query
 
 
 def test_the_alert_on_haproxy_leaves_out_all_that_the_service_answers_itself() -> None:
