@@ -59,6 +59,8 @@ def one_gpu_config() -> str:
     for deployment in config["applications"][0]["deployments"]:
         number = deployment["max_replicas_per_node"]
         deployment["autoscaling_config"] |= {"min_replicas": number, "max_replicas": number}
+        # Of an upgrade of the cluster (docs/operations.md), and more than one node holds.
+        deployment["autoscaling_config"].pop("initial_replicas", None)
     return _ONE_GPU_HEAD + yaml.safe_dump(config, sort_keys=False, width=110)
 
 
