@@ -9,7 +9,9 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
+import numpy as np
 import PIL.ExifTags
 import PIL.Image
 
@@ -22,6 +24,9 @@ from serve_app.results import PageOrigin
 _NEW_SUBFILE_TYPE = 254
 _REDUCED_RESOLUTION = 1
 _PLAUSIBLE_DPI = (50.0, 2400.0)
+# How many times finer one way than the other a TIFF's pixels may lie: faxes have 204 by 98 to the inch.
+# What is nearly square is left as it is, and what no scan has is not believed.
+_FINER_ONE_WAY = (1.25, 4.0)
 
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -32,6 +37,8 @@ _TURNS = {
     7: PIL.Image.Transpose.TRANSVERSE,
     8: PIL.Image.Transpose.ROTATE_90,
 }
+# Of these, the ones that change width and height over.
+_ON_ITS_SIDE = {5, 6, 7, 8}
 
 
 class PictureFile:
@@ -63,7 +70,8 @@ class PictureFile:
         with self._errors():
             self._picture.seek(self._frames[number - 1])
             upright, pixels = self._decode()
-            origin = PageOrigin(origin.number, origin.file, origin.file_name, _dpi(self._picture))
+            resolution = _resolution(self._picture)
+            origin = replace(origin, dpi=max(resolution) if resolution else None)
         jpeg = self._file.data if self._kind == "JPEG" and upright else None
         return SourcePage(pixels, origin, jpeg=jpeg)
 
@@ -72,14 +80,18 @@ class PictureFile:
         self._picture.close()
 
     def _decode(self) -> tuple[bool, Image]:
-        """Whether the picture was stored upright in plain colours, and its pixels."""
+        """Whether the picture was stored as it is seen in plain colours, and its pixels."""
         picture = self._picture
         check_size(picture.size, self._limits)
+        square = _square_size(picture)
+        check_size(square, self._limits)
+        is_square = square == picture.size
         picture.load()
         turn = _TURNS.get(_orientation(picture))
-        upright = picture.transpose(turn) if turn is not None else picture
-        check_size(upright.size, self._limits)
-        return turn is None and picture.mode in {"L", "RGB"}, to_rgb(upright)
+        pixels = to_rgb(picture.transpose(turn) if turn is not None else picture)
+        if is_square:
+            return turn is None and picture.mode in {"L", "RGB"}, pixels
+        return False, np.asarray(PIL.Image.fromarray(pixels).resize(square, PIL.Image.Resampling.BICUBIC))
 
     def _page_frames(self, last: int) -> list[int]:
         """Frames of a TIFF that are pages: previews are not. Directories are walked, no pixels read."""
@@ -123,11 +135,27 @@ def _orientation(picture: PIL.Image.Image) -> int:
         return 1
 
 
-def _dpi(picture: PIL.Image.Image) -> float | None:
-    """The resolution that the file states, None where it states none or one that no scan has."""
+def _resolution(picture: PIL.Image.Image) -> tuple[float, float] | None:
+    """Dots to the inch across and down as the file states them; None for none, and for what no scan has."""
     try:
-        stated = float(picture.info["dpi"][0])
+        across, down = (float(value) for value in picture.info["dpi"][:2])
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
     low, high = _PLAUSIBLE_DPI
-    return stated if low <= stated <= high else None
+    return (across, down) if low <= min(across, down) and max(across, down) <= high else None
+
+
+def _square_size(picture: PIL.Image.Image) -> tuple[int, int]:
+    """Width and height at which the pixels of a TIFF are square: larger one way, or as they are.
+
+    Other formats are shown everywhere as if their pixels were square, whatever their files say.
+    """
+    width, height = picture.size
+    across, down = _resolution(picture) or (1.0, 1.0)
+    low, high = _FINER_ONE_WAY
+    if picture.format != "TIFF" or not low <= max(across, down) / min(across, down) <= high:
+        return width, height
+    if _orientation(picture) in _ON_ITS_SIDE:
+        # Pillow tells the size of a TIFF as it is seen, and its resolution as it is stored.
+        across, down = down, across
+    return round(width * max(down / across, 1.0)), round(height * max(across / down, 1.0))

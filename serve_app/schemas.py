@@ -199,7 +199,7 @@ class RegionView(Answered):
 
 
 class PageView(Answered):
-    """One page, upright: its EXIF orientation is applied."""
+    """One page, upright, of square pixels: EXIF orientation is applied, and faxes are enlarged one way."""
 
     page: int = Field(ge=1, description="number of the page in its file, from 1")
     file: int = Field(1, ge=1, description="number of the file in the request, from 1")

@@ -39,8 +39,10 @@ Samples on this page are made from a real reading by `python -m tests.format_doc
 
 PDF, JPEG, PNG, TIFF (all pages), WebP, BMP and GIF (first frame), detected from their content. Pages of
 several files follow each other: each page of the answer has `file` (from 1), `file_name`, and its number
-`page` in that file. EXIF orientation is applied. Parameters (`pages`, `dpi`, `text_layer`, `layout`,
-`engine`, `min_confidence`, `kind`, `words`): `/docs` of a running service, or openapi.json.
+`page` in that file. EXIF orientation is applied, and a TIFF whose pixels lie finer one way than
+the other, as those of faxes do, is enlarged until they are square. Parameters (`pages`, `dpi`,
+`text_layer`, `layout`, `engine`, `min_confidence`, `kind`, `words`): `/docs` of a running service, or
+openapi.json.
 
 Pages are decoded one at a time while others are read. PDF pages are drawn by pdfium, one at a time in each
 ingress replica, forms and annotations included. `text_layer=prefer` takes a page's own text, line by line,
