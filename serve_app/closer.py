@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from math import ceil, floor, inf
 
 import numpy as np
+import numpy.typing as npt
 
 from deployments.errors import Outcome
-from deployments.geometry import quad_bounds, quad_size
+from deployments.geometry import quad_bounds
 from deployments.types import Image, PageLines, Points, TextLine
 
 # Shares of a page's longer side: lines lower than the first are small, the second is as high as they
@@ -33,6 +34,8 @@ HALVINGS = 2
 CUT_FROM, CUT_TO = 0.3, 0.7
 
 Detect = Callable[[list[Image]], Awaitable[list[Outcome[PageLines]]]]
+Quads = npt.NDArray[np.float32]
+"""Lines at once: ``(N, 4, 2)``."""
 Span = tuple[float, float]
 
 
@@ -116,7 +119,7 @@ def parts_to_look_at(whole: Part, lines: Sequence[TextLine]) -> list[Part]:
     """Parts of what was looked at in which its lines come out larger; none where it does well."""
     if not lines:
         return []
-    quads = [line.quad for line in lines]
+    quads = np.stack([line.quad for line in lines])
     if _line_px(quads) >= SMALL * whole.longer_px:
         return []
     part = _around(quads, whole)
@@ -138,14 +141,16 @@ def _seen_closer(look: _Look, parts: Sequence[Part], seen: Sequence[Outcome[Page
     return closer
 
 
-def _line_px(quads: Sequence[Points]) -> float:
-    return float(np.median([quad_size(quad)[1] for quad in quads]))
+def _line_px(quads: Quads) -> float:
+    """The usual height of lines: as ``quad_size`` measures it, of all at once."""
+    down = quads[:, [3, 2]] - quads[:, [0, 1]]
+    return float(np.median(np.hypot(down[..., 0], down[..., 1]).mean(axis=1)))
 
 
-def _around(quads: Sequence[Points], whole: Part) -> Part:
+def _around(quads: Quads, whole: Part) -> Part:
     """The part of the whole page around some lines, with paper beside them."""
     line_px = _line_px(quads)
-    left, top, width, height = quad_bounds(np.concatenate(quads))
+    left, top, width, height = quad_bounds(quads.reshape(-1, 2))
     # Not so close that letters come out larger than on an ordinary page.
     margin = max(MARGIN_HEIGHTS * line_px, (line_px / COMFORTABLE - max(width, height)) / 2)
     return Part(
@@ -158,16 +163,16 @@ def _around(quads: Sequence[Points], whole: Part) -> Part:
     )
 
 
-def _halved(part: Part, quads: Sequence[Points], times: int) -> list[Part]:
+def _halved(part: Part, quads: Quads, times: int) -> list[Part]:
     """``part``, which holds ``quads``, or what it is cut into where its lines are tiny."""
     if not times or _line_px(quads) >= TINY * part.longer_px:
         return [part]
     is_wide = part.right - part.left >= part.bottom - part.top
     for axis in (0, 1) if is_wide else (1, 0):
         cut = _cut(part, quads, axis)
-        before = [quad for quad in quads if quad[:, axis].mean() < cut]
-        after = [quad for quad in quads if quad[:, axis].mean() >= cut]
-        if not before or not after:
+        is_before = quads[..., axis].mean(axis=1) < cut
+        before, after = quads[is_before], quads[~is_before]
+        if not len(before) or not len(after):
             continue
         first, second = _halves(part, axis, cut, before, after)
         halves = _halved(first, before, times - 1) + _halved(second, after, times - 1)
@@ -177,23 +182,21 @@ def _halved(part: Part, quads: Sequence[Points], times: int) -> list[Part]:
     return [part]
 
 
-def _cut(part: Part, quads: Sequence[Points], axis: int) -> float:
+def _cut(part: Part, quads: Quads, axis: int) -> float:
     """Where the fewest lines run across a cut of ``axis`` (0 for x, 1 for y), near the part's middle."""
     first, last = ((part.left, part.right), (part.top, part.bottom))[axis]
     places = first + np.linspace(CUT_FROM, CUT_TO, 81) * (last - first)
-    begins, ends = (np.array([end(quad[:, axis]) for quad in quads])[:, None] for end in (np.min, np.max))
-    crossing = ((begins < places) & (ends > places)).sum(axis=0)
+    along = quads[..., axis]
+    crossing = ((along.min(axis=1)[:, None] < places) & (along.max(axis=1)[:, None] > places)).sum(axis=0)
     fewest = places[crossing == crossing.min()]
     return float(fewest[np.abs(fewest - (first + last) / 2).argmin()])
 
 
-def _halves(
-    part: Part, axis: int, cut: float, before: Sequence[Points], after: Sequence[Points]
-) -> tuple[Part, Part]:
+def _halves(part: Part, axis: int, cut: float, before: Quads, after: Quads) -> tuple[Part, Part]:
     """Both halves of a part, each with the whole of its own lines and some paper beyond the cut."""
-    margin = MARGIN_HEIGHTS * _line_px([*before, *after])
-    until = ceil(max(cut, *(quad[:, axis].max() for quad in before)) + margin)
-    since = floor(min(cut, *(quad[:, axis].min() for quad in after)) - margin)
+    margin = MARGIN_HEIGHTS * _line_px(np.concatenate([before, after]))
+    until = ceil(max(cut, before[..., axis].max()) + margin)
+    since = floor(min(cut, after[..., axis].min()) - margin)
     if axis == 0:
         (first, last), until, since = part.across, min(part.right, until), max(part.left, since)
         return replace(part, right=until, across=(first, cut)), replace(part, left=since, across=(cut, last))
