@@ -266,40 +266,6 @@ def test_bad_input_is_said(arguments: list[str], message: str, capsys: pytest.Ca
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("option", ["--pages-per-s", "--lines-per-page", "--node-price", "--documents-per-s"])
-@pytest.mark.parametrize("value", ["nan", "inf", "-1", "many"])
-def test_numbers_that_are_none_are_said(option: str, value: str, capsys: pytest.CaptureFixture[str]) -> None:
-    load = [] if option.endswith("-per-s") else ["--pages-per-s=1"]
-    with pytest.raises(SystemExit) as ended:
-        main([*load, f"{option}={value}"])
-    assert ended.value.code == 2
-    assert f"argument {option}: '{value}' is not a finite number" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        "applications: [",
-        "[]",
-        "",
-        "applications: []",
-        "applications: [{deployments: [{name: Detection}]}]",
-        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: many}}]}]",
-        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: .nan}}]}]",
-        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: 0}}]}]",
-        "applications: [{deployments: [{name: Detection, ray_actor_options: {num_cpus: 1, num_gpus: -1}}]}]",
-    ],
-)
-def test_a_configuration_that_is_none_is_said_in_a_line(
-    tmp_path: Path, content: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "config.yaml"
-    path.write_text(content, encoding="utf-8")
-    assert main(["--pages-per-s", "1", "--config", str(path)]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("no plan: ") and str(path) in said and said.count("\n") == 1
-
-
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -1.0, "fast"])
 def test_a_result_with_figures_that_are_none_is_said(
     tmp_path: Path, value: object, capsys: pytest.CaptureFixture[str]

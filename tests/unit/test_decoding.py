@@ -213,9 +213,9 @@ def test_decoders_that_somebody_else_kills_again_and_again_are_no_fault_of_the_d
 
 
 async def test_the_end_of_a_decoder_is_logged_with_who_waited_for_it(
-    pool: DecoderPool, caplog: pytest.LogCaptureFixture
+    pool: DecoderPool, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    caplog.handler.addFilter(SpanFields())
+    monkeypatch.setattr(caplog.handler, "filters", [SpanFields()])
     files = [SourceFile(marked(b"<abort>"), "secret.png")]
     memory = PageMemory(replace(BOUNDS, max_decoded_bytes=10**7))
     with span("job", job="7"), pytest.raises(DecoderFailed):

@@ -88,8 +88,10 @@ async def test_failures_become_the_job_s_own(disk: Disk, reader: InkReader, code
     assert (found.failure.code, found.failure.detail) == (code, detail)
 
 
-async def test_what_is_logged_over_a_job_names_it(disk: Disk, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.handler.addFilter(SpanFields())
+async def test_what_is_logged_over_a_job_names_it(
+    disk: Disk, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caplog.handler, "filters", [SpanFields()])
     job = await submit(disk)
     async with replica(disk, InkReader(failure=RuntimeError("secret"))) as one:
         await one.told()

@@ -213,8 +213,13 @@ class Nodes:
 
     def environment(self, worker: str) -> dict[str, str]:
         """The environment of a worker of Ray's, by a part of its name."""
-        (process,) = (each for each in self._processes() if worker in " ".join(each.cmdline()))
-        return process.environ()
+        named = []
+        for each in self._processes():
+            # Others come and go.
+            with contextlib.suppress(psutil.NoSuchProcess):
+                named += [each.environ()] if worker in " ".join(each.cmdline()) else []
+        (environment,) = named
+        return environment
 
     def _processes(self) -> list[psutil.Process]:
         """Processes of these nodes: those whose command names their directory, and their children."""
