@@ -36,10 +36,11 @@ def block_faces(faces: Sequence[FontFace]) -> list[FontFace]:
 
 def sample_pen(rng: Rng, tracks: TrackSet) -> PenStyle:
     """A hand after one of the recorded writers, far from it in slant, width, spacing and pen."""
+    writers = tracks.writers
     x_height_px = float(rng.uniform(13, 24))
     gap = float(rng.uniform(0.02, 0.3) if rng.random() < 0.78 else rng.uniform(0.3, 0.7))
     return PenStyle(
-        writer=tracks.writers[int(rng.integers(len(tracks.writers)))],
+        writer=writers[int(rng.integers(len(writers)))],
         x_height_px=x_height_px,
         pen_px=float(np.clip(rng.lognormal(0, 0.4) * 0.09 * x_height_px, 0.8, 4.5)),
         slant_deg=float(np.clip(rng.normal(6, 13), -25, 42)),
@@ -49,6 +50,10 @@ def sample_pen(rng: Rng, tracks: TrackSet) -> PenStyle:
         word_gap=float(rng.uniform(0.5, 1.4)) + gap,
         joined=float(rng.choice([0.0, 0.4, 0.8, 1.0])),
         borrowed=float(rng.choice([0.0, 0.15, 0.5])),
+        partner=writers[int(rng.integers(len(writers)))],
+        blend=float(rng.uniform(-0.4, 1.0)) if rng.random() < 0.6 else 0.0,
+        fluency=float(rng.uniform(0.03, 0.16)) if rng.random() < 0.45 else 0.0,
+        fade=float(rng.uniform(0.1, 0.45)) if rng.random() < 0.3 else 0.0,
         shake=float(rng.gamma(2.0, 0.02)),
         turn_deg=float(rng.gamma(2.0, 2.0)),
         wander=float(rng.gamma(2.0, 0.03)),

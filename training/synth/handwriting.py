@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from training.synth.blending import blend
 from training.synth.ink import Boxes, Mask, TextInk
+from training.synth.joining import Chain, rounded
 from training.synth.signs import SIGNS
 from training.synth.tracks import Letter, Track, TrackSet, load_tracks
 
@@ -28,8 +30,10 @@ class PenStyle:
 
     ``polygonal`` is the tolerance to which tracks are simplified to straight pieces before
     ``smoothing`` rounds of corner cutting. ``joined`` is the share of letter pairs in a word that
-    the pen connects, ``borrowed`` the share of letters taken from another writer. With a ``cell``
-    every character stands in the middle of one so wide, as in the comb of a form.
+    the pen connects, ``borrowed`` the share of letters taken from another writer. Letters are moved
+    by ``blend`` of the way to those of the ``partner``. ``fluency`` is the sigma by which a quick
+    hand rounds its tracks, ``fade`` the share of their height that letters lose to the end of a word.
+    With a ``cell`` every character stands in the middle of one so wide, as in the comb of a form.
     """
 
     writer: int
@@ -42,6 +46,10 @@ class PenStyle:
     word_gap: float = 0.9
     joined: float = 0.5
     borrowed: float = 0.1
+    partner: int = 0
+    blend: float = 0.0
+    fluency: float = 0.0
+    fade: float = 0.0
     shake: float = 0.06
     turn_deg: float = 3.0
     wander: float = 0.06
@@ -58,27 +66,36 @@ def write(text: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> TextInk:
     """
     if unknown := set(text) - tracks.characters:
         raise ValueError(f"no pen tracks for {sorted(unknown)}")
-    strokes: list[Track] = []
+    chain = Chain()
     spans: list[tuple[float, float, float, float]] = []
-    pen_x, previous = 0.0, None
-    for character in text:
+    pen_x = 0.0
+    for character, height in zip(text, _heights(text, style.fade), strict=True):
         if character == " ":
             gap = style.cell or style.word_gap * float(rng.uniform(0.7, 1.4))
             spans.append((pen_x, 0.0, pen_x + gap, 0.0))
-            pen_x, previous = pen_x + gap, None
+            pen_x += gap
+            chain.lift()
             continue
-        letter = _vary(_choose(character, tracks, style, rng), style, rng)
+        letter = _vary(_choose(character, tracks, style, rng), style, height, rng)
         left, right = _reach(letter) if character.isdigit() else _body(letter)
         start = pen_x - left + _space_before(right - left, style, rng)
         placed = tuple(track + np.array([start, 0], np.float32) for track in letter)
-        if previous is not None and character not in _APART and rng.random() < style.joined:
-            strokes.extend(_joint(_last_of_body(previous), placed[0]))
-        strokes.extend(placed)
+        chain.add(placed, joined=character not in _APART and rng.random() < style.joined)
         extent = np.concatenate(placed)
         spans.append((*extent.min(0).tolist(), *extent.max(0).tolist()))
         pen_x = pen_x + style.cell if style.cell else start + right
-        previous = None if character in _APART else placed
-    return _draw(text, strokes, np.array(spans, np.float32), style, rng)
+        if character in _APART:
+            chain.lift()
+    return _draw(text, chain.tracks, np.array(spans, np.float32), style, rng)
+
+
+def _heights(text: str, fade: float) -> list[float]:
+    """How high each character is: letters of a long word less and less."""
+    return [
+        1.0 - fade * min(1.0, at / 10) if character.isalpha() else 1.0
+        for word in text.split(" ")
+        for at, character in enumerate(f"{word} ")
+    ][: len(text)]
 
 
 def _choose(character: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> Letter:
@@ -87,15 +104,22 @@ def _choose(character: str, tracks: TrackSet, style: PenStyle, rng: Rng) -> Lett
     writer = style.writer
     if rng.random() < style.borrowed:
         writer = tracks.writers[int(rng.integers(len(tracks.writers)))]
+    letter = _variant(character, writer, tracks, rng)
+    if style.blend == 0:
+        return letter
+    return blend(letter, _variant(character, style.partner, tracks, rng), style.blend)
+
+
+def _variant(character: str, writer: int, tracks: TrackSet, rng: Rng) -> Letter:
     variants = tracks.letters[writer][character]
     return variants[int(rng.integers(len(variants)))]
 
 
-def _vary(letter: Letter, style: PenStyle, rng: Rng) -> Letter:
+def _vary(letter: Letter, style: PenStyle, height: float, rng: Rng) -> Letter:
     """A new shape of the letter: size, turn and slow bends of its tracks."""
     turn = math.radians(float(rng.normal(0, style.turn_deg)))
     scale_x = style.width * float(np.exp(rng.normal(0, 0.08)))
-    scale_y = float(np.exp(rng.normal(0, 0.07)))
+    scale_y = height * float(np.exp(rng.normal(0, 0.07)))
     phases, waves = rng.uniform(0, 2 * math.pi, 4), rng.uniform(1.5, 4.5, 4)
     lift = float(rng.normal(0, style.wander))
     varied = []
@@ -131,34 +155,6 @@ def _space_before(width: float, style: PenStyle, rng: Rng) -> float:
     return (style.cell - width) / 2 + float(rng.normal(0, 0.08)) * style.cell
 
 
-def _last_of_body(letter: Letter) -> Track:
-    """The track that the pen goes on from: dots and bars are set when the word is done."""
-    low = [track for track in letter if track[-1, 1] > -1.1]
-    return max(low or letter, key=lambda track: float(track[-1, 0]))
-
-
-def _joint(before: Track, after: Track) -> list[Track]:
-    """A cubic Hermite curve from the end of one letter to the start of the next, if a pen would go there."""
-    start, end = before[-1], after[0]
-    reach = float(np.hypot(*(end - start)))
-    if end[0] < start[0] - 0.25 or not 0.03 < reach < 1.5:
-        return []
-    leave, arrive = _direction(before[-4:]), _direction(after[:4])
-    t = np.linspace(0, 1, 8, dtype=np.float32)[:, None]
-    curve = (
-        (2 * t**3 - 3 * t**2 + 1) * start
-        + (t**3 - 2 * t**2 + t) * leave * reach
-        + (3 * t**2 - 2 * t**3) * end
-        + (t**3 - t**2) * arrive * reach
-    )
-    return [curve.astype(np.float32)]
-
-
-def _direction(track: Track) -> Track:
-    step = track[-1] - track[0]
-    return np.asarray(step / max(float(np.hypot(*step)), 1e-3), np.float32)
-
-
 def _round_corners(track: Track, style: PenStyle) -> Track:
     """Douglas-Peucker down to straight pieces, then Chaikin's corner cutting."""
     if style.polygonal > 0 and len(track) > 2:
@@ -173,7 +169,8 @@ def _round_corners(track: Track, style: PenStyle) -> Track:
 def _draw(text: str, strokes: Sequence[Track], spans: Boxes, style: PenStyle, rng: Rng) -> TextInk:
     unit = style.x_height_px
     lean = np.array([[unit, 0], [-unit * math.tan(math.radians(style.slant_deg)), unit]], np.float32)
-    lines = [_round_corners(track, style) @ lean for track in strokes] or [np.zeros((1, 2), np.float32)]
+    drawn = [_round_corners(rounded(track, style.fluency), style) for track in strokes]
+    lines = [track @ lean for track in drawn] or [np.zeros((1, 2), np.float32)]
     margin = style.pen_px + 2
     extent = np.concatenate(lines)
     low = extent.min(0) - margin
