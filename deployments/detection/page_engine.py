@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from deployments.detection.config import DetectionTuning
+from deployments.detection.polarity import dark_on_light
 from deployments.detection.preprocess import A4_ASPECT, InputSpec, PageInput, check_page, fit_page
 from deployments.detection.skew import estimate_pose
 from deployments.engine import Prepared
@@ -40,6 +41,7 @@ class PageEngine:
     def _prepare(self, page: Image) -> Outcome[Prepared[PageInput]]:
         try:
             check_page(page)
+            page = dark_on_light(page)
             fitted = fit_page(page, self.spec, estimate_pose(page, self.tuning.max_skew_deg))
         except OcrError as error:
             return error
