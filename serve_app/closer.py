@@ -18,6 +18,7 @@ import numpy.typing as npt
 from deployments.errors import Outcome
 from deployments.geometry import quad_bounds
 from deployments.types import Image, PageLines, Points, TextLine
+from serve_app.seams import mended
 
 # Shares of a page's longer side: lines lower than the first are small, the second is as high as they
 # are wanted.
@@ -53,6 +54,11 @@ class Part:
     bottom: int
     across: Span = (-inf, inf)
     down: Span = (-inf, inf)
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom."""
+        return self.left, self.top, self.right, self.bottom
 
     @property
     def longer_px(self) -> int:
@@ -110,7 +116,8 @@ async def look_closer(
     looks = done + looks
     if len(looks) == 1 and looks[0].found is found:
         return found
-    lines = sorted((line for look in looks for line in look.found.lines), key=lambda line: -line.score)
+    whole = mended([(look.part.bounds, look.found.lines) for look in looks])
+    lines = sorted(whole, key=lambda line: -line.score)
     skews = np.repeat([look.found.skew_deg for look in looks], [len(look.found.lines) for look in looks])
     return PageLines(tuple(lines[: max(most_lines, len(found.lines))]), float(np.median(skews)))
 

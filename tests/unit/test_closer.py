@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import cv2
 import numpy as np
+import pytest
 
 from deployments.errors import Outcome, StageFailed
 from deployments.geometry import Box, quad_bounds, quad_from_box
@@ -82,6 +83,23 @@ async def test_a_spread_is_looked_at_page_by_page_and_each_line_kept_once() -> N
     assert found.skew_deg == 1.0
     ((one, other),) = detector.shown
     assert max(*one, *other) <= 1200
+
+
+@pytest.mark.parametrize("left", [500, 560, 650])
+async def test_a_headline_across_both_halves_is_kept_once_and_whole(left: int) -> None:
+    boxes = [*column(100, 80, 600, 13, 42), *column(900, 80, 600, 13, 42), (left, 30, 480, 13)]
+    assert boxes_of(await Detector().read(drawn(1600, 1200, boxes))) == sorted(boxes)
+
+
+async def test_a_headline_that_was_overlooked_is_put_together_from_both_halves() -> None:
+    headline = (300, 30, 1800, 11)
+    boxes = [*column(100, 80, 900, 16, 30), *column(1400, 80, 900, 16, 30)]
+    detector = Detector()
+    page = drawn(2400, 1200, [*boxes, headline])
+    assert boxes_of(detector.lines_of(page)) == sorted(boxes)
+    assert boxes_of(await detector.read(page)) == sorted([*boxes, headline])
+    ((left_px, _), (right_px, _)) = detector.shown[0]
+    assert max(left_px, right_px) < 1800  # Neither half showed the whole of it.
 
 
 async def test_lines_that_the_cut_runs_through_are_kept_whole() -> None:
