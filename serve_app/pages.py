@@ -99,14 +99,15 @@ class SourcePage:
     """One page, upright, ready for the stages.
 
     ``regions`` holds the lines of a text layer that is to be taken as it is, and is None where the
-    page is to be read. ``jpeg`` is the file as sent where it shows just this page, upright.
-    ``decode_ms`` is the time that decoding took.
+    page is to be read. ``jpeg`` is the file as sent where it shows just this page, upright, and
+    ``is_grey`` says that it has one colour channel. ``decode_ms`` is the time that decoding took.
     """
 
     image: Image
     origin: PageOrigin
     regions: tuple[Region, ...] | None = None
     jpeg: bytes | None = None
+    is_grey: bool = False
     decode_ms: float = 0.0
 
 

@@ -73,7 +73,7 @@ class PictureFile:
             resolution = _resolution(self._picture)
             origin = replace(origin, dpi=max(resolution) if resolution else None)
         jpeg = self._file.data if self._kind == "JPEG" and upright else None
-        return SourcePage(pixels, origin, jpeg=jpeg)
+        return SourcePage(pixels, origin, jpeg=jpeg, is_grey=self._picture.mode == "L")
 
     def close(self) -> None:
         """Free the file."""

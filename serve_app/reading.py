@@ -24,7 +24,7 @@ from serve_app.pages import DocumentOptions, PageLimits, SourceFile, SourcePage
 from serve_app.picturing import Picturing
 from serve_app.reader import Reader, ReadOptions
 from serve_app.render.formats import ONE_PAGE, WITH_IMAGES, Reading, write
-from serve_app.render.images import PageImage, page_image, reduced_image
+from serve_app.render.images import PageImage, compressed, page_image, reduced_image
 from serve_app.results import DocumentResult, PageOrigin, PageResult, whole_document
 from serve_app.schemas import OcrQuery, OutputFormat
 from serve_app.turns import TurnLimits, Turns
@@ -134,7 +134,8 @@ class DocumentReader:
         """
         images: list[PageImage] = []
         async with await self.open(files, query, output) as pages:
-            with closing(self._picturing(pages, page_image, lambda _, image: images.append(image))) as kept:
+            make = _picture_maker(output)
+            with closing(self._picturing(pages, make, lambda _, image: images.append(image))) as kept:
                 source = kept if output in WITH_IMAGES else pages
                 async with aclosing(self.stream(source, query)) as stream:
                     results = [result async for result in stream]
@@ -161,7 +162,7 @@ class DocumentReader:
         if output not in WITH_IMAGES:
             return await loop.run_in_executor(self._rewriters, write, reading, output)
         async with await self._open_pages(lambda: files, query) as pages:
-            pictured = replace(reading, images=_images(pages, loop))
+            pictured = replace(reading, images=_images(pages, _picture_maker(output), loop))
             return await loop.run_in_executor(self._rewriters, write, pictured, output)
 
     def close(self) -> None:
@@ -185,13 +186,20 @@ class DocumentReader:
         return Picturing(pages, lambda page: self.beside(make, page), tell)
 
 
-def _images(pages: PageStream, loop: asyncio.AbstractEventLoop) -> Iterator[PageImage]:
+def _picture_maker(output: OutputFormat) -> Callable[[SourcePage], PageImage]:
+    """How pages become the pictures that a format shows: those that are drawn upon are opened here."""
+    return compressed if output is OutputFormat.PNG else page_image
+
+
+def _images(
+    pages: PageStream, make: Callable[[SourcePage], PageImage], loop: asyncio.AbstractEventLoop
+) -> Iterator[PageImage]:
     """Pictures of the pages, each made when it is asked for; in a thread that may wait.
 
     Once the pages are closed there are no more, and whoever asks is ended by StopAsyncIteration.
     """
     for _ in range(pages.page_count):
-        yield page_image(asyncio.run_coroutine_threadsafe(anext(pages), loop).result())
+        yield make(asyncio.run_coroutine_threadsafe(anext(pages), loop).result())
 
 
 async def timely(

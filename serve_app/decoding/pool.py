@@ -228,7 +228,8 @@ class RemoteDocument:
             raise
         self._budget.spend(image)
         jpeg = self._files[origin.file - 1].data if answer["is_file"] else None
-        return SourcePage(image, origin, regions, jpeg, (time.perf_counter() - started_s) * 1000)
+        decode_ms = (time.perf_counter() - started_s) * 1000
+        return SourcePage(image, origin, regions, jpeg, bool(answer["is_grey"]), decode_ms)
 
     def close(self) -> None:
         """Free the files."""

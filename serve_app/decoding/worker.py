@@ -116,6 +116,7 @@ def _page_message(page: SourcePage, buffer: int) -> wire.Message:
         "file": page.origin.file,
         "dpi": page.origin.dpi,
         "is_file": page.jpeg is not None,
+        "is_grey": page.is_grey,
         "regions": wire.regions_message(page.regions),
     }
 

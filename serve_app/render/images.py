@@ -23,10 +23,15 @@ class PageImage:
 
 
 def page_image(page: SourcePage) -> PageImage:
-    """The picture of a page: the file itself where that is possible, else compressed anew."""
-    if page.jpeg is not None:
-        with PIL.Image.open(io.BytesIO(page.jpeg), formats=["JPEG"]) as picture:
-            return PageImage(page.jpeg, picture.mode == "L")
+    """The picture of a page: the file itself where that is possible, else compressed anew.
+
+    A file of somebody else is passed on and never opened here: see docs/decisions/0007.
+    """
+    return compressed(page) if page.jpeg is None else PageImage(page.jpeg, page.is_grey)
+
+
+def compressed(page: SourcePage) -> PageImage:
+    """The picture of a page compressed here, which may be opened again."""
     is_grey = _is_grey(page.image)
     pixels = PIL.Image.fromarray(page.image[:, :, 0] if is_grey else page.image)
     return PageImage(_jpeg(pixels, _QUALITY, subsampling="4:4:4"), is_grey)

@@ -77,11 +77,12 @@ def marked(mark: bytes) -> bytes:
     [
         ([PNG], None),
         ([encoded(two_rows(), "JPEG", dpi=(300, 300))], None),
+        ([encoded(two_rows().convert("L"), "JPEG")], None),
         ([THREE_PAGES], DocumentOptions(parse_ranges("2-"))),
         ([pdf_of()], DocumentOptions(dpi=150, text_layer=TextLayer.PREFER)),
         ([PNG, pdf_of(), THREE_PAGES], DocumentOptions(parse_ranges("1"), dpi=72)),
     ],
-    ids=["png", "jpeg", "tiff", "text-layer", "several"],
+    ids=["png", "jpeg", "grey-jpeg", "tiff", "text-layer", "several"],
 )
 def test_pages_are_those_that_this_process_would_decode(
     pool: DecoderPool, data: list[bytes], options: DocumentOptions | None
@@ -93,7 +94,7 @@ def test_pages_are_those_that_this_process_would_decode(
     assert len(pages) == len(expected)
     for page, wanted in zip(pages, expected, strict=True):
         np.testing.assert_array_equal(page.image, wanted.image)
-        assert (page.origin, page.jpeg) == (wanted.origin, wanted.jpeg)
+        assert (page.origin, page.jpeg, page.is_grey) == (wanted.origin, wanted.jpeg, wanted.is_grey)
         assert page.decode_ms > 0
         assert [r.text for r in page.regions or ()] == [r.text for r in wanted.regions or ()]
         for region, other in zip(page.regions or (), wanted.regions or (), strict=True):

@@ -84,6 +84,7 @@ def test_a_jpeg_is_kept_as_it_was_sent() -> None:
         (source,) = document
     sent = page_image(source)
     assert sent == PageImage(data, is_grey=False)
+    assert page_image(replace(source, is_grey=True)).is_grey  # As it was told: nothing is opened.
     with pikepdf.open(io.BytesIO(pdf.render(document_of(), [sent]))) as made:
         assert made.pages[0].Resources.XObject.Page.read_raw_bytes() == data
 
