@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import math
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -25,8 +26,12 @@ _Box = tuple[float, float, float, float]
 
 @dataclass(slots=True)
 class _Line:
-    """Characters of one line and their boxes: left, top, right, bottom in pixels."""
+    """Characters of one line and their boxes: left, top, right, bottom in pixels.
 
+    ``turns`` is how many quarters counter-clockwise they are turned on the drawn page.
+    """
+
+    turns: int = 0
     text: list[str] = field(default_factory=list)
     boxes: list[_Box | None] = field(default_factory=list)
     last: _Box | None = None
@@ -52,13 +57,31 @@ def _lines(page: Any, text_page: Any, size: tuple[int, int]) -> Iterator[_Line]:
             line = _Line()
             continue
         box = None if character.isspace() else _box_px(page, text_page, index, size)
-        if box is not None and line.last is not None and _starts_a_line(box, line.last):
-            yield line
-            line = _Line()
+        if box is not None and not _is_shown(box, size):
+            continue
+        if box is not None:
+            turns = _turns(page, text_page, index)
+            if line.last is None:
+                line.turns = turns
+            elif turns != line.turns or (not turns and _starts_a_line(box, line.last)):
+                yield line
+                line = _Line(turns)
         line.text.append(character)
         line.boxes.append(box)
         line.last = box or line.last
     yield line
+
+
+def _is_shown(box: _Box, size: tuple[int, int]) -> bool:
+    """Whether a character's middle lies on the page: a crop box hides the other half of a spread."""
+    left, top, right, bottom = box
+    return 0 <= (left + right) / 2 <= size[0] and 0 <= (top + bottom) / 2 <= size[1]
+
+
+def _turns(page: Any, text_page: Any, index: int) -> int:
+    """Quarters counter-clockwise by which a character is turned on the drawn page."""
+    clockwise_deg = math.degrees(pdfium.FPDFText_GetCharAngle(text_page, index)) + page.get_rotation()
+    return int(-round(clockwise_deg / 90) % 4)
 
 
 def _starts_a_line(box: _Box, last: _Box) -> bool:
@@ -107,6 +130,8 @@ def _region(line: _Line) -> Region | None:
     right, bottom = boxes[:, 2:].max(axis=0)
     if right - left < 1 or bottom - top < 1:
         return None
-    quad: Points = quad_from_box((float(left), float(top), float(right - left), float(bottom - top)))
+    level = quad_from_box((float(left), float(top), float(right - left), float(bottom - top)))
+    # From the text's own top left corner on.
+    quad: Points = np.roll(level, line.turns, axis=0)
     words = " ".join(text[kept[0] : kept[-1] + 1].split())
     return Region(quad, 1.0, Kind.PRINTED, None, words, 1.0, ENGINE)

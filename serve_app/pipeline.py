@@ -31,7 +31,13 @@ from serve_app.calls import Clock, as_result, each, log_failures, together
 from serve_app.closer import look_closer
 from serve_app.config import PipelineOptions
 from serve_app.ordered import map_in_order
-from serve_app.orientation import is_on_its_head, orientation_deg, turned_back, turned_page
+from serve_app.orientation import (
+    is_on_its_head,
+    orientation_deg,
+    turned_back,
+    turned_page,
+    upside_down,
+)
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
@@ -116,7 +122,7 @@ class OcrPipeline:
         height_px, width_px = source.image.shape[:2]
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
         if source.regions is not None:
-            return replace(result, regions=source.regions)
+            return await _as_written(result, source.regions)
         try:
             found = await self._find_lines(source.image, layout, clock)
             regions = await self._read_lines(source.image, found.lines, recognisers, clock)
@@ -125,10 +131,8 @@ class OcrPipeline:
                 return await self._read_again(source.image, quads, recognisers[Kind.PRINTED], clock)
 
             if layout is not Layout.LINE and await is_on_its_head(regions, read):
-                # Found anew as well: a detector sees pages on their heads less well.
-                found = await self._find_lines(turned_page(source.image), layout, clock)
-                lines = turned_back(found.lines, source.image)
-                regions = await self._read_lines(source.image, lines, recognisers, clock)
+                found = await self._find_upside_down(source.image, found, layout, clock)
+                regions = await self._read_lines(source.image, found.lines, recognisers, clock)
         except RetryLater:
             raise
         except OcrError as error:
@@ -156,6 +160,24 @@ class OcrPipeline:
                 options.closer_looks,
                 options.max_page_lines,
             )
+
+    async def _find_upside_down(
+        self, page: Image, found: PageLines, layout: Layout, clock: Clock
+    ) -> PageLines:
+        """The lines of a page on its head, found anew: detectors see such pages less well.
+
+        Where that fails, or shows less than half of them, they stay, to be read from the other end.
+        """
+        try:
+            anew = await self._find_lines(turned_page(page), layout, clock)
+        except RetryLater:
+            raise
+        except OcrError:
+            anew = PageLines(())
+        if 2 * len(anew.lines) < len(found.lines):
+            turned = (replace(line, quad=upside_down(line.quad)) for line in found.lines)
+            return replace(found, lines=tuple(turned))
+        return replace(anew, lines=turned_back(anew.lines, page))
 
     async def _read_lines(
         self,
@@ -244,6 +266,14 @@ async def _recognise_by_kind(
         for i, reading in zip(group, readings, strict=True)
     }
     return [by_crop[i] for i in range(len(crops))], [recogniser.engine for recogniser in chosen]
+
+
+async def _as_written(page: PageResult, regions: tuple[Region, ...]) -> PageResult:
+    """A page of a text layer; one that is turned comes in an order of ours."""
+    turned_deg = orientation_deg(regions, 0.0)
+    if turned_deg:
+        regions = tuple(await asyncio.to_thread(reading_order, regions))
+    return replace(page, orientation_deg=turned_deg, regions=regions)
 
 
 def _value(outcome: Outcome[T]) -> T:

@@ -150,6 +150,25 @@ async def test_a_page_on_its_head_is_found_and_read_the_right_way_up() -> None:
     assert graph.recognised == 4  # as it came, the probe, and what was found anew
 
 
+@pytest.mark.parametrize("second", [PageLines(()), StageFailed("lost")], ids=["nothing", "failure"])
+async def test_lines_that_are_not_found_anew_are_read_from_their_other_end(
+    monkeypatch: pytest.MonkeyPatch, second: Outcome[PageLines]
+) -> None:
+    graph, looks = Graph(), 0
+    first_look = graph.detect
+
+    async def detect(pages: list[Image]) -> list[Outcome[PageLines]]:
+        nonlocal looks
+        looks += 1
+        return await first_look(pages) if looks == 1 else [second]
+
+    monkeypatch.setattr(graph, "detect", detect)
+    result = await graph.read(page_with_dark_end(left=False))
+    assert looks == 2 and result.error is None
+    assert [each.text for each in result.regions] == ["up"]
+    assert result.orientation_deg == 180
+
+
 async def test_a_page_that_reads_well_costs_no_probe() -> None:
     graph = Graph()
     result = await graph.read(page_with_dark_end(left=True))

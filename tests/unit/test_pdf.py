@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
+import pikepdf
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,8 +13,10 @@ from hypothesis import strategies as st
 from deployments.errors import InputError, InvalidParameter, PayloadTooLarge, UnreadableDocument
 from deployments.types import Kind
 from serve_app.documents import open_document
+from serve_app.orientation import orientation_deg
 from serve_app.page_ranges import parse_ranges
 from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
+from serve_app.words import words_of
 from tests.pdfs import LETTERS, locked, pdf_of
 
 
@@ -131,12 +136,52 @@ def test_lines_that_wrap_are_lines_of_their_own() -> None:
     assert texts == ["The agreement between the parties", "about rent"]
 
 
-def test_a_turned_page_has_its_text_layer_turned_with_it() -> None:
-    (page,) = read(pdf_of(rotate=180), text_layer=TextLayer.PREFER)
+@pytest.mark.parametrize(("rotate", "orientation"), [(0, 0), (90, 90), (180, 180), (270, 270)])
+def test_a_turned_page_has_its_text_layer_turned_with_it(rotate: int, orientation: int) -> None:
+    (page,) = read(pdf_of(rotate=rotate), text_layer=TextLayer.PREFER)
     assert page.regions is not None
-    ink = np.argwhere(page.image.min(axis=2) < 128)
-    x, y = page.regions[0].quad.mean(axis=0)
-    assert y > ink[:, 0].mean() and x > 150
+    assert orientation_deg(page.regions, 0.0) == orientation
+    region = next(each for each in page.regions if each.text == "Payment order 42")
+    inside = np.zeros(page.image.shape[:2], np.uint8)
+    cv2.fillConvexPoly(inside, region.quad.round().astype(np.int32), 1)
+    assert (page.image.min(axis=2) < 128)[inside > 0].mean() > 0.05
+    words = words_of(region)
+    assert [word.text for word in words] == ["Payment", "order", "42"]
+    # One after the other from the first corner on, each as high as the line.
+    along = (region.quad[1] - region.quad[0]) / np.linalg.norm(region.quad[1] - region.quad[0])
+    places = [(word.quad.mean(axis=0) - region.quad[0]) @ along for word in words]
+    assert 0 < places[0] < places[1] < places[2]
+
+
+def test_text_up_the_margin_is_a_line_of_its_own() -> None:
+    upward = b"BT /F1 12 Tf 0 1 -1 0 30 5 Tm (Up the margin) Tj ET "
+    level_line = b"BT /F1 12 Tf 50 50 Td (A level line of text.) Tj ET"
+    (page,) = read(pdf_of([upward + level_line]), text_layer=TextLayer.PREFER)
+    assert page.regions is not None
+    up, level = page.regions
+    assert (up.text, level.text) == ("Up the margin", "A level line of text.")
+    (left, bottom), (_, top) = up.quad[:2].tolist()
+    assert bottom > top and left < 40
+    assert level.quad[1, 0] > level.quad[0, 0]
+
+
+def test_text_beyond_a_crop_box_is_not_on_the_page() -> None:
+    left, right = b"10 80 Td (Left page of a spread) Tj", b"210 80 Td (Right page of a spread) Tj"
+    spread = b"BT /F1 10 Tf %b ET BT /F1 10 Tf %b ET" % (left, right)
+    with pikepdf.open(io.BytesIO(pdf_of([spread] * 2, size_pt=(400, 100)))) as pdf:
+        for number, page in enumerate(pdf.pages):
+            page.cropbox = [200 * number, 0, 200 * number + 200, 100]
+        stream = io.BytesIO()
+        pdf.save(stream)
+    pages = read(stream.getvalue(), text_layer=TextLayer.PREFER)
+    assert [[region.text for region in page.regions or ()] for page in pages] == [
+        ["Left page of a spread"],
+        ["Right page of a spread"],
+    ]
+    for page in pages:
+        assert page.regions is not None
+        height, width = page.image.shape[:2]
+        assert (page.regions[0].quad >= 0).all() and (page.regions[0].quad <= (width, height)).all()
 
 
 @pytest.mark.parametrize("content", [RED_SQUARE, b"BT /F1 9 Tf 20 20 Td (page 1) Tj ET"])

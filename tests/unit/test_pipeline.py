@@ -220,6 +220,19 @@ async def test_a_text_layer_is_passed_on_unread() -> None:
     assert page.regions == (region,) and graph.detect.calls == []
 
 
+async def test_a_turned_text_layer_is_put_in_order_as_it_reads() -> None:
+    """Lines that run down the page, the first of them at its right."""
+    quads = [quad_from_box((x, 10, 10, 150)) for x in (20, 40, 60)]
+    regions = tuple(
+        Region(np.roll(quad, -1, axis=0), 1.0, PRINT, None, str(n), 1.0, "text-layer")
+        for n, quad in enumerate(quads)
+    )
+    source = SourcePage(draw_page([1]), PageOrigin(1), regions)
+    (page,) = [page async for page in Graph().pipeline.stream(each([source]), ReadOptions())]
+    assert page.orientation_deg == 90
+    assert [region.text for region in page.regions] == ["2", "1", "0"]
+
+
 async def test_a_block_is_read_across_what_would_be_columns() -> None:
     rows = [TextLine(quad_from_box((x, y, 200, 20)), 0.9) for x in (10, 300) for y in range(10, 210, 40)]
 
