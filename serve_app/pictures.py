@@ -23,7 +23,14 @@ from serve_app.results import PageOrigin
 
 _NEW_SUBFILE_TYPE = 254
 _REDUCED_RESOLUTION = 1
+_BITS_PER_SAMPLE, _PLANAR_CONFIGURATION, _SEPARATE = 258, 284, 2
+_UNREAD_TIFF = (
+    "The TIFF file is damaged, or of a variety that is not read: "
+    "save it anew in grey or RGB, with 8 bits a channel."
+)
 _PLAUSIBLE_DPI = (50.0, 2400.0)
+_OF_CAMERAS = {"JPEG", "MPO"}
+_INCH_OR_CM = {1, 2}
 # How many times finer one way than the other a TIFF's pixels may lie: faxes have 204 by 98 to the inch.
 # What is nearly square is left as it is, and what no scan has is not believed.
 _FINER_ONE_WAY = (1.25, 4.0)
@@ -83,6 +90,8 @@ class PictureFile:
         """Whether the picture was stored as it is seen in plain colours, and its pixels."""
         picture = self._picture
         check_size(picture.size, self._limits)
+        if self._kind == "TIFF" and _is_misread(picture):
+            raise UnreadableDocument(_UNREAD_TIFF)
         square = _square_size(picture)
         check_size(square, self._limits)
         is_square = square == picture.size
@@ -119,7 +128,16 @@ class PictureFile:
             most = megapixels(self._limits.max_pixels)
             raise PayloadTooLarge(f"A page may have {most} megapixels at most.") from error
         except Exception as error:
+            if self._kind == "TIFF" and isinstance(error, PIL.UnidentifiedImageError):
+                raise UnreadableDocument(_UNREAD_TIFF) from error
             raise UnreadableDocument(f"The {self._kind} file is damaged or cut short.") from error
+
+
+def _is_misread(picture: PIL.Image.Image) -> bool:
+    """Pillow reads channels of 16 bits that are stored one after the other as if they were not."""
+    tags = getattr(picture, "tag_v2", {})
+    bits = np.atleast_1d(tags.get(_BITS_PER_SAMPLE, 1))
+    return tags.get(_PLANAR_CONFIGURATION) == _SEPARATE and len(bits) > 1 and max(bits) > 8
 
 
 def _is_preview(picture: PIL.Image.Image) -> bool:
@@ -137,12 +155,24 @@ def _orientation(picture: PIL.Image.Image) -> int:
 
 def _resolution(picture: PIL.Image.Image) -> tuple[float, float] | None:
     """Dots to the inch across and down as the file states them; None for none, and for what no scan has."""
+    if picture.format in _OF_CAMERAS and not _states_resolution(picture):
+        return None
     try:
         across, down = (float(value) for value in picture.info["dpi"][:2])
     except (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError):
         return None
     low, high = _PLAUSIBLE_DPI
     return (across, down) if low <= min(across, down) and max(across, down) <= high else None
+
+
+def _states_resolution(picture: PIL.Image.Image) -> bool:
+    """Pillow takes a JPEG with EXIF data that says nothing of its resolution for one of 72 dpi."""
+    if picture.info.get("jfif_unit") in _INCH_OR_CM:
+        return True
+    try:
+        return PIL.ExifTags.Base.XResolution in picture.getexif()
+    except Exception:
+        return False
 
 
 def _square_size(picture: PIL.Image.Image) -> tuple[int, int]:

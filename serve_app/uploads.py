@@ -12,6 +12,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
 from deployments.errors import MalformedRequest, PayloadTooLarge, UnsupportedFormat
+from serve_app.file_names import plain_name, with_extended_name
 from serve_app.pages import SourceFile
 from serve_app.schemas import EncodedDocument
 
@@ -19,7 +20,6 @@ FILE_FIELDS = ("image", "file")
 
 _MAX_TEXT_FIELDS = 8
 _MAX_TEXT_FIELD_BYTES = 4096
-_MAX_NAME = 255
 
 
 async def uploaded_files(request: Request, max_bytes: int, max_files: int) -> list[SourceFile]:
@@ -79,12 +79,17 @@ async def _multipart_files(request: Request, max_bytes: int, max_files: int) -> 
     except MultiPartException as error:
         if error.message.startswith("Too many files"):
             raise PayloadTooLarge(f"A request may have {max_files} files at most.") from error
+        if error.message.startswith("Part exceeded"):
+            raise MalformedRequest(
+                f"A part without a file name has more than {_MAX_TEXT_FIELD_BYTES} bytes: "
+                "send documents as files, with filename=."
+            ) from error
         raise MalformedRequest(f"The multipart body cannot be parsed: {error.message}") from error
     except ValueError as error:
         # Of codecs that may not be used, such as charset=undefined, and of names that there cannot be.
         raise MalformedRequest("The multipart body cannot be parsed: its charset is none of text.") from error
     try:
-        return [SourceFile(await part.read(), _plain_name(part.filename)) for part in _files(form)]
+        return [SourceFile(await part.read(), plain_name(part.filename)) for part in _files(form)]
     finally:
         await form.close()
 
@@ -93,6 +98,11 @@ class _WholeParts(MultiPartParser):
     """Refuses a body that breaks off: the parser itself leaves out the part without an end, silently."""
 
     _ended = False
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        part.content_disposition = with_extended_name(part.content_disposition or b"")
+        super().on_headers_finished()
 
     def on_end(self) -> None:
         self._ended = True
@@ -120,9 +130,3 @@ def _files(form: FormData) -> list[UploadFile]:
     if len(files) < len(fields):
         raise MalformedRequest("The multipart fields 'image' and 'file' must be files, with file names.")
     return files
-
-
-def _plain_name(name: str | None) -> str | None:
-    """The last part of a file's path, without control characters, and not too long."""
-    last = (name or "").replace("\\", "/").rpartition("/")[2]
-    return "".join(letter for letter in last if letter.isprintable())[:_MAX_NAME] or None
