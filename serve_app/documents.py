@@ -65,6 +65,9 @@ class _PageReader(Protocol):
     @property
     def page_count(self) -> int: ...
     def read(self, number: int, origin: PageOrigin) -> SourcePage: ...
+    def pixels(self, number: int) -> float:
+        """How many a page will have, as far as that can be told without decoding it."""
+
     def close(self) -> None: ...
 
 
@@ -131,7 +134,8 @@ def open_document(
         UnsupportedFormat: what is not one of ``SUPPORTED``.
         UnreadableDocument: damaged files, PDFs without pages or behind a password.
         InvalidParameter: a file has none of the pages asked for.
-        PayloadTooLarge: more than ``max_pages`` are to be read.
+        PayloadTooLarge: more than ``max_pages`` are to be read, or their pixels will be too many: hundreds
+            of pages are not read only to find that out.
     """
     options = options or DocumentOptions()
     if not files:
@@ -146,6 +150,7 @@ def open_document(
             places += [_Place(readers[-1], PageOrigin(page, number, file.name)) for page in wanted]
             if len(places) > limits.max_pages:
                 raise PayloadTooLarge(f"A document may have {limits.max_pages} pages at most.")
+        PixelBudget(limits).check(sum(place.reader.pixels(place.origin.number) for place in places))
     except BaseException:
         OpenDocument(readers, (), limits).close()
         raise

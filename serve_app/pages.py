@@ -72,7 +72,11 @@ class PixelBudget:
         """Count a page. Raises PayloadTooLarge once all pages together pass the limit."""
         height_px, width_px = image.shape[:2]
         self._left_pixels -= height_px * width_px
-        if self._left_pixels < 0:
+        self.check(0)
+
+    def check(self, pixels: float) -> None:
+        """Raise PayloadTooLarge where so many pixels more are too many."""
+        if pixels > self._left_pixels:
             most = megapixels(self._max_pixels)
             raise PayloadTooLarge(f"The pages have more than {most} megapixels together.")
 

@@ -58,6 +58,15 @@ class PdfFile:
         origin = PageOrigin(origin.number, origin.file, origin.file_name, float(dpi))
         return SourcePage(image, origin, regions)
 
+    def pixels(self, number: int) -> float:
+        """How many page ``number``, from 1, will have; 0 where the file does not say."""
+        try:
+            with _TURN:
+                points = math.prod(self._pdf.get_page_size(number - 1))
+        except pypdfium2.PdfiumError:
+            return 0.0
+        return points * (self._options.dpi / POINTS_PER_INCH) ** 2 if math.isfinite(points) else 0.0
+
     def close(self) -> None:
         """Free the file."""
         with _TURN:

@@ -7,6 +7,7 @@ Decoders meet hostile bytes here, so whatever they raise becomes an
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -60,6 +61,7 @@ class PictureFile:
         self._limits = limits
         with self._errors():
             self._picture = PIL.Image.open(io.BytesIO(file.data), formats=[kind])
+            self._pixels: list[int] = []
             self._frames = self._page_frames(last) if kind == "TIFF" else [0]
 
     @property
@@ -81,6 +83,10 @@ class PictureFile:
             origin = replace(origin, dpi=max(resolution) if resolution else None)
         jpeg = self._file.data if self._kind == "JPEG" and upright else None
         return SourcePage(pixels, origin, jpeg=jpeg, is_grey=self._picture.mode == "L")
+
+    def pixels(self, number: int) -> int:
+        """How many page ``number``, from 1, will have."""
+        return self._pixels[number - 1] if self._pixels else math.prod(self._picture.size)
 
     def close(self) -> None:
         """Free the file."""
@@ -114,6 +120,7 @@ class PictureFile:
                 return frames
             if index == 0 or not _is_preview(self._picture):
                 frames.append(index)
+                self._pixels.append(math.prod(_square_size(self._picture)))
             if len(frames) == enough:
                 return frames
         raise PayloadTooLarge(f"The TIFF file has more than {2 * enough - 1} pictures.")

@@ -52,7 +52,7 @@ where it has 16 letters or more; it is given as printed, with confidence 1 and `
 |---|---|
 | `max_body_bytes`, counted while the body arrives | 413 `payload_too_large` |
 | `max_pixels`, `max_side_px` of a page, before its pixels are decoded; decompression bombs | 413 |
-| `max_document_pixels`, of all pages of a request | 413 |
+| `max_document_pixels`, of all pages of a request, before any page is decoded | 413 |
 | `max_pages`, before any page is decoded | 413 |
 | `max_render_s`, drawing one PDF page; looked at between pdfium's steps, and one can be long | 413 |
 | `min_side_px`; damaged files; PDFs without pages or behind a password | 422 `unreadable_document` |

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import httpx
+import PIL.Image
 import pytest
 
 from deployments.errors import Overloaded, StageFailed
@@ -22,6 +23,15 @@ from tests.job_service import ended, service, submit
 from tests.pictures import encoded
 from tests.readers import InkReader
 
+# Each is small enough; together they have more than ``max_document_pixels``.
+THREE_LARGE = encoded(
+    PIL.Image.new("L", (200, 101)),
+    "TIFF",
+    save_all=True,
+    append_images=[PIL.Image.new("L", (200, 101))] * 2,
+    compression="packbits",
+)
+
 
 @pytest.mark.parametrize(
     ("path", "content", "status", "code"),
@@ -35,8 +45,9 @@ from tests.readers import InkReader
         ("/jobs?colour=red", PNG, 422, "invalid_parameter"),
         ("/jobs?pictures=100", PNG, 422, "invalid_parameter"),
         ("/jobs", bytes(10_001), 413, "payload_too_large"),
+        ("/jobs", THREE_LARGE, 413, "payload_too_large"),
     ],
-    ids=["empty", "text", "torn", "no-page", "png", "docx", "unknown", "pictures", "large"],
+    ids=["empty", "text", "torn", "no-page", "png", "docx", "unknown", "pictures", "large", "pixels"],
 )
 async def test_what_is_wrong_with_a_submission_is_answered_at_once(
     tmp_path: Path, path: str, content: bytes, status: int, code: str

@@ -15,7 +15,7 @@ from deployments.types import Kind
 from serve_app.documents import open_document
 from serve_app.orientation import orientation_deg
 from serve_app.page_ranges import parse_ranges
-from serve_app.pages import DocumentOptions, SourceFile, SourcePage, TextLayer
+from serve_app.pages import DocumentOptions, PixelBudget, SourceFile, SourcePage, TextLayer
 from serve_app.words import words_of
 from tests.pdfs import LETTERS, locked, pdf_of
 
@@ -189,10 +189,17 @@ def test_a_page_with_next_to_no_text_is_read_all_the_same(content: bytes) -> Non
     assert read(pdf_of([content]), text_layer=TextLayer.PREFER)[0].regions is None
 
 
-def test_the_pixels_of_all_files_count_together() -> None:
+def test_the_pixels_of_all_files_count_together_before_any_is_drawn() -> None:
     files = [SourceFile(pdf_of(size_pt=(900, 900))), SourceFile(pdf_of([b"", b""], size_pt=(900, 900)))]
-    with open_document(files, BOUNDS, DocumentOptions(dpi=72)) as document:
-        pages = iter(document)
-        assert [(next(pages).origin.file, next(pages).origin.file)] == [(1, 2)]
-        with pytest.raises(PayloadTooLarge, match="together"):
-            next(pages)
+    with pytest.raises(PayloadTooLarge, match="2 megapixels together"):
+        open_document(files, BOUNDS, DocumentOptions(dpi=72))
+    wanted = DocumentOptions(parse_ranges("1"), dpi=72)
+    with open_document(files, BOUNDS, wanted) as document:
+        assert document.page_count == 2
+
+
+def test_pages_that_come_larger_than_they_were_announced_count_as_well() -> None:
+    budget = PixelBudget(replace(BOUNDS, max_document_pixels=2000))
+    budget.spend(np.zeros((20, 60, 3), np.uint8))
+    with pytest.raises(PayloadTooLarge, match="together"):
+        budget.spend(np.zeros((20, 60, 3), np.uint8))
