@@ -294,18 +294,6 @@ def test_a_variation_is_decided_by_its_draw() -> None:
     assert len({line_augment.apply(image, other).tobytes() for other in others}) == 5
 
 
-def test_shear_leans_what_stands_upright_and_turns_about_the_middle() -> None:
-    upright = np.full((41, 200), 255, np.uint8)
-    upright[:, 100] = 0
-    still = {"top": 0, "bottom": 0, "left": 0, "right": 0, "stretch": 1, "rotation_deg": 0, "contrast": 1}
-    drawn = line_augment.Variation(
-        **still, brightness=0, blur_px=0, coarseness=1, noise=0, noise_seed=0, shear=0.5
-    )
-    leaning = line_augment.apply(upright, drawn)
-    # About the middle of its height: ten columns to the right at the top, to the left at the foot.
-    assert [int(leaning[row].argmin()) for row in (0, 20, 40)] == [110, 100, 90]
-
-
 def test_early_averages_are_not_held_by_the_random_start() -> None:
     module = torch.nn.Linear(1, 1, bias=False)
     torch.nn.init.zeros_(module.weight)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import socket
+import sys
 import time
 from typing import Any, NoReturn
 
+import PIL.Image
 import pytest
 
 from tests.in_process import InProcessDecoders
@@ -42,3 +44,7 @@ def _no_ray_no_sockets_no_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
 def _documents_are_decoded_here(monkeypatch: pytest.MonkeyPatch) -> None:
     # Starting processes for each application would take most of the tier's time; test_decoding.py has them.
     monkeypatch.setattr("serve_app.reading.DecoderPool", lambda limits, **_: InProcessDecoders())
+    # Nor do decoders import ultralytics, which puts a function of its own in the place of Pillow's.
+    patches = sys.modules.get("ultralytics.utils.patches")
+    if patches is not None:
+        monkeypatch.setattr(PIL.Image, "open", patches._image_open)

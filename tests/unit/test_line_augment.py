@@ -45,6 +45,14 @@ def test_a_moving_camera_smears_what_stands_across_its_way(angle_deg: float, upr
     assert float(across.mean()) == pytest.approx(float(bar(upright_fades).mean()), abs=1.0)
 
 
+def test_shear_leans_what_stands_upright_and_turns_about_the_middle() -> None:
+    upright = np.full((41, 200), 255, np.uint8)
+    upright[:, 100] = 0
+    leaning = line_augment.apply(upright, replace(STILL, shear=0.5))
+    # About the middle of its height: ten columns to the right at the top, to the left at the foot.
+    assert [int(leaning[row].argmin()) for row in (0, 20, 40)] == [110, 100, 90]
+
+
 def test_out_of_focus_takes_the_edges() -> None:
     assert line_augment.apply(bar(True), replace(STILL, blur_px=2.5)).min() > 90
 
