@@ -71,6 +71,7 @@ def evaluate(options: argparse.Namespace) -> None:
     from deployments.recognition.engines import build_engine
     from training.recognition_evaluation import (
         as_table,
+        evaluate_blurred,
         evaluate_on_forms,
         evaluate_real,
         evaluate_rendered,
@@ -95,6 +96,8 @@ def evaluate(options: argparse.Namespace) -> None:
             results += evaluate_on_forms(engine, options.data)
         if options.shaded:
             results += evaluate_shaded(engine, options.data)
+        if options.blurred:
+            results += evaluate_blurred(engine, options.data)
     print(as_table(results))
     if options.out is not None:
         write_results(results, options.out)
@@ -233,6 +236,7 @@ def _add_evaluate(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="score all of --data also in light that changes along the line: a lamp to one side, a shadow",
     )
+    parser.add_argument("--blurred", action="store_true", help="score all of --data also out of focus")
     parser.add_argument("--valid", type=Source.parse, action="append", default=[], metavar="PATTERN")
     parser.add_argument("--out", type=Path, help="JSON of scores; readings go beside it as .tsv")
     parser.add_argument(

@@ -29,6 +29,8 @@ from training.uneven_light import shaded
 logger = logging.getLogger(__name__)
 BATCH_LINES = 16
 RENDERED_LINES = 1000
+OUT_OF_FOCUS = 0.06
+"""Sigma of the blur where it is evaluated, as a share of a line's height: two pixels of the network's 32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,16 @@ def evaluate_shaded(engine: RecognitionEngine, data: Path) -> list[SetResult]:
         return shaded(line.image, np.random.default_rng(number))
 
     return _evaluate_changed(engine, data, "in uneven light", in_shade, set(Kind))
+
+
+def evaluate_blurred(engine: RecognitionEngine, data: Path) -> list[SetResult]:
+    """Scores on the evaluation rows under ``data``, out of focus; see :data:`OUT_OF_FOCUS`."""
+
+    def out_of_focus(number: int, line: LabelledLine) -> Image:
+        sigma_px = OUT_OF_FOCUS * line.image.shape[0]
+        return np.asarray(cv2.GaussianBlur(line.image, (0, 0), sigma_px), np.uint8)
+
+    return _evaluate_changed(engine, data, "out of focus", out_of_focus, set(Kind))
 
 
 def _evaluate_changed(

@@ -49,6 +49,13 @@ class RecognitionTuning(StageTuning):
         description="crnn: a line whose steps are less sure than this on average is looked at again, "
         "with more paper below and widened; 0: never",
     )
+    sharpening: float = Field(
+        0.97,
+        ge=0,
+        le=1,
+        description="crnn: a line out of focus whose steps are less sure than this on average is looked at "
+        "again, sharpened to several degrees; 0: never",
+    )
     decoding: Literal["greedy", "beam"] = Field(
         "beam", description="crnn: beam searches with the character model, greedy takes the likeliest symbols"
     )

@@ -31,6 +31,7 @@ from deployments.recognition.second_look import (
     widened,
     with_paper_below,
 )
+from deployments.recognition.sharpening import Softness, sharpened
 from deployments.soundness import require_finite
 from deployments.types import Image, Reading
 from deployments.weights import TENSORS, Weights, WeightsError, resolve
@@ -68,10 +69,11 @@ class CrnnEngine:
 
     def forward(self, batch: Sequence[Prepared[Ink]]) -> list[LinePosteriors]:
         """Probabilities of each line's own time steps; what is not sure enough is looked at again."""
-        lines = self._look(batch)
+        most = len(batch) * max(item.width for item in batch)
+        batch, lines = self._in_focus(batch, self._look(batch), most)
         doubtful = [i for i, line in enumerate(lines) if certainty(line.steps) < self._tuning.second_look]
         if doubtful:
-            again = self._look_again([batch[i] for i in doubtful], len(batch) * max(i.width for i in batch))
+            again = self._look_again([batch[i] for i in doubtful], most)
             for i, others in zip(doubtful, again, strict=True):
                 mean = mean_posteriors([lines[i].steps, others[0].steps])
                 # Only a search compares texts: without it, two looks and their mean are all there is.
@@ -79,15 +81,41 @@ class CrnnEngine:
                 lines[i] = replace(lines[i], steps=mean, looks=looks)
         return lines
 
+    def _in_focus(
+        self, batch: Sequence[Prepared[Ink]], lines: list[LinePosteriors], most: int
+    ) -> tuple[list[Prepared[Ink]], list[LinePosteriors]]:
+        """Each line as it came or sharpened, whichever is read most surely, and what is read so."""
+        sure = [certainty(line.steps) for line in lines]
+        blurred = [
+            i
+            for i, item in enumerate(batch)
+            if sure[i] < self._tuning.sharpening and Softness.of(item.payload).is_blurred
+        ]
+        views = [
+            (i, replace(batch[i], payload=view))
+            for i in blurred
+            for view in sharpened(batch[i].payload, batch[i].width)
+        ]
+        chosen = list(batch)
+        for (i, view), line in zip(views, self._look_packed([view for _, view in views], most), strict=True):
+            if (surer := certainty(line.steps)) > sure[i]:
+                chosen[i], lines[i], sure[i] = view, line, surer
+        return chosen, lines
+
     def _look_again(self, batch: Sequence[Prepared[Ink]], most: int) -> list[tuple[LinePosteriors, ...]]:
         """The further looks at each line, in model steps of at most so many columns."""
         views = [replace(line, payload=with_paper_below(line.payload)) for line in batch]
         if self._searches():
             views += [self._widened(line) for line in batch]
+        seen = self._look_packed(views, most)
+        return [tuple(seen[first :: len(batch)]) for first in range(len(batch))]
+
+    def _look_packed(self, views: Sequence[Prepared[Ink]], most: int) -> list[LinePosteriors]:
+        """One look at each, in model steps of at most so many columns."""
         seen: dict[int, LinePosteriors] = {}
         for group in packed([view.width for view in views], most):
             seen |= zip(group, self._look([views[i] for i in group]), strict=True)
-        return [tuple(seen[i] for i in range(first, len(views), len(batch))) for first in range(len(batch))]
+        return [seen[i] for i in range(len(views))]
 
     def _widened(self, line: Prepared[Ink]) -> Prepared[Ink]:
         ink = widened(line.payload, self.line_format.max_width_px)

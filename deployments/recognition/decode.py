@@ -34,8 +34,8 @@ class LinePosteriors:
 
     ``steps``: probabilities ``(T, V)``. ``content_steps``: how many of them, not a whole number, the
     crop itself spans; the steps beyond are padding. ``looks``: of a line that was looked at in several
-    ways, what each look gave: as it was cut, with paper below, widened; ``steps`` are then the mean of
-    the first two, since the last has steps of its own.
+    ways, what each look gave: as it was cut or sharpened, with paper below, widened; ``steps`` are then
+    the mean of the first two, since the last has steps of its own.
     """
 
     steps: Posteriors

@@ -160,7 +160,7 @@ def test_the_command_line_trains_exports_and_evaluates(
     assert resolve(str(weight), "crnn").metadata["results"][f"{digits.name}, printed"]["n"] == 64
 
 
-def test_handwriting_is_also_scored_on_squares_and_forms_and_all_in_uneven_light(
+def test_handwriting_is_also_scored_on_squares_and_forms_and_all_in_bad_photographs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "words_ru_handwritten"
@@ -170,17 +170,14 @@ def test_handwriting_is_also_scored_on_squares_and_forms_and_all_in_uneven_light
         PilImage.fromarray(render("1986").image).save(folder / f"{number}.png")
         rows.append(json.dumps({"image": f"{number}.png", "text": "1986", "kind": kind}))
     (folder / "labels.jsonl").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    assert (
-        recognition.main(
-            ["evaluate", "--data", str(tmp_path), "--squared", "--on-forms", "--shaded", "--device", "cpu"]
-        )
-        == 0
-    )
+    changes = ["--squared", "--on-forms", "--shaded", "--blurred"]
+    assert recognition.main(["evaluate", "--data", str(tmp_path), *changes, "--device", "cpu"]) == 0
     printed = capsys.readouterr().out
     assert "| words_ru_handwritten, handwritten | 2 |" in printed
     assert "| words_ru_handwritten on squares | 2 |" in printed
     assert "| words_ru_handwritten in form fields | 2 |" in printed
     assert "| words_ru_handwritten in uneven light | 3 |" in printed
+    assert "| words_ru_handwritten out of focus | 3 |" in printed
 
 
 def test_a_curve_is_drawn_and_goes_with_the_weight(
