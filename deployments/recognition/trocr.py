@@ -172,10 +172,12 @@ class TrocrEngine:
         if not tokens.ids:
             return Reading("", 0.0)
         symbols = [self._tokenizer.decode([i]) for i in tokens.ids]
-        if all(len(symbol) == 1 for symbol in symbols):
+        whole = self._tokenizer.decode(list(tokens.ids))
+        # Pieces of bytes, or pieces that begin with their space, are no characters when they stand alone.
+        if all(len(symbol) == 1 for symbol in symbols) and "".join(symbols) == whole:
             pairs = zip(symbols, map(math.exp, tokens.log_probabilities), strict=True)
             return reading_of(list(pairs), _counted_spans(symbols, tokens))
-        text = " ".join(self._tokenizer.decode(list(tokens.ids)).split())
+        text = " ".join(whole.split())
         total = sum(tokens.log_probabilities) + tokens.ending
         mean = math.exp(total / (len(tokens.ids) + 1))
         return Reading(text, min(mean, 1.0) if text else 0.0)

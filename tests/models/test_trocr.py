@@ -135,6 +135,41 @@ def test_our_checkpoint_reads_what_it_learned_with_a_confidence_a_character(own:
         assert reading.confidence > 0.5
 
 
+def metaspace_tokenizer() -> PreTrainedTokenizerFast:
+    """Pieces as SentencePiece makes them: the first of a word brings its space along."""
+    pieces = [(space + symbol, -2.0) for space in ("▁", "") for symbol in "ABC123"]
+    specials = [(name, 0.0) for name in ("<unk>", "<s>", "<pad>", "</s>")]
+    tokenizer = Tokenizer(models.Unigram([*specials, ("▁", -5.0), *pieces], 0))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, bos_token="<s>", pad_token="<pad>", eos_token="</s>", unk_token="<unk>"
+    )
+
+
+@pytest.mark.parametrize(
+    ("tokenizer", "text"),
+    [
+        (byte_level_tokenizer(), "Щ"),
+        (byte_level_tokenizer(), "№ЩЮ"),
+        (byte_level_tokenizer(), "договор"),
+        (metaspace_tokenizer(), "A B C"),
+        (metaspace_tokenizer(), "1 2 3"),
+    ],
+)
+def test_pieces_that_are_no_characters_keep_letters_and_spaces(
+    foreign: Path, tokenizer: PreTrainedTokenizerFast, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = engine_of(foreign)
+    monkeypatch.setattr(engine, "_tokenizer", tokenizer)
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    (reading,) = engine.finish([Tokens(tuple(ids), (math.log(0.9),) * len(ids), 0.0)])
+    assert isinstance(reading, Reading)
+    assert reading.text == text
+    # What stands for which character is not known, so only the line has a confidence.
+    assert reading.char_confidences == () and 0.8 < reading.confidence <= 1
+
+
 def test_a_line_reads_the_same_alone_and_in_a_batch(own: Path) -> None:
     engine = engine_of(own)
     together = read(engine, bars())
