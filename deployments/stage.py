@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from deployments.batching import Batcher, Step
 from deployments.doubt import Doubt
 from deployments.engine import Engine, Prepared
 from deployments.errors import OcrError, Outcome, StageFailed, StageUnavailable
+from deployments.portions import Portions
 from deployments.settings import StageTuning
 from deployments.shared_images import SharedImages, received
 from deployments.soundness import checked
@@ -98,8 +99,7 @@ class Stage(Generic[ItemT, ResultT]):
         self._tuning_model = tuning_model
         self._tuning = tuning_model()
         self._model_thread = ThreadPoolExecutor(1, thread_name_prefix="model", initializer=give_way)
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="prepare", initializer=give_way)
-        self._since_s: dict[int, float] = {}  # when each thread of the pool began what it does
+        self._portions = Portions()
         self._observer = observer or Unobserved()
         self._steps = self._items = 0
         self._work = WorkMeter()
@@ -114,7 +114,7 @@ class Stage(Generic[ItemT, ResultT]):
         """Process items; each gets its own value or error, in order.
 
         Once ``budget_s`` seconds have passed here nobody waits any more: items that are not in the
-        model by then get DeadlineExceeded.
+        model by then, or wait to be finished, get DeadlineExceeded.
 
         Raises:
             StageUnavailable: the stage is shutting down, or its model is broken.
@@ -124,14 +124,15 @@ class Stage(Generic[ItemT, ResultT]):
         items = received(items)
         deadline_s = math.inf if budget_s is None else time.monotonic() + budget_s
         with self._batcher.announce(), span("prepare", items=len(items)):
-            prepared = await self._in_pool(self._engine.prepare, items)
+            prepared = await self._portions.run(self._engine.prepare, items, deadline_s)
         with span("model"):
             raw = await _apply(lambda values: self._batcher.submit(values, deadline_s), prepared)
         if any(isinstance(outcome, StageFailed) for outcome in raw):
             # Not these items, as it turned out meanwhile.
             await self._refuse_if_broken(deadline_s - time.monotonic())
         with span("finish"):
-            finished = await _apply(lambda values: self._in_pool(self._engine.finish, values), raw)
+            finish = partial(self._portions.run, self._engine.finish, deadline_s=deadline_s)
+            finished = await _apply(finish, raw)
         answers = [checked(outcome) for outcome in finished]
         self._observer.answers(answers)
         return answers
@@ -162,10 +163,9 @@ class Stage(Generic[ItemT, ResultT]):
         age_s = self._batcher.step_age_s
         if age_s > self._tuning.max_step_s:
             raise RuntimeError(f"a model step has been running for {age_s:.0f} s")
-        # A copy: threads come and go meanwhile.
-        pool_s = time.monotonic() - min(tuple(self._since_s.values()), default=math.inf)
-        if pool_s > self._tuning.max_step_s:
-            raise RuntimeError(f"preparing or finishing has been running for {pool_s:.0f} s")
+        age_s = self._portions.age_s
+        if age_s > self._tuning.max_step_s:
+            raise RuntimeError(f"preparing or finishing has been running for {age_s:.0f} s")
 
     def record_autoscaling_stats(self) -> dict[str, float]:
         """Work of this replica in pixels of model input, for ``deployments.autoscaling``.
@@ -181,8 +181,8 @@ class Stage(Generic[ItemT, ResultT]):
     async def close(self) -> None:
         """Stop taking items and release the threads."""
         await self._batcher.close()
-        for threads in (self._model_thread, self._pool):
-            threads.shutdown(wait=False, cancel_futures=True)
+        self._model_thread.shutdown(wait=False, cancel_futures=True)
+        self._portions.close()
 
     async def _refuse_if_broken(self, left_s: float | None) -> None:
         """Raise StageUnavailable where the model is broken: what it fails on another replica can do."""
@@ -206,25 +206,8 @@ class Stage(Generic[ItemT, ResultT]):
 
     async def _try_model(self) -> None:
         blank: Any = np.full(_BLANK_SHAPE, 255, np.uint8)
-        prepared = await self._in_pool(self._engine.prepare, [blank])
+        prepared = await self._portions.run(self._engine.prepare, [blank])
         await self._forward([item for item in prepared if not isinstance(item, OcrError)])
-
-    async def _in_pool(
-        self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]
-    ) -> list[Outcome[OutT]]:
-        if not values:
-            return []
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._timed, step, values)
-
-    def _timed(
-        self, step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]
-    ) -> list[Outcome[OutT]]:
-        thread = threading.get_ident()
-        self._since_s[thread] = time.monotonic()
-        try:
-            return _guarded(step, values)
-        finally:
-            del self._since_s[thread]
 
 
 async def _apply(step: Callable[[list[Any]], Any], outcomes: Sequence[Outcome[InT]]) -> list[Outcome[Any]]:
@@ -234,19 +217,3 @@ async def _apply(step: Callable[[list[Any]], Any], outcomes: Sequence[Outcome[In
     for i, answer in zip(kept, await step([outcomes[i] for i in kept]), strict=True):
         answers[i] = answer
     return answers
-
-
-def _guarded(
-    step: Callable[[Sequence[InT]], list[Outcome[OutT]]], values: Sequence[InT]
-) -> list[Outcome[OutT]]:
-    """Run an engine's list step; should it raise after all, find out for which item."""
-    try:
-        answers = step(values)
-        if len(answers) == len(values):
-            return answers
-        raise StageFailed(f"the engine gave {len(answers)} answers for {len(values)} items")
-    except Exception as error:
-        if len(values) > 1:
-            return [answer for value in values for answer in _guarded(step, [value])]
-        logger.exception("The engine failed on an item")
-        return [error if isinstance(error, OcrError) else StageFailed()]
