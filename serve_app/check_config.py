@@ -10,6 +10,7 @@ misspelt ``max_ongoing_requests`` would quietly run with 5.
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -73,15 +74,19 @@ def check_file(path: Path) -> list[Problem]:
 
 def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Problem]:
     listed = application.get("deployments")
-    deployments = {
-        str(deployment.get("name")): (deployment, f"{path}.deployments[{index}]")
-        for index, deployment in enumerate(listed if isinstance(listed, list) else [])
-        if isinstance(deployment, dict)
-    }
-    for deployment, where in deployments.values():
-        yield from _check_deployment(deployment, where)
-    if application.get("import_path") != IMPORT_PATH:
-        return
+    deployments: dict[str, tuple[Mapping[str, Any], str]] = {}
+    for index, deployment in enumerate(listed if isinstance(listed, list) else []):
+        if isinstance(deployment, dict):
+            name, where = str(deployment.get("name")), f"{path}.deployments[{index}]"
+            if name in deployments:
+                yield Problem(where, f"{name} has a block already; Serve would take the last one of them")
+            deployments.setdefault(name, (deployment, where))
+            yield from _check_deployment(deployment, where)
+    given = application.get("import_path")
+    if given != IMPORT_PATH:
+        if not _is_meant_for_ours(given):
+            return
+        yield Problem(f"{path}.import_path", f"no application of ours{did_you_mean(given, [IMPORT_PATH])}")
     args = application.get("args") or {}
     problems = [
         *unknown_keys(AppConfig, args, f"{path}.args"),
@@ -105,6 +110,12 @@ def _check_application(application: Mapping[str, Any], path: str) -> Iterator[Pr
                 yield from _check_queue(deployment, where, config)
     if INGRESS in deployments:
         yield from _check_drain(*deployments[INGRESS], config.limits.request_deadline_s)
+
+
+def _is_meant_for_ours(import_path: Any) -> bool:
+    """Whether an import path is ours misspelt, and no application of somebody else's."""
+    package = re.split(r"[.:]", str(import_path))[0]
+    return bool(did_you_mean(package, [IMPORT_PATH.split(".")[0]]))
 
 
 def _check_drain(deployment: Mapping[str, Any], path: str, deadline_s: float) -> Iterator[Problem]:
@@ -152,6 +163,9 @@ def _check_gpu(deployment: Mapping[str, Any], memory_share: float | None, path: 
     options = deployment.get("ray_actor_options")
     gpus = options.get("num_gpus") if isinstance(options, dict) else None
     where = f"{path}.ray_actor_options.num_gpus"
+    if isinstance(gpus, str):
+        yield Problem(where, f"{gpus!r} is a text: write the number without quotes")
+        return
     if not isinstance(gpus, int | float) or not 0 < gpus < 1:
         if memory_share is not None and memory_share < 1 and gpus is None:
             yield Problem(where, "missing, but the args give its replicas a share of a GPU's memory")
@@ -193,7 +207,11 @@ def _check_policy(policy: Any, path: str) -> Iterator[Problem]:
     if function != POLICY:
         yield Problem(f"{path}.policy_function", f"unknown policy{did_you_mean(function, [POLICY])}")
         return
-    kwargs, where = policy.get("policy_kwargs") or {}, f"{path}.policy_kwargs"
+    where = f"{path}.policy_kwargs"
+    kwargs = (policy.get("policy_kwargs") or {}) if isinstance(policy, dict) else {}
+    if not isinstance(kwargs, dict):
+        yield Problem(where, "must be a mapping")
+        return
     yield from unknown_keys(QueuedWork, kwargs, where)
     yield from invalid(QueuedWork, kwargs, where)
     for name in QueuedWork.model_fields.keys() - kwargs.keys():
@@ -209,9 +227,12 @@ def _check_tuning(
             yield Problem(f"{path}.user_config", f"{deployment['name']} takes none")
         return
     where = f"{path}.user_config"
+    if user_config is None:
+        yield Problem(where, "missing; running replicas would keep what they have: {} takes the defaults")
+        return
     problems = [
-        *unknown_keys(tuning, user_config or {}, where),
-        *invalid(tuning, user_config or {}, where),
+        *unknown_keys(tuning, user_config, where),
+        *invalid(tuning, user_config, where),
     ]
     yield from problems
     limit = deployment.get("max_ongoing_requests")
@@ -219,7 +240,7 @@ def _check_tuning(
         return
     # A detection call carries one page, so a batch is as many calls; the other stages get a page's
     # crops in one call. One batch must be able to wait while another runs.
-    batch = tuning.model_validate(user_config or {}).batch
+    batch = tuning.model_validate(user_config).batch
     calls = batch.max_items if issubclass(tuning, DetectionTuning) else 1
     if limit < 2 * calls:
         message = f"{limit} is too small: {calls} calls make a batch and the next one must be able to wait"

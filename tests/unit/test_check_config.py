@@ -198,12 +198,53 @@ def args(config: Config) -> Config:
             put(lambda c: application(c)["args"]["jobs"], max_stored_bytes=2**20),
             "jobs.max_body_bytes must not be above",
         ),
+        (
+            put(application, import_path="serve_app.app:bulid"),
+            "import_path: no application of ours; did you mean 'serve_app.app:build'?",
+        ),
+        (put(application, import_path="server_app:build"), "import_path: no application of ours"),
+        (
+            lambda c: application(c)["deployments"].append(copy.deepcopy(detection(c))),
+            "deployments[4]: Detection has a block already",
+        ),
+        (drop(detection, "user_config"), "deployments[1].user_config: missing"),
+        (put(detection, user_config=None), "deployments[1].user_config: missing"),
+        (
+            put(lambda c: detection(c)["autoscaling_config"], policy=check_config.POLICY),
+            "policy.policy_kwargs.",
+        ),
+        (put(policy, policy_kwargs=[1]), "policy.policy_kwargs: must be a mapping"),
+        (
+            put(lambda c: detection(c)["ray_actor_options"], num_gpus="0.5"),
+            "num_gpus: '0.5' is a text",
+        ),
         (put(lambda c: c, applications=7), "applications: Input should be a valid list"),
     ],
 )
 def test_a_mistake_is_found(config: Config, edit: Callable[[Config], None], expected: str) -> None:
     edit(config)
     assert any(expected in line for line in lines(config)), lines(config)
+
+
+def test_a_misspelt_application_hides_no_other_mistake(config: Config) -> None:
+    put(application, import_path="serve_app.app:bulid")(config)
+    args(config)["limits"]["max_pagez"] = 1
+    detection(config)["user_config"]["confidance"] = 0.9
+    found = "\n".join(lines(config))
+    assert "max_pagez" in found and "import_path" in found
+    del args(config)["limits"]["max_pagez"]
+    assert "confidance" in "\n".join(lines(config))
+
+
+def test_the_first_of_two_blocks_is_looked_at(config: Config) -> None:
+    application(config)["deployments"].append(copy.deepcopy(detection(config)))
+    detection(config)["user_config"]["confidance"] = 0.9
+    assert any("confidance" in line for line in lines(config))
+
+
+def test_an_application_of_somebody_else_is_left_alone(config: Config) -> None:
+    put(application, import_path="ourbank.archive.app:build", args={"anything": 1})(config)
+    assert lines(config) == []
 
 
 def test_unknown_keys_are_reported_once(config: Config) -> None:
