@@ -26,11 +26,12 @@ GpuMemoryFraction = Annotated[
 ]
 
 _shares: dict[int, float] = {}
+"""The card that this process's model is on, by its number, and the share of it that may be taken."""
 
 
 def limit(device: torch.device, fraction: float | None) -> None:
     """Bound this process's tensors to a share of the device's memory; CPUs have none to share."""
-    if fraction is None or device.type != "cuda":
+    if device.type != "cuda":
         return
     import torch
 
@@ -38,8 +39,9 @@ def limit(device: torch.device, fraction: float | None) -> None:
     index: int | None = device.index
     if index is None:
         index = torch.cuda.current_device()
-    torch.cuda.set_per_process_memory_fraction(fraction, index)
-    _shares[index] = fraction
+    if fraction is not None:
+        torch.cuda.set_per_process_memory_fraction(fraction, index)
+    _shares[index] = 1.0 if fraction is None else fraction
 
 
 def in_use_bytes() -> dict[str, int]:
@@ -54,7 +56,7 @@ def in_use_bytes() -> dict[str, int]:
 
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return {}
-    index = torch.cuda.current_device()
+    index = next(iter(_shares), torch.cuda.current_device())
     total = torch.cuda.get_device_properties(index).total_memory
     peak = torch.cuda.max_memory_allocated(index)
     torch.cuda.reset_peak_memory_stats(index)

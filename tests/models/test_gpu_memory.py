@@ -50,6 +50,17 @@ def test_without_a_share_the_card_is_the_limit(one_gpu: SHARES) -> None:
     assert gpu_memory.in_use_bytes()["limit"] == 1000
 
 
+def test_the_card_of_the_model_is_told_of_and_not_the_first(
+    one_gpu: SHARES, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda card: 5000 * card)
+    for fraction in (None, 0.5):
+        select_device("cuda:1", fraction)
+        assert gpu_memory.in_use_bytes()["allocated"] == 5000
+    assert one_gpu == [(0.5, 1)] and gpu_memory.in_use_bytes()["limit"] == 500
+
+
 @pytest.fixture(autouse=True)
 def peaks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """What tensors took since the card last forgot it; 100 bytes of them stay."""
