@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 METADATA = "metadata.json"
 TENSORS = "model.safetensors"
@@ -60,7 +62,7 @@ def resolve(reference: str, engine: str, root: Path = SHIPPED) -> Weights:
         root: the folder of shipped weights.
 
     Raises:
-        WeightsError: nothing is there, it is meant for another engine, or a checksum differs.
+        WeightsError: nothing is there, it is meant for another engine, or files are not what they were.
     """
     shipped = root / reference
     if (shipped / METADATA).is_file():
@@ -91,6 +93,7 @@ def _local(reference: str, path: Path, engine: str) -> Weights:
     metadata = _metadata(reference, path)
     if metadata:
         _check(reference, path, engine, metadata)
+    _check_tensors(reference, path)
     return Weights(reference, path, metadata)
 
 
@@ -121,6 +124,19 @@ def _check(reference: str, path: Path, engine: str, metadata: dict[str, Any]) ->
             raise WeightsError(f"weights {reference!r}: {name} does not match its sha256")
 
 
+def _check_tensors(reference: str, path: Path) -> None:
+    """Every file of tensors is whole, as its header tells; libraries say so in words of their own."""
+    files = path.glob("*.safetensors") if path.is_dir() else [path] if path.suffix == ".safetensors" else []
+    for file in files:
+        try:
+            with safe_open(file, "numpy"):
+                pass
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(
+                f"weights {reference!r}: {file.name} is damaged or cut off: {error}"
+            ) from error
+
+
 def _download(repo: str, revision: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -128,4 +144,6 @@ def _download(repo: str, revision: str | None) -> Path:
     try:
         return Path(snapshot_download(repo, revision=revision))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        raise WeightsError(f"weights {repo!r}: the hub gave nothing: {error}") from error
+        raise WeightsError(
+            f"weights {repo!r}: there is no such path below {Path.cwd()}, and the hub gave nothing: {error}"
+        ) from error

@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from deployments.weights import WeightsError, resolve, sha256, shipped_names
 
@@ -13,7 +15,7 @@ def ship(root: Path, name: str = "tiny", **changes: Any) -> Path:
     folder = root / name
     folder.mkdir(parents=True)
     model = folder / "model.safetensors"
-    model.write_bytes(b"tensors")
+    save_file({"weight": np.ones(3, np.float32)}, model)
     metadata = {"engine": "crnn", "format": 1, "sha256": {model.name: sha256(model)}} | changes
     (folder / "metadata.json").write_text(json.dumps(metadata))
     return folder
@@ -71,9 +73,20 @@ def test_missing_file_is_named(tmp_path: Path) -> None:
         resolve("tiny", "crnn", root=tmp_path).file("config.json")
 
 
+@pytest.mark.parametrize("left", [0, 5, -1])
+def test_tensors_that_were_cut_off_are_named(tmp_path: Path, left: int) -> None:
+    """Also where no checksum is known, as of checkpoints in the hub's format."""
+    model = ship(tmp_path, sha256={}) / "model.safetensors"
+    model.write_bytes(model.read_bytes()[:left])
+    with pytest.raises(WeightsError, match=r"'tiny': model\.safetensors is damaged"):
+        resolve("tiny", "crnn", root=tmp_path)
+    with pytest.raises(WeightsError, match=r"model\.safetensors is damaged"):
+        resolve(str(model), "crnn", root=tmp_path)
+
+
 def test_hub_id_without_network_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(WeightsError, match="the hub gave nothing"):
+    with pytest.raises(WeightsError, match="no such path below .* the hub gave nothing"):
         resolve("nobody/nothing-here", "trocr", root=tmp_path)
 
 
@@ -87,4 +100,4 @@ def test_hub_id_in_the_cache_is_read_without_network(tmp_path: Path, monkeypatch
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     weights = resolve("someone/reader", "trocr", root=tmp_path)
-    assert weights.file("model.safetensors").read_bytes() == b"tensors"
+    assert weights.file("model.safetensors") == repo / "snapshots" / commit / "model.safetensors"
