@@ -42,6 +42,7 @@ from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
 from serve_app.results import PageResult, Region
 from serve_app.schemas import Layout
+from serve_app.specks import without_specks
 from serve_app.words import spans_in_line
 
 T = TypeVar("T")
@@ -123,16 +124,17 @@ class OcrPipeline:
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
         if source.regions is not None:
             return await _as_written(result, source.regions)
+        page = await asyncio.to_thread(without_specks, source.image)
         try:
-            found = await self._find_lines(source.image, layout, clock)
-            regions = await self._read_lines(source.image, found.lines, recognisers, clock)
+            found = await self._find_lines(page, layout, clock)
+            regions = await self._read_lines(page, found.lines, recognisers, clock)
 
             async def read(quads: list[Points]) -> list[Outcome[Reading]]:
-                return await self._read_again(source.image, quads, recognisers[Kind.PRINTED], clock)
+                return await self._read_again(page, quads, recognisers[Kind.PRINTED], clock)
 
             if layout is not Layout.LINE and await is_on_its_head(regions, read):
-                found = await self._find_upside_down(source.image, found, layout, clock)
-                regions = await self._read_lines(source.image, found.lines, recognisers, clock)
+                found = await self._find_upside_down(page, found, layout, clock)
+                regions = await self._read_lines(page, found.lines, recognisers, clock)
         except RetryLater:
             raise
         except OcrError as error:

@@ -295,3 +295,22 @@ async def test_a_page_keeps_its_lines_where_the_closer_look_fails() -> None:
 
     (page,) = await Graph(detect=detect).read(np.full((2400, 1700, 3), 255, np.uint8))
     assert looked == 2 and len(page.regions) == 1 and page.error is None
+
+
+async def test_a_page_strewn_with_specks_reaches_the_stages_without_them() -> None:
+    shown: list[Image] = []
+
+    async def detect(pages: list[Image]) -> list[Outcome[PageLines]]:
+        shown.extend(pages)
+        return [PageLines((TextLine(quad_from_box((60, 120, 300, 40)), 0.9),))]
+
+    async def recognise(crops: list[Image]) -> list[Outcome[Reading]]:
+        shown.extend(crops)
+        return [Reading("text", 0.9) for _ in crops]
+
+    strewn = np.full((600, 500, 3), 255, np.uint8)
+    strewn[np.random.default_rng(0).random((600, 500)) < 0.01] = 0
+    (page,) = await Graph(detect=detect, recognise=recognise).read(strewn)
+    assert [region.text for region in page.regions] == ["text"]
+    assert len(shown) == 2 and all((pixels == 0).mean() < 0.001 for pixels in shown)
+    assert (strewn == 0).mean() > 0.009

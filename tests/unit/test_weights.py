@@ -86,7 +86,7 @@ def test_tensors_that_were_cut_off_are_named(tmp_path: Path, left: int) -> None:
 
 def test_hub_id_without_network_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    with pytest.raises(WeightsError, match="no such path below .* the hub gave nothing"):
+    with pytest.raises(WeightsError, match=r"no such path below .* the hub gave nothing"):
         resolve("nobody/nothing-here", "trocr", root=tmp_path)
 
 
