@@ -40,9 +40,9 @@ from serve_app.orientation import (
 )
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
+from serve_app.restoring import restored
 from serve_app.results import PageResult, Region
 from serve_app.schemas import Layout
-from serve_app.specks import without_specks
 from serve_app.words import spans_in_line
 
 T = TypeVar("T")
@@ -124,7 +124,7 @@ class OcrPipeline:
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
         if source.regions is not None:
             return await _as_written(result, source.regions)
-        page = await asyncio.to_thread(without_specks, source.image)
+        page = await asyncio.to_thread(restored, source.image)
         try:
             found = await self._find_lines(page, layout, clock)
             regions = await self._read_lines(page, found.lines, recognisers, clock)

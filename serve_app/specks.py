@@ -2,7 +2,7 @@
 
 A speck is a pixel that is darker or lighter than all of its eight neighbours. Letters have hardly any, so
 a page with many of them is strewn; a detector takes such specks for letters, and letters for parts of a
-texture (docs/decisions/0028-specks.md).
+texture (docs/decisions/0028-bad-copies.md).
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ def without_specks(page: Image) -> Image:
 
 def _is_strewn(page: Image) -> bool:
     height, width = page.shape[:2]
+    if min(height, width) < 3:
+        return False  # Nothing has neighbours all around.
     rows = np.linspace(0, max(height - _TILE_PX, 0), _TILES).astype(int)
     columns = np.linspace(0, max(width - _TILE_PX, 0), _TILES).astype(int)
     shares = []

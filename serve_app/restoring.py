@@ -1,0 +1,85 @@
+"""What is done to a page before it goes to the stages, where it is a bad copy or photograph.
+
+Pages that are neither strewn with specks, nor faint, nor grainy go as they came; so do answers, previews
+and searchable PDFs, which show the page as it was sent (docs/decisions/0028-bad-copies.md).
+"""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from deployments.types import Image
+from serve_app.specks import without_specks
+
+Grey = npt.NDArray[np.uint8]
+
+# The darkest and the lightest level of a page, but for these shares of its pixels.
+_DARKEST, _LIGHTEST = 0.005, 0.995
+# Pages whose levels are closer together than that are drawn out; those of the labelled sets are 83 or more
+# apart, most of them 110.
+_FAINT_LEVELS = 100
+# Ink is so much stronger than the noise of the paper, and has so many levels, or there is none.
+_INK_OVER_NOISE, _INK_LEVELS = 6.0, 8.0
+# A pixel's surroundings, for what stands out of them.
+_AROUND_PX = 25
+# Grain has this sigma or more, in levels of a page whose contrast is full; labelled pages have less.
+_GRAINY = 16.0
+_SMOOTHING_PX = 0.7
+_MIDDLE_PX, _EVERY = 512, 3
+
+
+def restored(page: Image) -> Image:
+    """The page ``uint8 (H, W, 3)``, or a copy without specks and grain and of full contrast."""
+    return without_grain(with_full_contrast(without_specks(page)))
+
+
+def with_full_contrast(page: Image) -> Image:
+    """A faint or dark page drawn out from black to white; one without ink, or like any other, as it is."""
+    some = np.ascontiguousarray(page[::_EVERY, ::_EVERY])
+    darkest, lightest = _levels(_grey(some), _DARKEST, _LIGHTEST)
+    if lightest - darkest >= _FAINT_LEVELS or not _has_ink(page):
+        return page
+    levels = (np.arange(256) - darkest) * (255 / max(lightest - darkest, 1.0))
+    return np.asarray(cv2.LUT(page, np.clip(np.rint(levels), 0, 255).astype(np.uint8)), np.uint8)
+
+
+def without_grain(page: Image) -> Image:
+    """A grainy page smoothed by less than a pixel; others as they are."""
+    # Where paper is white noise is cut off on its lighter side, so the greater half of it tells.
+    if _noise_levels(_middle(page), 0.75) < _GRAINY:
+        return page
+    return np.asarray(cv2.GaussianBlur(page, (0, 0), _SMOOTHING_PX), np.uint8)
+
+
+def _has_ink(page: Image) -> bool:
+    """Whether anything stands out of what is around it more than noise and uneven light do."""
+    grey = _grey(page)
+    around = cv2.blur(grey, (_AROUND_PX, _AROUND_PX))
+    (depth,) = _levels(cv2.absdiff(grey, around), _LIGHTEST)
+    return depth >= max(_INK_OVER_NOISE * _noise_levels(grey), _INK_LEVELS)
+
+
+def _noise_levels(grey: Grey, share: float = 0.5) -> float:
+    """Sigma of the noise, were it Gaussian, by how far this share of the pixels is from those around them."""
+    (strange,) = _levels(cv2.absdiff(grey, cv2.medianBlur(grey, 3)), share)
+    return strange / NormalDist().inv_cdf((1 + share) / 2)
+
+
+def _middle(page: Image) -> Grey:
+    """Grey of the middle of a page."""
+    top, left = (max(side - _MIDDLE_PX, 0) // 2 for side in page.shape[:2])
+    return _grey(np.ascontiguousarray(page[top : top + _MIDDLE_PX, left : left + _MIDDLE_PX]))
+
+
+def _grey(page: Image) -> Grey:
+    return np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.uint8)
+
+
+def _levels(grey: cv2.typing.MatLike, *shares: float) -> list[float]:
+    """The levels that these shares of the pixels reach or stay below."""
+    up_to = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]))
+    return [float(np.searchsorted(up_to, share * up_to[-1])) for share in shares]
