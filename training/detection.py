@@ -20,9 +20,9 @@ from torch import nn
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.engines import build_engine
 from deployments.weights import WeightsError, resolve
-from training.detection_data import PageSource
+from training.detection_data import DataError, PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
-from training.detection_export import export_run
+from training.detection_export import ExportError, export_run
 from training.detection_training import Plan, Run
 from training.labelled_lines import is_trained_twin
 from training.mixing import Mix
@@ -42,13 +42,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     _add_ceiling(verbs.add_parser("ceiling", help="what craft's boxes would find on perfect maps"))
     _add_export(verbs.add_parser("export", help="write a run's averaged weights as a shipped weight"))
     _add_evaluate(verbs.add_parser("evaluate", help="precision, recall and F1 on labelled pages"))
-    options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    options.run_verb(options)
+    try:
+        options = parser.parse_args(arguments)
+        options.run_verb(options)
+    except (DataError, ExportError, WeightsError, FileNotFoundError) as error:
+        raise SystemExit(str(error)) from error
 
 
 def train(options: argparse.Namespace) -> None:
     """Train, or continue the run that ``--out`` holds."""
+    if options.minutes is None and options.steps is None:
+        raise SystemExit("a run needs a limit: --minutes or --steps")
     torch.set_num_threads(options.threads)
     plan = Plan(
         out=options.out,

@@ -39,6 +39,8 @@ def train(options: argparse.Namespace) -> None:
     from training.recognition_models import trainable
     from training.recognition_training import Recipe, Training
 
+    if options.minutes is None and options.steps is None:
+        raise SystemExit("a run needs a limit: --minutes or --steps")
     sources, valid = list(options.source), list(options.valid)
     for number, own in enumerate(options.set):
         learned, held_out = write_set(own, options.run / f"set-{number}", options.seed)

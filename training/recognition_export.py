@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from deployments.weights import FORMAT, TENSORS, sha256
+from deployments.weights import FORMAT, TENSORS, WeightsError, sha256
 from training.checkpoints import LAST, load
 from training.mixing import Mix
 from training.recognition_curve import PICTURE, EmptyCurve, draw_curve
@@ -34,6 +34,8 @@ def export_run(
     if load_run(run_dir)["engine"] == "trocr":
         from training.trocr_model import export_trocr
 
+        if mix is not None:
+            raise WeightsError(f"{mix.weights!r}: only a CRNN is exported as a mean with another weight")
         metadata = export_trocr(run_dir, target, provenance)
     else:
         metadata = export_crnn(run_dir, target, provenance, mix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import time
@@ -147,6 +148,9 @@ class Training:
             raise WeightsError(
                 f"{self.run_dir} was begun with another input: {state['description']['input']}"
             )
+        begun = state["description"]["architecture"]
+        if json.dumps(begun) != json.dumps(self.reader.description()["architecture"]):
+            raise WeightsError(f"{self.run_dir} was begun with another network: {begun}")
         self.module.load_state_dict(state["module"])
         self.average.load_state_dict(state["average"])
         self.optimizer.load_state_dict(state["optimizer"])

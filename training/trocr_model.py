@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +119,14 @@ class TrainableTrocr:
         Raises:
             deployments.weights.WeightsError: the weight is not there or is no CRNN.
         """
-        network, charset, _ = load_crnn(resolve(reference, "crnn"))
+        network, charset, line_format = load_crnn(resolve(reference, "crnn"))
         shape = network.architecture
         architecture = TrocrArchitecture(
             shape.height_px, shape.channels, shape.rnn_width, ctc_symbols=shape.symbols
         )
         reader = cls(architecture, charset)
+        # Features know lines that were prepared like those they learned from.
+        reader.line_format = replace(line_format, bucket_px=BUCKET_PX)
         reader.take_features(network)
         return reader
 

@@ -23,7 +23,8 @@ import torch
 from deployments.detection.config import DetectionArgs, DetectionTuning
 from deployments.detection.engines import build_engine
 from deployments.errors import OcrError
-from training.detection_data import LabelledPage, PageSource, load_image
+from deployments.weights import WeightsError
+from training.detection_data import DataError, LabelledPage, PageSource, load_image
 from training.detection_evaluation import DetectionEngine
 from training.detection_metrics import DetectionCounts, match_lines
 
@@ -156,7 +157,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="threads of torch")
     parser.add_argument("--out", type=Path, required=True, help="folder for tuning.json and tuning.png")
-    options = parser.parse_args(arguments)
+    try:
+        _run(parser.parse_args(arguments))
+    except (DataError, WeightsError, FileNotFoundError) as error:
+        raise SystemExit(str(error)) from error
+
+
+def _run(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     engine = build_engine(DetectionArgs(engine=options.engine, weights=options.weights))
     engine.configure(WIDEST[options.engine])

@@ -15,7 +15,7 @@ from transformers import SegformerConfig, SegformerForSemanticSegmentation
 from deployments.detection.config import DetectionArgs
 from deployments.detection.craft import CraftEngine, Heatmaps, load
 from deployments.detection.preprocess import InputSpec, fit_page
-from deployments.weights import WeightsError, resolve
+from deployments.weights import resolve
 from training import checkpoints, detection
 from training.detection_augment import Variation
 from training.detection_craft import CraftTask, dice_loss, focal_loss
@@ -162,8 +162,10 @@ def test_training_goes_on_from_a_checkpoint_of_the_same_build(folder: Path, tmp_
     values = dict(load(resolve(str(mixed), "craft")).named_parameters())
     torch.testing.assert_close(values[name], shipped)
     assert mixed.joinpath("model.safetensors").stat().st_mode & 0o777 == 0o644
-    with pytest.raises(WeightsError, match="not of the network that is trained"):
-        detection.main([*verb, "--start-from", str(folder / "hub"), "--out", str(tmp_path / "other")])
+    with pytest.raises(SystemExit, match="not of the network that is trained"):
+        detection.main(
+            [*verb, "--start-from", str(folder / "hub"), "--out", str(tmp_path / "other"), "--steps", "1"]
+        )
 
 
 def test_pages_without_characters_cannot_train_craft(folder: Path) -> None:

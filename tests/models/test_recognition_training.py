@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from deployments.recognition.crnn_network import CrnnArchitecture
 from deployments.recognition.engines import build_engine
 from deployments.recognition.preprocess import prepare_line, stack
 from deployments.types import Kind
-from deployments.weights import resolve
+from deployments.weights import WeightsError, resolve
 from training import line_augment, recognition
 from training.checkpoints import LAST, AveragedWeights, Budget, cosine_rate, load
 from training.lines_data import BatchPlan, LineStream, NoLines, Source, steps_needed
@@ -30,7 +31,7 @@ from training.recognition_export import export_run
 from training.recognition_models import TrainableCrnn
 from training.recognition_training import Recipe, Training
 from training.synth.lines import LineSample
-from training.synth.shards import write_shard
+from training.synth.shards import LineJob, write_lines, write_shard
 
 LETTERS = str.maketrans("0123456789", "abcdefghij")
 CHARSET = Charset("0123456789")
@@ -266,6 +267,29 @@ def test_mistyped_validation_is_noticed_before_training(
     assert recognition.main(arguments) == 1
     assert "no lines at" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_a_limit_is_refused_before_anything_is_written(digits: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="--minutes or --steps"):
+        recognition.main(["train", "--run", str(tmp_path / "run"), "--source", str(digits)])
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_goes_on_with_the_network_it_was_begun_with(
+    trained: tuple[Path, float, float], digits: Path
+) -> None:
+    wider = TrainableCrnn(replace(SMALL, rnn_width=32), CHARSET)
+    with pytest.raises(WeightsError, match=r"was begun with another network: .*'rnn_width': 192"):
+        Training(wider, Recipe(sources=(Source(str(digits)),), steps=1), trained[0], CPU)
+
+
+def test_lines_of_two_jobs_do_not_mix_in_a_folder(tmp_path: Path) -> None:
+    job = LineJob(0, 5, tmp_path / "fonts", tmp_path / "texts")
+    assert write_lines(job, tmp_path / "lines") == 0
+    assert write_lines(job, tmp_path / "lines") == 0
+    for other in (replace(job, seed=6), replace(job, number=60)):
+        with pytest.raises(FileExistsError, match="lines of another job"):
+            write_lines(other, tmp_path / "lines")
 
 
 @pytest.mark.parametrize("text", ["a=0", "a=-1", "a=b"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ from deployments.types import Reading
 from deployments.weights import METADATA, WeightsError, resolve
 from training.checkpoints import LAST, AveragedWeights, save
 from training.lines_data import LineBatch
+from training.mixing import Mix
 from training.recognition_export import export_run
 from training.recognition_models import trainable
 from training.trocr_model import TrainableTrocr, TrocrArchitecture
@@ -251,6 +253,20 @@ def test_an_unknown_key_of_its_input_is_named(tmp_path: Path) -> None:
 def test_features_of_another_width_are_refused_with_both_widths() -> None:
     with pytest.raises(WeightsError, match=r"features have rnn_width 192, the trocr .* has 128"):
         trainable("trocr", start_from="trocr-ru-en", features_from="crnn-ru-en")
+
+
+def test_a_decoder_gets_lines_prepared_as_its_features_know_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, charset, line_format = load_crnn(resolve("crnn-ru-en", "crnn"))
+    prepared = replace(line_format, deskew=True, adaptive_threshold=True)
+    monkeypatch.setattr("training.trocr_model.load_crnn", lambda _: (network, charset, prepared))
+    given = TrainableTrocr.on_features_of("crnn-ru-en").line_format
+    assert given.deskew and given.adaptive_threshold and given.max_core == line_format.max_core
+    assert given.bucket_px == TrainableTrocr(SMALL, CHARSET).line_format.bucket_px
+
+
+def test_only_a_crnn_is_exported_as_a_mean(own: Path, tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="only a CRNN"):
+        export_run(own.parent, tmp_path, mix=Mix("nowhere", 0.5))
 
 
 def test_a_decoder_on_trained_features_leaves_them_as_they_are() -> None:

@@ -227,10 +227,21 @@ def test_training_goes_on_from_a_weight(pages: Path, tmp_path: Path) -> None:
     assert before is not None and after is not None
     name = "model.0.conv.weight"
     torch.testing.assert_close(after["network"][name], before["network"][name], atol=1e-3, rtol=1e-3)
-    with pytest.raises(WeightsError, match="not of the network that is trained"):
+    with pytest.raises(SystemExit, match="not of the network that is trained"):
         detection.main(
-            ["train", "--pages", str(pages), "--out", str(tmp_path / "wide"), "--start-from", str(weight)]
+            ["train", "--pages", str(pages), "--out", str(tmp_path / "wide"), "--steps", "1"]
+            + ["--start-from", str(weight)]
         )
+
+
+def test_mistakes_on_the_command_line_are_told_in_a_sentence(pages: Path, tmp_path: Path) -> None:
+    verb = ["train", "--out", str(tmp_path / "run"), "--pages"]
+    with pytest.raises(SystemExit, match="--minutes or --steps"):
+        detection.main([*verb, str(pages)])
+    with pytest.raises(SystemExit, match="nowhere"):
+        detection.main([*verb, str(tmp_path / "nowhere"), "--steps", "1"])
+    with pytest.raises(SystemExit, match=r"is not PATH\[:ROWS\]"):
+        detection.main([*verb, f"{pages}*x", "--steps", "1"])
 
 
 def test_training_is_repeatable(pages: Path, tmp_path: Path) -> None:

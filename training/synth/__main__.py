@@ -122,7 +122,10 @@ def main(arguments: list[str] | None = None) -> None:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     logging.getLogger("fontTools").setLevel(logging.ERROR)
     options = _parser().parse_args(arguments)
-    print(_VERBS[options.verb](options))
+    try:
+        print(_VERBS[options.verb](options))
+    except FileExistsError as error:
+        raise SystemExit(str(error)) from error
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
@@ -24,6 +24,7 @@ from training.synth.lines import LineSample, apply
 from training.synth.sampler import shared_sampler
 
 LINES_PER_SHARD = 2000
+_JOB = "job.json"
 _ATTEMPTS = 8
 
 
@@ -57,8 +58,12 @@ def write_lines(job: LineJob, directory: Path, workers: int = 1) -> int:
     """Write the job's lines as shards under ``directory``; return how many there are.
 
     Shards that are already there are kept, so an interrupted run goes on where it stopped.
+
+    Raises:
+        FileExistsError: the directory holds lines of another job.
     """
     directory.mkdir(parents=True, exist_ok=True)
+    _claim(job, directory)
     starts = range(0, job.number, LINES_PER_SHARD)
     todo = [
         (job, start, directory)
@@ -70,6 +75,15 @@ def write_lines(job: LineJob, directory: Path, workers: int = 1) -> int:
         for _ in tqdm(pool.map(_write_job_shard, todo), total=len(todo), unit="shard"):
             pass
     return job.number
+
+
+def _claim(job: LineJob, directory: Path) -> None:
+    """Leave a note of the job, or compare it with the one that is there: only workers may differ."""
+    note, wanted = directory / _JOB, json.dumps(asdict(job), default=str, indent=1) + "\n"
+    if not note.exists():
+        note.write_text(wanted, encoding="utf-8")
+    elif note.read_text(encoding="utf-8") != wanted:
+        raise FileExistsError(f"{directory} holds lines of another job (see {_JOB}): name another folder")
 
 
 def _write_job_shard(task: tuple[LineJob, int, Path]) -> None:
