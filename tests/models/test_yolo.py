@@ -228,10 +228,8 @@ def test_training_goes_on_from_a_weight(pages: Path, tmp_path: Path) -> None:
     name = "model.0.conv.weight"
     torch.testing.assert_close(after["network"][name], before["network"][name], atol=1e-3, rtol=1e-3)
     with pytest.raises(SystemExit, match="not of the network that is trained"):
-        detection.main(
-            ["train", "--pages", str(pages), "--out", str(tmp_path / "wide"), "--steps", "1"]
-            + ["--start-from", str(weight)]
-        )
+        wide = ["--out", str(tmp_path / "wide"), "--steps", "1"]
+        detection.main(["train", "--pages", str(pages), *wide, "--start-from", str(weight)])
 
 
 def test_mistakes_on_the_command_line_are_told_in_a_sentence(pages: Path, tmp_path: Path) -> None:
