@@ -18,6 +18,10 @@ from training import paper_augment
 from training.detection_data import LabelledPage, load_image
 
 MIN_VISIBLE = 0.5
+# Sigma in pixels of the window; of one blurred window in five that of a photograph out of focus.
+_BLUR, _OUT_OF_FOCUS, _OUT_OF_FOCUS_SHARE = (0.3, 1.1), (1.1, 2.2), 0.2
+# One window in eight is faint: what of its contrast is left.
+_FAINT, _FAINT_SHARE = (0.3, 0.7), 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +176,20 @@ def vary_paper(pixels: Image, line_px: float, squeeze: float, rng: np.random.Gen
 
 
 def vary_light(pixels: Image, rng: np.random.Generator) -> Image:
-    """Contrast, brightness, colour cast, gamma, blur, noise and inverse print, each now and then."""
+    """Contrast, brightness, faintness, colour cast, gamma, blur, noise and negatives, each now and then."""
     levels: npt.NDArray[np.float64] = np.arange(256, dtype=np.float64)
     if rng.random() < 0.5:
         levels = 255 * (levels / 255) ** float(np.exp(rng.uniform(-0.5, 0.5)))
     levels = levels * rng.uniform(0.6, 1.15) + rng.uniform(-25, 40)
+    if rng.random() < _FAINT_SHARE:
+        levels = np.clip(levels, 0, 255)
+        levels = levels.max() - (levels.max() - levels) * rng.uniform(*_FAINT)
     casts = 1 + rng.normal(0, 0.05 if rng.random() < 0.4 else 0.0, 3)
     table = np.clip(levels[:, None] * casts[None, :], 0, 255).astype(np.uint8)
     pixels = np.stack([cv2.LUT(pixels[..., channel], table[:, channel]) for channel in range(3)], axis=-1)
     if rng.random() < 0.3:
-        pixels = cv2.GaussianBlur(pixels, (0, 0), float(rng.uniform(0.3, 1.1)))
+        sigma = rng.uniform(*(_OUT_OF_FOCUS if rng.random() < _OUT_OF_FOCUS_SHARE else _BLUR))
+        pixels = cv2.GaussianBlur(pixels, (0, 0), float(sigma))
     if rng.random() < 0.3:
         noise = rng.normal(0, rng.uniform(3, 14), pixels.shape[:2]).astype(np.float32)
         pixels = np.clip(pixels + noise[..., None], 0, 255).astype(np.uint8)
