@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from deployments.recognition.preprocess import INK_MAX, INK_MIN, Ink
 
-BLURRED_PX = 1.1
+BLURRED_PX = 1.3
 """From this softness on a line counts as blurred; pens and presses stay below it."""
 
 _STEEPEST = 99
