@@ -26,7 +26,7 @@ _FAINT_LEVELS = 100
 _INK_OVER_NOISE, _INK_LEVELS = 6.0, 8.0
 # A pixel's surroundings, for what stands out of them.
 _AROUND_PX = 25
-# Grain has this sigma or more, in levels of a page whose contrast is full; labelled pages have less, but for a few.
+# Grain has this sigma or more, in levels of a page whose contrast is full; few labelled pages have it.
 _GRAINY = 11.0
 _SMOOTHING_PX = 0.7
 _MIDDLE_PX, _EVERY = 512, 3

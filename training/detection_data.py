@@ -9,18 +9,22 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import yaml
 
 from deployments.geometry import quad_bounds, quad_from_box
 from deployments.types import Image
+from training.pictures import read_rgb
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp"}
 Quads = npt.NDArray[np.float32]
 PageT = TypeVar("PageT")
 Split = Literal["train", "val"]
+
+
+# By how much of the image annotation tools let a box reach beyond its edge.
+_BEYOND = 0.01
 
 
 class DataError(Exception):
@@ -90,16 +94,18 @@ def read_labels(folder: Path) -> Iterator[LabelledPage]:
     labels = folder / "labels.jsonl"
     if not labels.is_file():
         raise DataError(f"{labels}: no such file")
-    with labels.open(encoding="utf-8") as file:
+    with labels.open(encoding="utf-8-sig") as file:
         for number, row in enumerate(file, start=1):
             try:
                 page = json.loads(row)
                 found = [(line, _line_quad(line)) for line in page["lines"]]
                 image = folder / page["image"]
+                if not image.is_file():
+                    raise ValueError(f"no image {page['image']!r}")
             except (ValueError, KeyError, TypeError) as error:
                 raise DataError(f"{labels}:{number}: not a labelled page: {error!r}") from error
             lines = [line for line, quad in found if _has_size(quad)]
-            is_exact = bool(lines) and all("polygon" in line for line in lines)
+            is_exact = bool(lines) and all(line.get("polygon") for line in lines)
             texts = tuple(str(line.get("text", "")) for line in lines)
             yield LabelledPage(image, _stack([quad for _, quad in found]), is_exact, texts)
 
@@ -118,8 +124,10 @@ def read_yolo(description: Path, split: Split = "train") -> Iterator[LabelledPag
     if not places:
         raise DataError(f"{description}: names no {split!r} folder")
     root = description.parent / str(named.get("path") or ".")
-    for place in places if isinstance(places, list) else [places]:
-        for image in _yolo_images(root / str(place)):
+    for place in map(str, places if isinstance(places, list) else [places]):
+        # Roboflow writes ../train/images for a folder beside the description.
+        found = root / place if (root / place).exists() else root / place.removeprefix("../")
+        for image in _yolo_images(found):
             yield _yolo_page(image)
 
 
@@ -139,14 +147,14 @@ def _yolo_images(place: Path) -> list[Path]:
 
 def load_image(path: Path) -> Image:
     """Decode a page as RGB ``uint8 (H, W, 3)``."""
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    image = read_rgb(path)
     if image is None:
         raise DataError(f"{path}: not a readable image")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    return image
 
 
 def _line_quad(line: dict[str, Any]) -> npt.NDArray[np.float32]:
-    if "polygon" in line:
+    if line.get("polygon"):
         quad = np.array(line["polygon"], np.float32)
         if quad.shape != (4, 2):
             raise ValueError(f"polygon of {len(quad)} points")
@@ -172,6 +180,9 @@ def _yolo_page(image: Path) -> LabelledPage:
 
 
 def _yolo_quad(values: list[float], width: int, height: int) -> npt.NDArray[np.float32]:
+    # NaN compares with nothing.
+    if not all(-_BEYOND <= value <= 1 + _BEYOND for value in values):
+        raise ValueError("coordinates are fractions of the image, from 0 to 1")
     if len(values) == 4:
         x, y, w, h = values
         return quad_from_box(((x - w / 2) * width, (y - h / 2) * height, w * width, h * height))

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 
 from deployments.geometry import DegenerateQuad, cut_crop, quad_from_box
 from deployments.types import Image, Kind, Points
+from training.pictures import read_rgb
 
 Split = Literal["train", "evaluate", "all"]
 
@@ -91,10 +91,10 @@ def read_rows(folder: Path, split: Split) -> list[dict[str, Any]]:
 
 def read_image(path: Path) -> Image:
     """Pixels of an image, ``uint8 (h, w, 3)`` RGB; raises FileNotFoundError where there is none."""
-    decoded = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    decoded = read_rgb(path)
     if decoded is None:
         raise FileNotFoundError(f"no readable image at {path}")
-    return np.ascontiguousarray(decoded[:, :, ::-1])
+    return decoded
 
 
 def _cut(page: Image, line: dict[str, Any], margin: float) -> Image | None:

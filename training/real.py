@@ -23,6 +23,7 @@ import numpy.typing as npt
 from deployments.recognition.charset import normalise as canonical
 from deployments.types import Kind
 from training.labelled_lines import TRAINING_ROWS
+from training.pictures import read_rgb
 from training.synth.alphabet import CYRILLIC, normalise
 from training.synth.lines import HEIGHT_PX, MAX_WIDTH_PX, LineSample
 from training.synth.noise import elastic
@@ -140,18 +141,36 @@ def csv_lines(path: Path, default_kind: Kind = Kind.HANDWRITTEN) -> Iterator[Rea
     text = _read_text(path)
     header = text.partition("\n")[0]
     separator = max(",;\t", key=header.count)
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+    reader = csv.DictReader(
+        io.StringIO(text, newline=""), delimiter=separator, skipinitialspace=True, strict=True
+    )
     reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
     missing = {"File name", "Text"} - set(reader.fieldnames)
     if missing:
         raise LabelError(f"{path}: no column {', '.join(sorted(missing))}")
-    for number, row in enumerate(reader, start=2):
+    for number, row in _numbered(reader, path):
         name, kind = (row["File name"] or "").strip(), (row.get("Class") or "").strip().lower()
         if kind and kind not in _KINDS:
             raise LabelError(f"{path}, line {number}: class {kind!r} is neither handwritten nor printed")
         if not (path.parent / name).is_file():
             raise LabelError(f"{path}, line {number}: no image {name!r}")
         yield RealLine(path.parent / name, None, row["Text"] or "", _KINDS.get(kind, default_kind))
+
+
+_OPEN_QUOTE = "a text over several lines, or a quote left open or standing within a text"
+
+
+def _numbered(reader: csv.DictReader[str], path: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
+    """Rows with the number of the line they end on; a quote left open would swallow those after it."""
+    begins = reader.line_num + 1
+    try:
+        for row in reader:
+            if any("\n" in value or "\r" in value for value in row.values() if isinstance(value, str)):
+                raise LabelError(f"{path}, line {begins}: {_OPEN_QUOTE}")
+            yield reader.line_num, dict(row)
+            begins = reader.line_num + 1
+    except csv.Error as error:
+        raise LabelError(f"{path}, line {begins}: {error}: {_OPEN_QUOTE}") from error
 
 
 def looks_upper_case(crop: npt.NDArray[np.uint8]) -> bool:
@@ -169,10 +188,10 @@ def looks_upper_case(crop: npt.NDArray[np.uint8]) -> bool:
 
 @lru_cache(maxsize=2)
 def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
-    image = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    image = read_rgb(path)
     if image is None:
         raise LabelError(f"{path}: not an image that can be read")
-    return np.asarray(image, np.uint8)
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
 
 
 def cut(line: RealLine, text: str, rng: Rng | None = None) -> LineSample | None:

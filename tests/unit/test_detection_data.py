@@ -10,7 +10,14 @@ import pytest
 from deployments import geometry
 from deployments.detection.preprocess import InputSpec
 from training.detection_augment import Straightened, Variation, cut_window, draw_view, lean, quads_skew
-from training.detection_data import DataError, LabelledPage, PageSource, load_image
+from training.detection_data import (
+    DataError,
+    LabelledPage,
+    PageSource,
+    load_image,
+    read_labels,
+    read_yolo,
+)
 from training.detection_heatmaps import CharacterLine, draw_heatmaps, read_characters
 
 FIXED = Variation(64, 64, scale=(1.0, 1.0001), squeeze=(1.0, 1.0001), turn_deg=0.0, near_share=0.0)
@@ -219,3 +226,34 @@ def test_doubted_characters_lower_the_confidence_where_they_stand() -> None:
     confidence = draw_heatmaps((line,), np.array([[0.5, 0, 0], [0, 0.5, 0]]), (32, 16))[2]
     assert (confidence[4:12, 4:12] == 0.75).all()
     assert (confidence < 1).sum() == 64
+
+
+def test_roboflows_paths_are_found_where_ultralytics_finds_them(tmp_path: Path) -> None:
+    (tmp_path / "train" / "images").mkdir(parents=True)
+    (tmp_path / "train" / "labels").mkdir()
+    cv2.imwrite(str(tmp_path / "train" / "images" / "a.png"), np.full((50, 100), 200, np.uint8))
+    (tmp_path / "train" / "labels" / "a.txt").write_text("0 0.5 0.5 0.2 0.1\n")
+    (tmp_path / "data.yaml").write_text("train: ../train/images\n")
+    (page,) = read_yolo(tmp_path / "data.yaml")
+    np.testing.assert_allclose(page.quads[0][0], (40, 22.5))
+
+
+@pytest.mark.parametrize(
+    "row", ["0 100 50 80 20", "0 nan 0.5 0.2 0.1", "0 0.1 0.1 0.2 0.1 0.2 inf", "0 -2 0 0.1 0.1"]
+)
+def test_coordinates_that_are_no_fractions_are_refused_with_their_row(tmp_path: Path, row: str) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((100, 200), 200, np.uint8))
+    (tmp_path / "a.txt").write_text(f"0 0.5 0.5 1.01 0.1\n{row}\n")
+    (tmp_path / "data.yaml").write_text("train: .\n")
+    with pytest.raises(DataError, match=r"a\.txt:2: coordinates are fractions"):
+        list(read_yolo(tmp_path / "data.yaml"))
+
+
+def test_a_page_without_its_picture_is_named_before_training(tmp_path: Path) -> None:
+    line = '{"image": "a.png", "lines": [{"bbox": [1, 2, 30, 4], "polygon": null, "text": "x"}]}'
+    (tmp_path / "labels.jsonl").write_text("\ufeff" + line, encoding="utf-8")
+    with pytest.raises(DataError, match=r"labels\.jsonl:1: .*no image 'a\.png'"):
+        list(read_labels(tmp_path))
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((50, 100), 200, np.uint8))
+    (page,) = read_labels(tmp_path)
+    assert len(page.quads) == 1 and not page.is_exact

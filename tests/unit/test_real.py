@@ -113,6 +113,33 @@ def test_csv_faults_are_named(tmp_path: Path, content: str, message: str) -> Non
         list(csv_lines(tmp_path / "list.csv"))
 
 
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        ('a.png\t"Да, сказал он\na.png\tОн ушёл\n', 2),
+        ('a.png\t"Да\n' + "a.png\tстрока\n" * 299 + 'a.png\tкавычка"\n' + "a.png\tстрока\n" * 300, 2),
+        ('a.png\t"Да\n' + "a.png\tстрока и ещё слова\n" * 9000, 2),
+        ('a.png\t"Ромашка" ООО\n', 2),
+        ('a.png\t"две\nстроки"\n', 2),
+    ],
+)
+def test_a_quote_swallows_no_rows(tmp_path: Path, content: str, line: int) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 90), 180, np.uint8))
+    (tmp_path / "list.tsv").write_text("File name\tText\n" + content, encoding="utf-8")
+    with pytest.raises(LabelError, match=rf"list\.tsv, line {line}: .*quote left open"):
+        list(csv_lines(tmp_path / "list.tsv"))
+
+
+def test_quotes_within_a_text_stay_and_faults_are_on_their_line(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 90), 180, np.uint8))
+    header = "File name,Text\n"
+    (tmp_path / "list.csv").write_text(header + 'a.png,ООО "Р"\n', encoding="utf-8")
+    assert [each.text for each in csv_lines(tmp_path / "list.csv")] == ['ООО "Р"']
+    (tmp_path / "list.csv").write_text(header + "\n\na.png,x\nb.png,y\n", encoding="utf-8")
+    with pytest.raises(LabelError, match=r"line 5: no image 'b\.png'"):
+        list(csv_lines(tmp_path / "list.csv"))
+
+
 @pytest.mark.parametrize("separator", [", ", ";", "\t"])
 def test_csv_may_be_separated_in_other_ways(tmp_path: Path, separator: str) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.full((30, 90), 180, np.uint8))
