@@ -24,7 +24,7 @@ from training.detection_data import DataError, PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
 from training.detection_export import ExportError, export_run
 from training.detection_training import Plan, Run
-from training.labelled_lines import is_trained_twin
+from training.labelled_lines import TRAINING_ROWS, is_trained_twin
 from training.mixing import Mix
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ def train(options: argparse.Namespace) -> None:
     """Train, or continue the run that ``--out`` holds."""
     if options.minutes is None and options.steps is None:
         raise SystemExit("a run needs a limit: --minutes or --steps")
+    for source in options.pages:
+        _refuse_evaluation_rows(source)
     torch.set_num_threads(options.threads)
     plan = Plan(
         out=options.out,
@@ -70,6 +72,14 @@ def train(options: argparse.Namespace) -> None:
     run = Run(plan, task)
     run.resume()
     run.train()
+
+
+def _refuse_evaluation_rows(source: PageSource) -> None:
+    """Raise DataError where a labelled set is given with rows that measure what is trained."""
+    may_train = TRAINING_ROWS.get(source.path.resolve().name)
+    if may_train is not None and not (source.rows is not None and 0 <= source.rows <= may_train):
+        wanted = f"{source.path}:{may_train}"
+        raise DataError(f"{source.path}: only its first {may_train} rows may train: {wanted}")
 
 
 def _task(options: argparse.Namespace) -> Task:

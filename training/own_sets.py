@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.types import Image, Kind
+from training.labelled_lines import TRAINING_ROWS
 from training.lines_data import Source
 from training.real import LabelError, RealLine, counted, csv_lines, cut, folder_lines, write_real
 
@@ -83,8 +84,10 @@ def write_set(own: OwnSet, directory: Path, seed: int = 0) -> tuple[Source, Sour
         validate on.
 
     Raises:
-        LabelError: as :func:`set_lines`, or no line of the set can be used.
+        LabelError: as :func:`set_lines`, no line of the set can be used, or some of it only evaluates.
     """
+    if own.path.resolve().name in TRAINING_ROWS and own.path.is_dir():
+        raise LabelError(f"{own.path}: rows of it evaluate; `synth real --data` takes those that may train")
     train, valid = directory / "train", directory / "valid"
     if not train.is_dir():
         _cut_all(own.path, directory, seed)

@@ -160,3 +160,11 @@ def test_a_set_without_a_usable_line_or_no_set_at_all_is_said(
     assert "nothing.csv: neither a CSV file nor a folder" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="nothing to train on"):
         recognition.main(arguments)
+
+
+def test_a_labelled_set_of_which_rows_evaluate_is_no_set_of_ones_own(tmp_path: Path) -> None:
+    folder = tmp_path / "receipts_en"
+    folder.mkdir()
+    (folder / "labels.jsonl").write_text("{}")
+    with pytest.raises(LabelError, match="rows of it evaluate"):
+        write_set(OwnSet(folder, 1.0), tmp_path / "run")
