@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.pictures import encoded
 
 expect = pytest.importorskip("playwright.sync_api", reason="playwright is not installed").expect
 
+SAMPLE = Path(__file__).parents[2] / "serve_app" / "web" / "static" / "sample.jpg"
 both_sizes = pytest.mark.parametrize("page", [DESKTOP, PHONE], ids=["desktop", "phone"], indirect=True)
 THREE_PAGES = tiff(rows("black"), rows("blue", "black"), rows("black", "black", "blue"))
 
@@ -221,6 +223,36 @@ def test_search_goes_over_all_pages(page: Any) -> None:
     page.fill("#search", "no such thing")
     expect(page.locator("#hits")).to_have_text("none")
     expect(page.locator("#hit-after")).to_be_disabled()
+
+
+def test_a_hit_on_another_page_is_brought_into_view(page: Any) -> None:
+    short, long = (encoded(rows(*["black"] * count), "PNG") for count in (1, 60))
+    page.set_input_files("#file", [upload(short, "a.png"), upload(long, "b.png")])
+    wait_until_read(page)
+    page.fill("#search", "row 60")
+    expect(page.locator("#page-number")).to_have_text("2 / 2")
+    expect(page.locator("#rows mark.now")).to_have_text("row 60")
+    expect(page.locator("#rows mark.now")).to_be_in_viewport()
+    page.fill("#search", "")
+    page.click("#tab-text")
+    page.click("#page-before")
+    page.fill("#search", "row 59")
+    expect(page.locator("#text mark.now")).to_have_text("row 59")
+    expect(page.locator("#text mark.now")).to_be_in_viewport()
+
+
+def test_a_filter_can_be_switched_off_on_a_page_that_has_none_of_it(page: Any) -> None:
+    sample = SAMPLE.read_bytes()
+    sure = encoded(rows("black", "black"), "PNG")
+    page.set_input_files("#file", [upload(sample, "a.jpg"), upload(sure, "b.png")])
+    wait_until_read(page)
+    page.click(".chip.unsure")
+    page.click("#page-after")
+    expect(page.locator("#page-number")).to_have_text("2 / 2")
+    expect(page.locator("#rows li:not(.off)")).to_have_count(0)
+    expect(page.locator(".chip.unsure")).to_have_attribute("aria-pressed", "true")
+    page.click(".chip.unsure")
+    expect(page.locator("#rows li:not(.off)")).to_have_count(2)
 
 
 def test_the_keyboard_is_enough(page: Any) -> None:

@@ -18,7 +18,9 @@ export function resetFilters() {
 export function applyFilters(page) {
   const count = (name) => page.regions.filter((region) =>
     name === "unsure" ? isUnsure(region) : kindOf(region) === name).length;
-  const chips = [...KINDS, "unsure"].filter((name) => count(name) > 0).map((name) => chip(name, count(name), page));
+  // What was switched on for another page must be seen to be switched off.
+  const offered = (name) => count(name) > 0 || (name === "unsure" && onlyUnsure);
+  const chips = [...KINDS, "unsure"].filter(offered).map((name) => chip(name, count(name), page));
   $("filters").replaceChildren(...chips);
   page.regions.forEach((region, index) => {
     const shown = kinds.has(kindOf(region)) && (!onlyUnsure || isUnsure(region));

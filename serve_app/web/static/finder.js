@@ -2,7 +2,7 @@
 
 import { drawMarks } from "./boxes.js";
 import { $ } from "./dom.js";
-import { markLines, revealLine } from "./lines.js";
+import { markLines, revealInText, revealLine } from "./lines.js";
 import { quadsOf, search, spansIn } from "./search.js";
 import { reveal } from "./viewer.js";
 import { word } from "./words.js";
@@ -12,6 +12,7 @@ let open = () => {};
 let hits = [];
 let now = -1;
 let shown = 0;
+let sought = false;
 
 const query = () => $("search").value;
 
@@ -61,6 +62,7 @@ export function refreshFinder() {
 export function markPage(index) {
   shown = index;
   mark();
+  if (sought && hits[now]?.entry === shown) bring();
 }
 
 function find() {
@@ -75,10 +77,17 @@ function go() {
     mark();
     return;
   }
-  const hit = hits[now];
-  if (hit.entry !== shown) open(hit.entry);
-  else mark();
-  revealLine(hit.region);
+  // A page that is opened is drawn later, and marked then.
+  sought = true;
+  if (hits[now].entry === shown) markPage(shown);
+  else open(hits[now].entry);
+}
+
+/** Into view wherever it is shown: in the list, in the text, and on the picture. */
+function bring() {
+  sought = false;
+  revealLine(hits[now].region);
+  revealInText();
   const target = document.querySelector("#marks .now");
   if (target) reveal(target);
 }
@@ -90,7 +99,14 @@ function mark() {
   const quads = here.flatMap((hit) => quadsOf(page.regions[hit.region], hit).map((quad) => ({ quad, hit })));
   drawMarks(quads.map(({ quad }) => quad), quads.findIndex(({ hit }) => hit === hits[now]));
   const marks = here.map((hit) => ({ ...hit, now: hit === hits[now] }));
-  markLines(page, marks, spansIn(page.text ?? "", query()));
+  markLines(page, marks, inText(page, here));
+}
+
+/** Hits in the text of the page; the one that is looked at, where the text has as many as the lines. */
+function inText(page, here) {
+  const spans = spansIn(page.text ?? "", query());
+  const at = spans.length === here.length ? here.indexOf(hits[now]) : -1;
+  return spans.map((span, index) => ({ ...span, now: index === at }));
 }
 
 function count() {

@@ -35,11 +35,19 @@ export function step(by) {
 
 /** Bring a line of the list into its window without moving anything else. */
 export function revealLine(index) {
-  const item = rows.querySelector(`[data-index="${index}"]`);
+  bring(list, rows.querySelector(`[data-index="${index}"]`));
+}
+
+/** Bring the hit of the text's tab into its window likewise. */
+export function revealInText() {
+  bring($("text"), $("text").querySelector("mark.now"));
+}
+
+function bring(scroller, item) {
   if (!item) return;
-  const [frame, area] = [list.getBoundingClientRect(), item.getBoundingClientRect()];
+  const [frame, area] = [scroller.getBoundingClientRect(), item.getBoundingClientRect()];
   if (area.top >= frame.top && area.bottom <= frame.bottom) return;
-  list.scrollBy({ top: area.top + area.height / 2 - frame.top - frame.height / 2 });
+  scroller.scrollBy({ top: area.top + area.height / 2 - frame.top - frame.height / 2 });
 }
 
 /** Mark parts of lines: `marks` has `{region, start, end, now}`; those of the text tab are found again. */
