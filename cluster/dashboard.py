@@ -24,6 +24,8 @@ ONE_STAGE = 'deployment="$stage"'
 def _share_of_requests(labels: str) -> str:
     read = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
     some = f"({rate(instruments.PROBLEMS, labels)} or vector(0))"
+    # Nothing may have been read yet while everything fails.
+    read = f"({read} or vector(0))"
     return f"{some} / ({read} + ({rate(instruments.PROBLEMS, NOT_OF_PROBES)} or vector(0)))"
 
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-SECONDS_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0)
+# With the bounds that alerts and the dashboard compare quantiles with: between buckets they are made up.
+SECONDS_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 45.0, 60.0)
 # Ray reports the sum of a histogram as if every value stood in the middle of its bucket. These middles are
 # 1, 2, 4, 8 ... items, so that steps of one and of two have their true mean.
 ITEMS_BUCKETS = (0.5, 1.5, 2.5, 5.5, 10.5, 21.5, 42.5, 85.5, 170.5)

@@ -217,3 +217,22 @@ def test_promtool_agrees(command: list[str]) -> None:
         pytest.skip("promtool is not installed (Debian package prometheus)")
     done = subprocess.run([promtool, *command], cwd=MONITORING, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_alerts_on_quantiles_compare_with_bounds_of_buckets() -> None:
+    """Between two bounds a quantile is made up: steps of 11 s would count as 29.8 s."""
+    bounds = {instrument.series: instrument.buckets for instrument in INSTRUMENTS}
+    compared = []
+    for rule in rules():
+        if "histogram_quantile" in rule["expr"]:
+            (limit,) = re.findall(r"[<>]=?\s*([\d.]+)\s*$", rule["expr"].strip())
+            for series in re.findall(r"(\w+)_bucket\b", rule["expr"]):
+                assert float(limit) in bounds[series], f"{rule['alert']}: {limit} is no bound of {series}"
+                compared.append(series)
+    assert len(compared) >= 4
+
+
+def test_panels_of_shares_show_failures_before_anything_was_read() -> None:
+    shown = {panel["title"]: panel["targets"][0]["expr"] for panel in panels() if panel.get("targets")}
+    for title in ("Refused (503)", "Internal errors"):
+        assert re.search(r"document_seconds_count\[\$__rate_interval\]\)\) or vector\(0\)", shown[title])
