@@ -35,6 +35,7 @@ from serve_app.yaml_files import YamlError, read
 
 FAILED, MISUSED, BROKEN, INTERRUPTED = 1, 2, 3, 130
 LOST = "lost"
+STORAGE = "storage"
 WITHOUT_NETWORK = (*ALWAYS, *OFFLINE)
 _SHOWN_FAILURES = 20
 
@@ -88,7 +89,7 @@ def run(chosen: argparse.Namespace) -> int:
             raise Misuse(f"{chosen.source}: there is no such folder or file")
         if source.holds(target):
             raise Misuse(f"{chosen.target} is in {chosen.source}: results would be read as documents")
-        claim(target, settings)
+        claim(target, settings, source)
     except (OtherSettings, ValueError) as error:
         raise Misuse(str(error)) from None
     documents = [entry for entry in source.entries() if is_document(entry.path)]
@@ -96,6 +97,10 @@ def run(chosen: argparse.Namespace) -> int:
     left = {task.path for task in todo}
     manifest = Manifest(target)
     manifest.start([entry.path for entry in documents], left, settings.formats)
+    for path in filter(is_document, source.nameless()):
+        manifest.add(
+            Record(document=path, status="failed", code=STORAGE, detail="its path is not UTF-8: rename it")
+        )
     print(f"{len(documents)} documents, {len(documents) - len(todo)} read already", file=sys.stderr)
     try:
         if todo:

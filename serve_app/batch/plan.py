@@ -92,22 +92,26 @@ def _is_newer(document: Entry, result: Entry) -> bool:
     return document.modified > result.modified
 
 
-def claim(output: Storage, settings: Settings) -> None:
-    """Mark the output with the settings of its results.
+def claim(output: Storage, settings: Settings, source: Storage) -> None:
+    """Mark the output with the settings of its results, and with the input they are of.
 
     Raises:
-        OtherSettings: it has results of others.
+        OtherSettings: it has results of others, or of another input, whose files may have the same names.
         OSError: it cannot be read or written.
     """
-    wanted = settings.described()
+    wanted = settings.described() | {"input": source.base}
     if output.has(SETTINGS):
         try:
             present = json.loads(output.read(SETTINGS))
         except ValueError:
             raise OtherSettings(f"{SETTINGS} in the output is not what this program wrote") from None
+        if isinstance(present, dict):
+            # Outputs of earlier versions do not tell.
+            present.setdefault("input", source.base)
         if present != wanted:
             differing = ", ".join(sorted(_differences(present, wanted)))
-            raise OtherSettings(f"the output has results of other settings ({differing}); choose another")
+            of = "another input" if differing == "input" else f"other settings ({differing})"
+            raise OtherSettings(f"the output has results of {of}; choose another")
         return
     output.write(SETTINGS, json.dumps(wanted, indent=1, sort_keys=True, ensure_ascii=False).encode())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +15,7 @@ from pyarrow import fs
 
 # Written beside a result and moved to its name; what a crash leaves of them is never taken for one.
 _PART = ".part-"
+_IS_PART = re.compile(re.escape(_PART) + r"[0-9a-f]{32}$")
 # Object stores have keys, not folders; creating one would leave an empty object.
 _WITHOUT_FOLDERS = frozenset({"s3", "gcs", "abfs"})
 
@@ -51,6 +54,11 @@ class Storage:
             self._only = Entry(info.base_name, info.size, info.mtime)
             self._base = str(PurePosixPath(self._base).parent)
 
+    @property
+    def base(self) -> str:
+        """The folder or bucket in full, of a single file the one that it is in."""
+        return str(self._base)
+
     def holds(self, other: Storage) -> bool:
         """Whether this is a folder, and another place is the same or below it."""
         below = PurePosixPath(other._base).is_relative_to(self._base)
@@ -62,11 +70,21 @@ class Storage:
             yield self._only
             return
         found = self._files.get_file_info(fs.FileSelector(self._base, recursive=True, allow_not_found=True))
+        files = [each for each in found if each.type is fs.FileType.File and _has_a_name(each)]
         base = PurePosixPath(self._base)
-        for each in sorted(found, key=lambda each: each.path):
-            if each.type is fs.FileType.File and _PART not in each.base_name:
+        for each in sorted(files, key=lambda each: each.path):
+            if not _IS_PART.search(each.base_name):
                 path = str(PurePosixPath(each.path).relative_to(base))
                 yield Entry(path, each.size, each.mtime)
+
+    def nameless(self) -> list[str]:
+        """Files of a local folder whose paths are no UTF-8, which are no entries: as ``\\xf1`` for a byte."""
+        if self._files.type_name != "local" or self._only is not None:
+            return []
+        base = os.fsencode(self._base)
+        found = [os.path.join(folder, name) for folder, _, names in os.walk(base) for name in names]
+        paths = [os.path.relpath(path, base) for path in found]
+        return sorted(path.decode("utf-8", "backslashreplace") for path in paths if not _is_utf8(path))
 
     def read(self, path: str) -> bytes:
         """A file's bytes. Raises OSError."""
@@ -97,3 +115,19 @@ class Storage:
 
     def _info(self, path: str) -> fs.FileInfo:
         return self._files.get_file_info(path)
+
+
+def _has_a_name(found: fs.FileInfo) -> bool:
+    """Whether pyarrow can say where a file is; it decodes a path only when it is asked for it."""
+    try:
+        return bool(found.path)
+    except UnicodeDecodeError:
+        return False
+
+
+def _is_utf8(path: bytes) -> bool:
+    try:
+        path.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
-from serve_app.batch.__main__ import MISUSED, main, parser, settings_of, workers_of
+from serve_app.batch.__main__ import FAILED, MISUSED, main, parser, settings_of, workers_of
 from serve_app.batch.job import unit_size
 from serve_app.batch.plan import (
     SETTINGS,
@@ -29,6 +31,7 @@ from serve_app.batch.storage import Entry, Storage
 from serve_app.schemas import OutputFormat
 
 JSON, TEXT = OutputFormat.JSON, OutputFormat.TEXT
+SOURCE = Storage("/documents")
 
 
 def settings(*arguments: str) -> Settings:
@@ -90,8 +93,10 @@ def test_a_write_that_fails_leaves_the_old_content_and_nothing_else(
 
 
 def test_parts_of_a_run_that_was_broken_off_are_no_results(tmp_path: Path) -> None:
-    (tmp_path / "a.png.json.part-123").write_bytes(b"{")
-    assert names(Storage(str(tmp_path))) == []
+    (tmp_path / f"a.png.json.part-{uuid.uuid4().hex}").write_bytes(b"{")
+    # A document may be called so.
+    (tmp_path / "report.part-1.pdf").write_bytes(b"%PDF")
+    assert names(Storage(str(tmp_path))) == ["report.part-1.pdf"]
 
 
 @pytest.mark.parametrize("place", ["gopher://old", "s4://bucket/x", "fsspec+nothing://x"])
@@ -126,13 +131,40 @@ def test_only_what_has_no_fresh_result_is_read() -> None:
 
 def test_an_output_belongs_to_its_settings(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
-    claim(storage, settings())
-    claim(storage, settings())
+    claim(storage, settings(), SOURCE)
+    claim(storage, settings(), SOURCE)
     with pytest.raises(OtherSettings, match=r"formats, query\.layout"):
-        claim(storage, settings("--layout", "block", "--format", "text"))
+        claim(storage, settings("--layout", "block", "--format", "text"), SOURCE)
     storage.write(SETTINGS, b"{")
     with pytest.raises(OtherSettings, match="is not what"):
-        claim(storage, settings())
+        claim(storage, settings(), SOURCE)
+
+
+def test_an_output_belongs_to_its_input(tmp_path: Path) -> None:
+    """Scanners number alike: the results of one folder would pass for those of another."""
+    storage = Storage(str(tmp_path))
+    claim(storage, settings(), Storage("/scans/2024"))
+    claim(storage, settings(), Storage("file:///scans/2024/"))
+    with pytest.raises(OtherSettings, match="results of another input; choose another"):
+        claim(storage, settings(), Storage("/scans/2025"))
+    storage.write(SETTINGS, json.dumps(settings().described()).encode())
+    claim(storage, settings(), Storage("/scans/2025"))  # An earlier version told no input.
+
+
+def test_names_that_are_no_utf8_are_failures_and_no_obstacle(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "in"
+    (source / "deep").mkdir(parents=True)
+    for name in ("счёт.pdf", "заметки.md"):
+        (source / "deep" / os.fsdecode(name.encode("cp1251"))).write_bytes(b"x")
+    (source / "good.pdf").write_bytes(b"x")
+    storage = Storage(str(source))
+    assert names(storage) == ["good.pdf"]
+    assert [path for path in storage.nameless() if is_document(path)] == [r"deep/\xf1\xf7\xb8\xf2.pdf"]
+    (source / "good.pdf").unlink()
+    assert main([str(source), str(tmp_path / "out")]) == FAILED
+    assert "its path is not UTF-8" in capsys.readouterr().err
 
 
 def test_what_only_changes_speed_or_refusals_may_change_between_runs(tmp_path: Path) -> None:
@@ -145,10 +177,10 @@ def test_what_only_changes_speed_or_refusals_may_change_between_runs(tmp_path: P
     surer = tmp_path / "surer.yaml"
     surer.write_text(config.replace("confidence: 0.3", "confidence: 0.4"), encoding="utf-8")
     storage = Storage(str(tmp_path / "out"))
-    claim(storage, settings())
-    claim(storage, settings("--config", str(faster)))
+    claim(storage, settings(), SOURCE)
+    claim(storage, settings("--config", str(faster)), SOURCE)
     with pytest.raises(OtherSettings, match=r"tuning\.Detection\.confidence"):
-        claim(storage, settings("--config", str(surer)))
+        claim(storage, settings("--config", str(surer)), SOURCE)
 
 
 def test_the_manifest_lives_over_runs(tmp_path: Path) -> None:
