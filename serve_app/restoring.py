@@ -19,11 +19,14 @@ Grey = npt.NDArray[np.uint8]
 
 # The darkest and the lightest level of a page, but for these shares of its pixels.
 _DARKEST, _LIGHTEST = 0.005, 0.995
-# Pages whose levels are closer together than that are drawn out; those of the labelled sets are 83 or more
-# apart, most of them 110.
-_FAINT_LEVELS = 100
-# Ink is so much stronger than the noise of the paper, and has so many levels, or there is none.
-_INK_OVER_NOISE, _INK_LEVELS = 6.0, 8.0
+# Pages whose levels are closer together than that are drawn out. A few words in strong ink are a smaller
+# share than the above, so all but a twentieth of a per cent counts here.
+_FAINT_LEVELS, _STRONG_INK = 100, 0.0005
+# Ink is so much stronger than the noise of the paper and stands so many levels out of it; what is fainter
+# is a watermark, or what shows through from the other side.
+_INK_OVER_NOISE, _INK_LEVELS = 6.0, 10.0
+# How far contrast is raised at most: what shows through stays fainter than ink.
+_MOST_GAIN = 5.0
 # A pixel's surroundings, for what stands out of them.
 _AROUND_PX = 25
 # Grain has this sigma or more, in levels of a page whose contrast is full; few labelled pages have it.
@@ -38,12 +41,13 @@ def restored(page: Image) -> Image:
 
 
 def with_full_contrast(page: Image) -> Image:
-    """A faint or dark page drawn out from black to white; one without ink, or like any other, as it is."""
+    """A faint or dark page drawn out towards black and white; one without ink, or any other, as it is."""
     some = np.ascontiguousarray(page[::_EVERY, ::_EVERY])
-    darkest, lightest = _levels(_grey(some), _DARKEST, _LIGHTEST)
-    if lightest - darkest >= _FAINT_LEVELS or not _has_ink(page):
+    least, darkest, lightest, most = _levels(_grey(some), _STRONG_INK, _DARKEST, _LIGHTEST, 1 - _STRONG_INK)
+    if most - least >= _FAINT_LEVELS or not _has_ink(page):
         return page
-    levels = (np.arange(256) - darkest) * (255 / max(lightest - darkest, 1.0))
+    gain = min(255 / max(lightest - darkest, 1.0), _MOST_GAIN)
+    levels = 255 - (lightest - np.arange(256)) * gain
     return np.asarray(cv2.LUT(page, np.clip(np.rint(levels), 0, 255).astype(np.uint8)), np.uint8)
 
 

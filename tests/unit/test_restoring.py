@@ -32,7 +32,7 @@ def test_a_faint_or_dark_page_is_drawn_out(paper: int, ink: int) -> None:
     faint = noisy(page(paper, ink), 1)
     full = with_full_contrast(faint)
     darkest, lightest = np.percentile(full, (0.2, 99.8))
-    assert darkest < 30 and lightest > 225
+    assert darkest < 100 and lightest > 225
     # What is lighter stays lighter.
     of_paper, of_ink = full[page(1, 0)[..., 0] == 1], full[page(1, 0)[..., 0] == 0]
     assert (of_paper.mean() > of_ink.mean()) == (paper > ink)
@@ -52,6 +52,18 @@ def test_a_blank_page_is_not_drawn_out(noise: float) -> None:
     light = np.linspace(200, 250, 900)[None, :, None] + np.zeros((700, 1, 3))
     blank = noisy(light.astype(np.uint8), noise)
     assert with_full_contrast(blank) is blank
+
+
+def test_a_few_words_in_strong_ink_are_no_faint_page() -> None:
+    sparse = noisy(np.full((1400, 1000, 3), 248, np.uint8), 1)
+    cv2.putText(sparse, "Paid", (100, 200), 0, 0.8, (20,) * 3, 2)
+    assert with_full_contrast(sparse) is sparse
+
+
+@pytest.mark.parametrize("depth", [4, 8])
+def test_what_shows_through_from_the_other_side_is_not_brought_out(depth: int) -> None:
+    back = noisy(cv2.GaussianBlur(page(240, 240 - depth), (0, 0), 1.0), 1)
+    assert with_full_contrast(back) is back
 
 
 def test_a_grainy_page_is_smoothed_and_one_with_a_little_grain_is_not() -> None:
