@@ -63,7 +63,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make_run(pages: Path, out: Path, steps: int) -> Run:
     task = YoloTask([PageSource(pages)], SPEC, width=0.125, vary=WINDOW)
-    return Run(Plan(out, steps=steps, batch=4, rate=4e-3, workers=0, warmup_steps=15, save_every=1000), task)
+    return Run(
+        Plan(out, steps=steps, batch=4, rate=4e-3, workers=0, warmup_steps=15, save_every=1000, seed=3), task
+    )
 
 
 @pytest.fixture(scope="module")
