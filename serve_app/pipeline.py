@@ -23,6 +23,7 @@ from typing import TypeVar
 
 from deployments.errors import InvalidParameter, OcrError, Outcome, RetryLater
 from deployments.geometry import DegenerateQuad, quad_from_box, quad_size
+from deployments.restoring import restored
 from deployments.ruling import LineCutter
 from deployments.tracing import span
 from deployments.types import Image, Kind, KindScore, PageLines, Points, Reading, TextLine
@@ -40,7 +41,6 @@ from serve_app.orientation import (
 )
 from serve_app.pages import SourcePage
 from serve_app.reader import ReadOptions
-from serve_app.restoring import restored
 from serve_app.results import PageResult, Region
 from serve_app.schemas import Layout
 from serve_app.words import spans_in_line

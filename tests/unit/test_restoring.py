@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from deployments.restoring import restored, with_full_contrast, without_grain
 from deployments.types import Image
-from serve_app.restoring import restored, with_full_contrast, without_grain
 
 
 def page(paper: int = 230, ink: int = 20, height: int = 700, width: int = 900) -> Image:

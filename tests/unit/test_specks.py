@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
+from deployments.specks import without_specks
 from deployments.types import Image
-from serve_app.specks import without_specks
 
 
 def page(height: int = 400, width: int = 600) -> Image:

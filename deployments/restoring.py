@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.specks import without_specks
 from deployments.types import Image
-from serve_app.specks import without_specks
 
 Grey = npt.NDArray[np.uint8]
 
