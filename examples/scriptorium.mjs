@@ -79,9 +79,14 @@ async function* lines(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   const next = () => reader.read().catch(() => ({ done: true }));
   let rest = "";
-  for (let part = await next(); !part.done; part = await next()) {
-    const pieces = (rest + part.value).split("\n");
-    rest = pieces.pop();
-    yield* pieces;
+  try {
+    for (let part = await next(); !part.done; part = await next()) {
+      const pieces = (rest + part.value).split("\n");
+      rest = pieces.pop();
+      yield* pieces;
+    }
+  } finally {
+    // Whoever leaves the loop early wants no more: the service ends the request with the connection.
+    await reader.cancel().catch(() => {});
   }
 }

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -246,6 +247,42 @@ def test_what_could_not_be_read_is_told(program: tuple[str | Path, ...], scan: P
     assert done.returncode == 1
     assert done.stdout.splitlines() == ["1\tprinted\t0.75\trow 1", "3\tprinted\t0.75\trow 1"]
     assert done.stderr.splitlines() == ["page 1: Torn.", "page 2: Lost.", "page 3: Torn."]
+
+
+LEAVES = """
+import {{ Scriptorium }} from "{module}";
+const service = new Scriptorium(process.env.SCRIPTORIUM_URL);
+for await (const page of service.pages(new Blob(["scan"]))) break;
+await new Promise((resolve) => setTimeout(resolve, 20000));
+"""
+
+
+def test_a_loop_that_is_left_early_ends_its_request() -> None:
+    """What of a long document nobody waits for, the service need not read."""
+    needs("node")
+    ended = threading.Event()
+
+    async def pages() -> AsyncIterator[str]:
+        try:
+            yield '{"start": {}}\n{"page": {"page": 1}}\n'
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    def ocr(request: Any) -> Response:
+        return StreamingResponse(pages())
+
+    program = LEAVES.format(module=(EXAMPLES / "scriptorium.mjs").as_uri())
+    with served(Starlette(routes=[Route("/ocr", ocr, methods=["POST"])])) as address:
+        node = subprocess.Popen(
+            ["node", "--input-type=module", "--eval", program],
+            env={**os.environ, "SCRIPTORIUM_URL": address},
+        )
+        try:
+            assert ended.wait(15) and node.poll() is None
+        finally:
+            node.kill()
+            node.wait()
 
 
 PROGRAM = """
