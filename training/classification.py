@@ -16,7 +16,9 @@ import torch
 from deployments.classification.config import SHIPPED_WEIGHTS, ClassificationArgs
 from deployments.classification.engines import build_engine
 from deployments.precision import select_device
-from deployments.weights import FORMAT, METADATA, SHIPPED, resolve, sha256
+from deployments.weights import FORMAT, METADATA, SHIPPED, WeightsError, resolve, sha256
+from training.labelled_lines import EvaluationRows, check_may_train
+from training.lines_data import NoLines
 from training.mixing import Mix
 from training.weight_folder import commit, write_json, write_metadata
 
@@ -32,7 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.threads:
         torch.set_num_threads(options.threads)
         cv2.setNumThreads(options.threads)
-    options.verb(options)
+    try:
+        options.verb(options)
+    except (EvaluationRows, FileNotFoundError, NoLines, WeightsError) as error:
+        raise SystemExit(str(error)) from error
     return 0
 
 
@@ -41,6 +46,8 @@ def render(options: argparse.Namespace) -> None:
     from training.classification_data import LinePlan, training_lines
     from training.classification_renditions import render as write
 
+    for folder in options.set:
+        check_may_train(folder)
     plan = LinePlan(
         root=options.data,
         made=options.made,

@@ -20,6 +20,7 @@ from deployments.geometry import DegenerateQuad, cut_crop
 from deployments.types import Image, Kind
 from training.classification_lines import printed_shards, set_lines, written_lines
 from training.labelled_lines import TRAINING_ROWS, line_quad, read_image, read_rows
+from training.lines_data import NoLines
 
 Grey = npt.NDArray[np.uint8]
 Part = Literal["training", "calibration", "evaluation"]
@@ -192,7 +193,7 @@ class Mixture:
             pools = {name: [x for x in lines if x.kind is kind and x.source == name] for name in shares}
             present = [name for name, pool in pools.items() if pool]
             if not present:
-                raise ValueError(f"no {kind} lines to learn from")
+                raise NoLines(f"no {kind} lines to learn from")
             weights = np.array([shares[name] for name in present])
             self._pools.append([pools[name] for name in present])
             self._weights.append(weights / weights.sum())

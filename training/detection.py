@@ -24,7 +24,7 @@ from training.detection_data import DataError, PageSource
 from training.detection_evaluation import evaluate as evaluate_pages
 from training.detection_export import ExportError, export_run
 from training.detection_training import Plan, Run
-from training.labelled_lines import TRAINING_ROWS, is_trained_twin
+from training.labelled_lines import EvaluationRows, check_may_train, is_trained_twin
 from training.mixing import Mix
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         options = parser.parse_args(arguments)
         options.run_verb(options)
-    except (DataError, ExportError, WeightsError, FileNotFoundError) as error:
+    except (DataError, EvaluationRows, ExportError, WeightsError, FileNotFoundError) as error:
         raise SystemExit(str(error)) from error
 
 
@@ -55,7 +55,7 @@ def train(options: argparse.Namespace) -> None:
     if options.minutes is None and options.steps is None:
         raise SystemExit("a run needs a limit: --minutes or --steps")
     for source in options.pages:
-        _refuse_evaluation_rows(source)
+        check_may_train(source.path, source.rows)
     torch.set_num_threads(options.threads)
     plan = Plan(
         out=options.out,
@@ -72,14 +72,6 @@ def train(options: argparse.Namespace) -> None:
     run = Run(plan, task)
     run.resume()
     run.train()
-
-
-def _refuse_evaluation_rows(source: PageSource) -> None:
-    """Raise DataError where a labelled set is given with rows that measure what is trained."""
-    may_train = TRAINING_ROWS.get(source.path.resolve().name)
-    if may_train is not None and not (source.rows is not None and 0 <= source.rows <= may_train):
-        wanted = f"{source.path}:{may_train}"
-        raise DataError(f"{source.path}: only its first {may_train} rows may train: {wanted}")
 
 
 def _task(options: argparse.Namespace) -> Task:
@@ -114,6 +106,8 @@ def characters(options: argparse.Namespace) -> None:
     from deployments.detection.craft import CraftEngine
     from training.detection_weak import write_characters
 
+    for source in options.pages:
+        check_may_train(source.path, source.rows)
     torch.set_num_threads(options.threads)
     engine = CraftEngine(DetectionArgs(engine="craft", weights=options.weights))
     engine.warm_up()

@@ -116,7 +116,8 @@ def read_yolo(description: Path, split: Split = "train") -> Iterator[LabelledPag
     ``description`` is the yaml with ``path`` and the splits, each a folder, a text file that lists
     images, or several of these; the label of ``images/a.jpg`` is ``labels/a.txt`` with rows
     ``class x y w h`` or ``class x1 y1 ... xn yn`` in fractions of the image. Every class counts as a
-    line; boxes without height or width are left out. A yaml without ``val`` gives ``train``.
+    line; boxes without height or width are left out, and an image without a label has no lines.
+    A yaml without ``val`` gives ``train``.
     """
     settings = yaml.safe_load(description.read_text(encoding="utf-8"))
     named = settings if isinstance(settings, dict) else {}
@@ -124,11 +125,14 @@ def read_yolo(description: Path, split: Split = "train") -> Iterator[LabelledPag
     if not places:
         raise DataError(f"{description}: names no {split!r} folder")
     root = description.parent / str(named.get("path") or ".")
+    images: list[Path] = []
     for place in map(str, places if isinstance(places, list) else [places]):
         # Roboflow writes ../train/images for a folder beside the description.
         found = root / place if (root / place).exists() else root / place.removeprefix("../")
-        for image in _yolo_images(found):
-            yield _yolo_page(image)
+        images += _yolo_images(found)
+    if images and not any(_yolo_label(image).is_file() for image in images):
+        raise DataError(f"{description}: no image has a label, the first not in {_yolo_label(images[0])}")
+    yield from map(_yolo_page, images)
 
 
 def _yolo_images(place: Path) -> list[Path]:
@@ -163,15 +167,22 @@ def _line_quad(line: dict[str, Any]) -> npt.NDArray[np.float32]:
     return quad_from_box((x, y, width, height))
 
 
-def _yolo_page(image: Path) -> LabelledPage:
+def _yolo_label(image: Path) -> Path:
+    """Where the label of an image lies: in ``labels`` in place of the last ``images``, or beside it."""
     parts = list(image.parts)
     if "images" in parts:
         parts[len(parts) - 1 - parts[::-1].index("images")] = "labels"
-    label = Path(*parts).with_suffix(".txt")
+    return Path(*parts).with_suffix(".txt")
+
+
+def _yolo_page(image: Path) -> LabelledPage:
+    label = _yolo_label(image)
     height, width = load_image(image).shape[:2]
     quads = []
     rows = label.read_text(encoding="utf-8").splitlines() if label.is_file() else []
-    for number, row in enumerate(filter(str.strip, rows), start=1):
+    for number, row in enumerate(rows, start=1):
+        if not row.strip():
+            continue
         try:
             quads.append(_yolo_quad([float(value) for value in row.split()[1:]], width, height))
         except ValueError as error:

@@ -36,6 +36,10 @@ TRAINING_ROWS: Mapping[str, int] = {
 TRAINED_TWINS = frozenset({("letters_en_mixed", "SC0033B_s4_b01_f14_i087.jpg"), ("receipts_en", "015.jpg")})
 
 
+class EvaluationRows(ValueError):
+    """Rows that measure what is trained were named to train on."""
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledLine:
     """One real line."""
@@ -68,6 +72,18 @@ def read_lines(folder: Path, split: Split = "all", margin: float = 0.0) -> Itera
 def is_trained_twin(image: Path) -> bool:
     """Whether an image ``SET/images/NAME`` of a known set was trained on under another name."""
     return (image.parent.parent.name, image.name) in TRAINED_TWINS
+
+
+def check_may_train(path: Path, rows: int | None = None) -> None:
+    """Raise :class:`EvaluationRows` for a known set some of whose named rows only measure.
+
+    ``rows`` are counted from its top, None stands for all; any other path may train.
+    """
+    count = TRAINING_ROWS.get(path.resolve().name)
+    if count is None or (rows is not None and 0 <= rows <= count):
+        return
+    allowed = f"only its first {count} rows may train" if count else "it only evaluates"
+    raise EvaluationRows(f"{path}: {allowed} (training.labelled_lines)")
 
 
 def read_rows(folder: Path, split: Split) -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deployments.types import Image, Kind
-from training.labelled_lines import TRAINING_ROWS
+from deployments.weights import sha256
+from training.labelled_lines import check_may_train
 from training.lines_data import Source
 from training.real import LabelError, RealLine, counted, csv_lines, cut, folder_lines, write_real
 
@@ -21,6 +22,9 @@ CUTS = {Kind.PRINTED: 4, Kind.HANDWRITTEN: 12}
 """How often a line is cut: as labelled, and jittered, since few lines are visited many times."""
 HELD_OUT = 10
 """One image in so many validates; a set of fewer images only trains."""
+
+LABELS = "labels.sha256"
+"""File beside the lines of a set: the sum of the labels that they were cut by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +88,18 @@ def write_set(own: OwnSet, directory: Path, seed: int = 0) -> tuple[Source, Sour
         validate on.
 
     Raises:
-        LabelError: as :func:`set_lines`, no line of the set can be used, or some of it only evaluates.
+        LabelError: as :func:`set_lines`, no line of the set can be used, or the directory holds lines
+            that were cut by other labels.
+        EvaluationRows: some of the set only evaluates.
     """
-    if own.path.resolve().name in TRAINING_ROWS and own.path.is_dir():
-        raise LabelError(f"{own.path}: rows of it evaluate; `synth real --data` takes those that may train")
+    check_may_train(own.path)
     train, valid = directory / "train", directory / "valid"
     if not train.is_dir():
         _cut_all(own.path, directory, seed)
+    elif own.path.exists() and (directory / LABELS).read_text(encoding="ascii") != _labels_sum(own.path):
+        raise LabelError(
+            f"{own.path}: {directory} holds the lines of other labels; remove it, or begin another run"
+        )
     # A folder name is taken literally, whatever characters the user's path holds.
     held_out = Source.literal(valid) if any(valid.glob("lines-*.jsonl")) else None
     return Source.literal(train, own.weight), held_out
@@ -105,9 +114,15 @@ def _cut_all(path: Path, directory: Path, seed: int) -> None:
         write_real(held, unfinished / "valid", dict.fromkeys(Kind, 1), seed)
     if not write_real(learned, unfinished / "train", CUTS, seed):
         raise LabelError(f"{path}: no line that can be used")
+    (unfinished / LABELS).write_text(_labels_sum(path), encoding="ascii")
     # Lines held out by a run that was ended before it had lines to train on would be in the way.
     shutil.rmtree(directory / "valid", ignore_errors=True)
     os.replace(unfinished, directory)
+
+
+def _labels_sum(path: Path) -> str:
+    """SHA-256 of the file that holds the labels of a set."""
+    return sha256(path / "labels.jsonl" if path.is_dir() else path)
 
 
 def _split(lines: Iterable[RealLine]) -> tuple[list[RealLine], list[RealLine]]:

@@ -240,7 +240,7 @@ def _retouch(image: npt.NDArray[np.uint8], kind: Kind, rng: Rng) -> npt.NDArray[
 def write_real(lines: Iterable[RealLine], directory: Path, cuts: dict[Kind, int], seed: int) -> int:
     """Write every usable line as often as ``cuts`` says for its kind; return how many were written.
 
-    The first cut is as labelled, the others are jittered.
+    The first cut is as labelled, the others are jittered. Lines too small or too wide to cut are logged.
     """
     directory.mkdir(parents=True, exist_ok=True)
     samples, shard, number = _cuts(lines, cuts, seed), 0, 0
@@ -251,13 +251,19 @@ def write_real(lines: Iterable[RealLine], directory: Path, cuts: dict[Kind, int]
 
 
 def _cuts(lines: Iterable[RealLine], cuts: dict[Kind, int], seed: int) -> Iterator[LineSample]:
+    misfits = 0
     for index, line in enumerate(lines):
-        text = line.label
-        if text and line.upper_cased and text.lower() != text:
-            plain = cut(line, text)
-            text = text if plain is not None and looks_upper_case(plain.image) else None
-        for number in range(cuts[line.kind] if text else 0):
-            rng = np.random.default_rng(np.random.SeedSequence([seed, index, number])) if number else None
-            sample = cut(line, text or "", rng)
+        if not (text := line.label):
+            continue
+        if (plain := cut(line, text)) is None:
+            misfits += 1
+            continue
+        if line.upper_cased and text.lower() != text and not looks_upper_case(plain.image):
+            continue
+        for number in range(cuts[line.kind]):
+            rng = np.random.default_rng(np.random.SeedSequence([seed, index, number]))
+            sample = cut(line, text, rng) if number else plain
             if sample is not None:
                 yield sample
+    if misfits:
+        logger.info("%d lines left out: too small, or too wide for their height", misfits)

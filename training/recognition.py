@@ -13,6 +13,7 @@ import torch
 
 from deployments.precision import select_device
 from deployments.weights import WeightsError, resolve
+from training.labelled_lines import EvaluationRows
 from training.lines_data import BatchPlan, NoLines, Source
 from training.mixing import Mix
 from training.own_sets import OwnSet
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     try:
         return int(options.verb(options) or 0)
-    except (FileNotFoundError, LabelError, NoLines, EmptyCurve, WeightsError) as error:
+    except (FileNotFoundError, EvaluationRows, LabelError, NoLines, EmptyCurve, WeightsError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -103,6 +103,14 @@ def test_a_set_is_cut_once(tmp_path: Path) -> None:
     assert write_set(OwnSet(path), tmp_path / "out") == (train, None)
 
 
+def test_a_set_whose_labels_changed_is_not_taken_for_the_one_that_was_cut(tmp_path: Path) -> None:
+    path = write_csv(tmp_path, [("12", "12"), ("34", "34")])
+    write_set(OwnSet(path), tmp_path / "out")
+    path.write_text(path.read_text().replace("34", "12"))
+    with pytest.raises(LabelError, match="holds the lines of other labels"):
+        write_set(OwnSet(path), tmp_path / "out")
+
+
 def test_a_set_whose_cutting_was_ended_is_cut_anew(tmp_path: Path) -> None:
     path = write_csv(tmp_path, [(digits, digits) for digits in numbers(HELD_OUT + 1)])
     (tmp_path / f"{HELD_OUT}.png").write_bytes(b"no image")
@@ -160,11 +168,3 @@ def test_a_set_without_a_usable_line_or_no_set_at_all_is_said(
     assert "nothing.csv: neither a CSV file nor a folder" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="nothing to train on"):
         recognition.main(arguments)
-
-
-def test_a_labelled_set_of_which_rows_evaluate_is_no_set_of_ones_own(tmp_path: Path) -> None:
-    folder = tmp_path / "receipts_en"
-    folder.mkdir()
-    (folder / "labels.jsonl").write_text("{}")
-    with pytest.raises(LabelError, match="rows of it evaluate"):
-        write_set(OwnSet(folder, 1.0), tmp_path / "run")

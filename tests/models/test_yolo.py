@@ -244,14 +244,6 @@ def test_mistakes_on_the_command_line_are_told_in_a_sentence(pages: Path, tmp_pa
         detection.main([*verb, f"{pages}*x", "--steps", "1"])
 
 
-@pytest.mark.parametrize("rows", ["", ":61", ":-20"])
-def test_rows_that_evaluate_do_not_train(tmp_path: Path, rows: str) -> None:
-    verb = ["train", "--out", str(tmp_path / "run"), "--steps", "1"]
-    with pytest.raises(SystemExit, match=r"only its first 60 rows may train: .*receipts_en:60"):
-        detection.main([*verb, "--pages", f"{tmp_path / 'receipts_en'}{rows}"])
-    assert not (tmp_path / "run").exists()
-
-
 def test_training_is_repeatable(pages: Path, tmp_path: Path) -> None:
     one, other = (make_run(pages, tmp_path / name, steps=1) for name in ("a", "b"))
     one.train()

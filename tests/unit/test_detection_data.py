@@ -86,14 +86,16 @@ def test_yolo_rows_are_checked(tmp_path: Path) -> None:
     (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.5 0.2\n\n3 0.1 0.1 0.3 0.1 0.3 0.4\n")
     (page,) = PageSource(tmp_path / "set.yaml").pages()
     np.testing.assert_allclose(page.boxes, [[50, 40, 100, 20], [20, 10, 40, 30]], atol=1e-4)
-    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.5\n")
-    with pytest.raises(DataError, match=r"a\.txt:1"):
+    (tmp_path / "labels/a.txt").write_text("\n0 0.5 0.5 0.5\n")
+    with pytest.raises(DataError, match=r"a\.txt:2"):
         PageSource(tmp_path / "set.yaml").pages()
 
 
 def yolo_set(folder: Path, description: str) -> PageSource:
-    """A set with one image in ``images/train`` and one in ``images/val``."""
+    """A set with one image in ``images/train`` and one in ``images/val``, neither with a line."""
     for split in ("train", "val"):
+        (folder / "labels" / split).mkdir(parents=True, exist_ok=True)
+        (folder / f"labels/{split}/{split}.txt").touch()
         (folder / "images" / split).mkdir(parents=True, exist_ok=True)
         cv2.imwrite(str(folder / f"images/{split}/{split}.png"), np.zeros((10, 20, 3), np.uint8))
     (folder / "set.yaml").write_text(description)
@@ -123,6 +125,13 @@ def test_yolo_sets_are_read_as_tools_write_them(tmp_path: Path, description: str
     assert names(yolo_set(tmp_path, description).pages()) == found
 
 
+def test_a_yolo_set_whose_labels_lie_elsewhere_is_no_set_of_empty_pages(tmp_path: Path) -> None:
+    source = yolo_set(tmp_path, "train: images/train\n")
+    (tmp_path / "labels/train/train.txt").unlink()
+    with pytest.raises(DataError, match=r"no image has a label, the first not in .*labels/train/train\.txt"):
+        source.pages()
+
+
 @pytest.mark.parametrize("place", ["gone", "gone.txt", "[5]"])
 def test_a_yolo_split_that_is_not_there_is_named(tmp_path: Path, place: str) -> None:
     with pytest.raises(DataError, match="no such folder or list of images"):
@@ -131,7 +140,6 @@ def test_a_yolo_split_that_is_not_there_is_named(tmp_path: Path, place: str) -> 
 
 def test_boxes_without_height_or_width_are_left_out(tmp_path: Path) -> None:
     source = yolo_set(tmp_path, "train: images/train\n")
-    (tmp_path / "labels/train").mkdir(parents=True)
     (tmp_path / "labels/train/train.txt").write_text("0 .5 .5 0 0\n0 .5 .5 .5 .5\n0 .2 .2 .3 0\n")
     assert len(source.pages()[0].quads) == 1
     lines = [{"bbox": [5, 5, 0, 0], "text": "a"}, {"bbox": [1, 2, 8, 4], "text": "b"}]

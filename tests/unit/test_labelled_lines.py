@@ -12,9 +12,11 @@ import pytest
 
 from benchmarks.labelled_sets import read_set
 from deployments.types import Kind
+from training import classification, detection, recognition
 from training.classification_data import labelled_crops
-from training.labelled_lines import TRAINING_ROWS, read_lines
+from training.labelled_lines import TRAINING_ROWS, EvaluationRows, check_may_train, read_lines
 from training.real import training_lines
+from training.synth import __main__ as synth
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -46,6 +48,39 @@ def test_rows_train_or_evaluate_but_never_both(tmp_path: Path, name: str) -> Non
     evaluated |= {row.lines[0].text for row in read_set(folder / "labels.jsonl") if row.evaluates}
     assert trained == {f"row {number}" for number in range(TRAINING_ROWS[name])}
     assert evaluated == {f"row {number}" for number in range(TRAINING_ROWS[name], TRAINING_ROWS[name] + 5)}
+
+
+COMMANDS = {
+    "recognition train": (recognition, "train --run {out} --steps 1 --set {set}"),
+    "synth real": (synth, "real --out {out} --folder {set}"),
+    "classification render": (classification, "render --data {out} --number 1 --out {out} --set {set}"),
+    "detection train": (detection, "train --out {out} --steps 1 --pages {set}"),
+    "detection train, a row too many": (detection, "train --out {out} --steps 1 --pages {set}:61"),
+    "detection train, from the end": (detection, "train --out {out} --steps 1 --pages {set}:-20"),
+    "detection characters": (detection, "characters --out {out} --pages {set}"),
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_command_trains_on_rows_that_evaluate(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_set(tmp_path / "receipts_en", 65)
+    module, arguments = COMMANDS[command]
+    try:
+        assert module.main(arguments.format(out=tmp_path / "out", set=folder).split()) == 1
+        told = capsys.readouterr().err
+    except SystemExit as refused:
+        told = str(refused)
+    assert "receipts_en: only its first 60 rows may train" in told
+    assert not (tmp_path / "out").exists()
+
+
+def test_rows_that_may_train_and_sets_of_ones_own_are_not_refused(tmp_path: Path) -> None:
+    check_may_train(tmp_path / "receipts_en", 60)
+    check_may_train(tmp_path / "ours")
+    with pytest.raises(EvaluationRows, match="it only evaluates"):
+        check_may_train(tmp_path / "pages_ru_printed", 1)
 
 
 def test_a_page_that_trained_under_another_name_evaluates_nothing(tmp_path: Path) -> None:

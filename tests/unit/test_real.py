@@ -52,6 +52,16 @@ def test_every_cut_is_written_with_its_label(tmp_path: Path) -> None:
     assert shards[0].image.shape == (48, 192)
 
 
+def test_lines_that_cannot_be_cut_are_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _folder(tmp_path, 1)
+    image = tmp_path / "images/0.png"
+    boxes = [(0.0, 0.0, 80.0, 20.0), (0.0, 0.0, 80.0, 3.0), (0.0, 0.0, 120.0, 2.0), (500.0, 5.0, 80.0, 20.0)]
+    lines = [RealLine(image, box, "x", Kind.PRINTED) for box in boxes]
+    with caplog.at_level("INFO"):
+        assert write_real(lines, tmp_path / "out", cuts={Kind.PRINTED: 2, Kind.HANDWRITTEN: 2}, seed=1) == 2
+    assert "3 lines left out: too small" in caplog.text
+
+
 def test_box_outside_the_page_gives_no_cut(tmp_path: Path) -> None:
     _folder(tmp_path / "receipts_en", 1)
     line = RealLine(tmp_path / "receipts_en/images/0.png", (500.0, 5.0, 80.0, 20.0), "x", Kind.PRINTED)

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from training.synth.shards import LineJob
 
+from training.labelled_lines import EvaluationRows, check_may_train
+from training.real import LabelError
 from training.synth.corpora import DEFAULT_DIRECTORY as TEXTS
 from training.synth.fonts import DEFAULT_DIRECTORY as FONTS
 
@@ -91,6 +93,7 @@ def _real(options: argparse.Namespace) -> str:
     if options.data:
         lines = training_lines(options.data)
     else:
+        check_may_train(options.folder or options.csv)
         lines = folder_lines(options.folder) if options.folder else csv_lines(options.csv)
         lines = counted(lines, options.folder or options.csv)
     cuts = dict(zip((Kind.PRINTED, Kind.HANDWRITTEN), options.cuts, strict=True))
@@ -124,7 +127,7 @@ def main(arguments: list[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     try:
         print(_VERBS[options.verb](options))
-    except FileExistsError as error:
+    except (FileExistsError, FileNotFoundError, LabelError, EvaluationRows) as error:
         raise SystemExit(str(error)) from error
 
 
