@@ -2,7 +2,7 @@
 
 On CUDA: half precision by autocast, bf16 where the card has it and does not emulate it. On a CPU: bf16
 only where it was measured to be faster than f32 on the model itself; processors without bf16 units take
-up to 18 times as long for it and are not asked.
+several times as long for it and are not asked.
 """
 
 from __future__ import annotations

@@ -10,12 +10,10 @@ from statistics import NormalDist
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from deployments.grey import Grey, grey_of, levels_of
 from deployments.specks import without_specks
 from deployments.types import Image
-
-Grey = npt.NDArray[np.uint8]
 
 # The darkest and the lightest level of a page, but for these shares of its pixels.
 _DARKEST, _LIGHTEST = 0.005, 0.995
@@ -43,7 +41,8 @@ def restored(page: Image) -> Image:
 def with_full_contrast(page: Image) -> Image:
     """A faint or dark page drawn out towards black and white; one without ink, or any other, as it is."""
     some = np.ascontiguousarray(page[::_EVERY, ::_EVERY])
-    least, darkest, lightest, most = _levels(_grey(some), _STRONG_INK, _DARKEST, _LIGHTEST, 1 - _STRONG_INK)
+    shares = _STRONG_INK, _DARKEST, _LIGHTEST, 1 - _STRONG_INK
+    least, darkest, lightest, most = levels_of(grey_of(some), *shares)
     if most - least >= _FAINT_LEVELS or not _has_ink(page):
         return page
     gain = min(255 / max(lightest - darkest, 1.0), _MOST_GAIN)
@@ -61,29 +60,19 @@ def without_grain(page: Image) -> Image:
 
 def _has_ink(page: Image) -> bool:
     """Whether anything stands out of what is around it more than noise and uneven light do."""
-    grey = _grey(page)
+    grey = grey_of(page)
     around = cv2.blur(grey, (_AROUND_PX, _AROUND_PX))
-    (depth,) = _levels(cv2.absdiff(grey, around), _LIGHTEST)
+    (depth,) = levels_of(cv2.absdiff(grey, around), _LIGHTEST)
     return depth >= max(_INK_OVER_NOISE * _noise_levels(grey), _INK_LEVELS)
 
 
 def _noise_levels(grey: Grey, share: float = 0.5) -> float:
     """Sigma of the noise, were it Gaussian, by how far this share of the pixels is from those around them."""
-    (strange,) = _levels(cv2.absdiff(grey, cv2.medianBlur(grey, 3)), share)
+    (strange,) = levels_of(cv2.absdiff(grey, cv2.medianBlur(grey, 3)), share)
     return strange / NormalDist().inv_cdf((1 + share) / 2)
 
 
 def _middle(page: Image) -> Grey:
     """Grey of the middle of a page."""
     top, left = (max(side - _MIDDLE_PX, 0) // 2 for side in page.shape[:2])
-    return _grey(np.ascontiguousarray(page[top : top + _MIDDLE_PX, left : left + _MIDDLE_PX]))
-
-
-def _grey(page: Image) -> Grey:
-    return np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.uint8)
-
-
-def _levels(grey: cv2.typing.MatLike, *shares: float) -> list[float]:
-    """The levels that these shares of the pixels reach or stay below."""
-    up_to = np.cumsum(cv2.calcHist([grey], [0], None, [256], [0, 256]))
-    return [float(np.searchsorted(up_to, share * up_to[-1])) for share in shares]
+    return grey_of(np.ascontiguousarray(page[top : top + _MIDDLE_PX, left : left + _MIDDLE_PX]))

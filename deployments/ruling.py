@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.geometry import cut_crop, grow_quad, quad_size
+from deployments.grey import Grey, grey_of, levels_of
 from deployments.types import Image, Points
 
-Grey = npt.NDArray[np.uint8]
 Spans = list[tuple[int, int]]
 
 # Shares of a line's height: how far above and below it a rule is followed, and how thick one may be.
@@ -44,7 +44,7 @@ class LineCutter:
 
     @cached_property
     def _grey(self) -> Grey:
-        return np.asarray(cv2.cvtColor(self._page, cv2.COLOR_RGB2GRAY), np.uint8)
+        return grey_of(self._page)
 
     def cut(self, quad: Points) -> Image:
         """The line in ``quad``: ``uint8 (h, w, 3)``. Raises :class:`DegenerateQuad`."""
@@ -67,7 +67,8 @@ class LineCutter:
 
 def _rules(grey: Grey, reach_px: int) -> Spans:
     """First and last columns of what runs, thin and dark, through the line and beyond it."""
-    paper, ink = _levels(grey)
+    # Every other pixel tells as much.
+    ink, paper = levels_of(np.ascontiguousarray(grey[::2, ::2]), 0.01, 0.6)
     contrast = max(_FAINTEST * (paper - ink), _FAINTEST_LEVELS)
     height = grey.shape[0]
     top, bottom = _frame(cv2.compare(grey, paper - contrast, cv2.CMP_LT))
@@ -87,14 +88,6 @@ def _rules(grey: Grey, reach_px: int) -> Spans:
     edges = np.flatnonzero(np.diff(through.astype(np.int8), prepend=0, append=0))
     spans = zip(edges[::2].tolist(), (edges[1::2] - 1).tolist(), strict=True)
     return [(first, last) for first, last in spans if last - first <= thickest + 1]
-
-
-def _levels(grey: Grey) -> tuple[float, float]:
-    """Grey of the paper and of the darkest ink: every other pixel's 60th and 1st percentile."""
-    some = np.ascontiguousarray(grey[::2, ::2])
-    up_to = np.cumsum(cv2.calcHist([some], [0], None, [256], [0, 256]))
-    paper, ink = np.searchsorted(up_to, (0.6 * some.size, 0.01 * some.size))
-    return float(paper), float(ink)
 
 
 def _share(dark: cv2.typing.MatLike, axis: int) -> npt.NDArray[np.float32]:

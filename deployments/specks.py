@@ -11,9 +11,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import Grey, grey_of
 from deployments.types import Image
-
-Grey = npt.NDArray[np.uint8]
 
 _RING = np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], np.uint8)
 # Grey levels by which a speck differs from the nearest of its neighbours.
@@ -32,7 +31,7 @@ def without_specks(page: Image) -> Image:
     """
     if not _is_strewn(page):
         return page
-    specks = _specks(np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), np.uint8))
+    specks = _specks(grey_of(page))
     return np.asarray(np.where(specks[..., None], cv2.medianBlur(page, 3), page), np.uint8)
 
 
@@ -46,7 +45,7 @@ def _is_strewn(page: Image) -> bool:
     for top in rows:
         for left in columns:
             tile = np.ascontiguousarray(page[top : top + _TILE_PX, left : left + _TILE_PX])
-            shares.append(_specks(np.asarray(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), np.uint8)).mean())
+            shares.append(_specks(grey_of(tile)).mean())
     # All over the page: a picture with a grain, or a few lines of tiny dots, is no reason.
     return bool(np.percentile(shares, 25) > _STREWN)
 

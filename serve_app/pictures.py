@@ -17,9 +17,9 @@ import PIL.ExifTags
 import PIL.Image
 
 from deployments.errors import InputError, PayloadTooLarge, UnreadableDocument
+from deployments.pixels import to_rgb
 from deployments.types import Image
 from serve_app.pages import PageLimits, SourceFile, SourcePage, check_size, megapixels
-from serve_app.pixels import to_rgb
 from serve_app.results import PageOrigin
 
 _NEW_SUBFILE_TYPE = 254

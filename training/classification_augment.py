@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
+from deployments.grey import Grey
+
 Rng = np.random.Generator
 
 MIN_SIDE_PX = 4

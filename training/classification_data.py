@@ -17,12 +17,12 @@ import numpy.typing as npt
 
 from deployments.classification.scores import KINDS
 from deployments.geometry import DegenerateQuad, cut_crop
+from deployments.grey import Grey, grey_of
 from deployments.types import Image, Kind
 from training.classification_lines import printed_shards, set_lines, written_lines
 from training.labelled_lines import TRAINING_ROWS, line_quad, read_image, read_rows
 from training.lines_data import NoLines
 
-Grey = npt.NDArray[np.uint8]
 Part = Literal["training", "calibration", "evaluation"]
 
 LICENCES: Mapping[str, str] = {
@@ -125,7 +125,7 @@ def _source_lines(folder: Path, rows: Sequence[Mapping[str, Any]], name: str) ->
     for row in rows:
         page = read_image(folder / row["image"])
         if "lines" not in row:
-            yield SourceLine(_grey(_limited(page)), 0, Kind(row["kind"]), name)
+            yield SourceLine(grey_of(_limited(page)), 0, Kind(row["kind"]), name)
             continue
         for line in row["lines"]:
             try:
@@ -133,11 +133,7 @@ def _source_lines(folder: Path, rows: Sequence[Mapping[str, Any]], name: str) ->
             except DegenerateQuad:
                 continue
             margin_px = round(crop.shape[0] * MARGIN / (1 + 2 * MARGIN))
-            yield SourceLine(_grey(crop), margin_px, Kind(line["kind"]), name)
-
-
-def _grey(image: Image) -> Grey:
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+            yield SourceLine(grey_of(crop), margin_px, Kind(line["kind"]), name)
 
 
 @dataclass(frozen=True, slots=True)

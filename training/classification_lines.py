@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from deployments.grey import Grey
 from deployments.types import Kind
 from training.synth.corpora import HANDWRITTEN_MIX, Corpus, Language, draw_kind
 from training.synth.fonts import FontFace, Style, catalogue
@@ -16,7 +16,6 @@ from training.synth.handwriting import load_tracks, write
 from training.synth.ink import InkStyle, render_text
 from training.synth.shards import LineShards
 
-Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 FONT_PX = 52

@@ -13,7 +13,8 @@ import numpy as np
 from torch.utils.data import Dataset
 from tqdm import trange
 
-from deployments.classification.preprocess import Box, Grey, InputSpec, fit_grey
+from deployments.classification.preprocess import Box, InputSpec, fit_grey
+from deployments.grey import Grey
 from training.classification_augment import augment
 from training.classification_data import Mixture, SourceLine
 

@@ -20,8 +20,8 @@ from training.detection_data import LabelledPage, load_image
 MIN_VISIBLE = 0.5
 # Sigma in pixels of the window; of one blurred window in five that of a photograph out of focus.
 _BLUR, _OUT_OF_FOCUS, _OUT_OF_FOCUS_SHARE = (0.3, 1.1), (1.1, 2.2), 0.2
-# One window in eight is faint: what of its contrast is left.
-_FAINT, _FAINT_SHARE = (0.3, 0.7), 0.125
+# What is left of the contrast of a faint window.
+_FAINT = (0.3, 0.7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Variation:
     """Ranges from which a window is drawn; the defaults surround what serving produces.
 
     ``near_share`` of the windows show a page from near, as photographs of a note or of one field do:
-    its lines are ``near_line_px`` high there.
+    its lines are ``near_line_px`` high there; ``faint_share`` of them show a faint page.
     """
 
     height_px: int = 640
@@ -41,6 +41,7 @@ class Variation:
     near_share: float = 0.2
     near_line_px: tuple[float, float] = (40.0, 170.0)
     enlarge_near_up_to: float = 3.0
+    faint_share: float = 0.125
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,9 @@ def draw_view(page: Straightened, spec: InputSpec, vary: Variation, rng: np.rand
         turn = np.column_stack([np.eye(2), -shift])
         pixels = _cut(small, shift, vary)
     pixels = vary_paper(pixels, page.line_px * scale, squeeze, rng)
-    return View(vary_light(pixels, rng), np.column_stack([turn[:, :2] * shrink, turn[:, 2]]))
+    return View(
+        vary_light(pixels, vary.faint_share, rng), np.column_stack([turn[:, :2] * shrink, turn[:, 2]])
+    )
 
 
 def cut_window(page: Straightened, spec: InputSpec, vary: Variation, rng: np.random.Generator) -> Window:
@@ -175,13 +178,13 @@ def vary_paper(pixels: Image, line_px: float, squeeze: float, rng: np.random.Gen
     return paper_augment.apply_in_colour(pixels, sheet, tint.tolist())
 
 
-def vary_light(pixels: Image, rng: np.random.Generator) -> Image:
+def vary_light(pixels: Image, faint_share: float, rng: np.random.Generator) -> Image:
     """Contrast, brightness, faintness, colour cast, gamma, blur, noise and negatives, each now and then."""
     levels: npt.NDArray[np.float64] = np.arange(256, dtype=np.float64)
     if rng.random() < 0.5:
         levels = 255 * (levels / 255) ** float(np.exp(rng.uniform(-0.5, 0.5)))
     levels = levels * rng.uniform(0.6, 1.15) + rng.uniform(-25, 40)
-    if rng.random() < _FAINT_SHARE:
+    if rng.random() < faint_share:
         levels = np.clip(levels, 0, 255)
         levels = levels.max() - (levels.max() - levels) * rng.uniform(*_FAINT)
     casts = 1 + rng.normal(0, 0.05 if rng.random() < 0.4 else 0.0, 3)

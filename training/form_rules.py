@@ -15,11 +15,11 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import Grey
 from deployments.recognition.preprocess import paper_and_ink
 from deployments.types import Kind
 from training.paper_augment import under_ink
 
-Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 Pattern = Literal["solid", "dots", "dashes"]
 

@@ -14,10 +14,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import Grey, grey_of
 from deployments.recognition.preprocess import paper_and_ink
 from deployments.types import Image, Kind
 
-Grey = npt.NDArray[np.uint8]
 Plane = npt.NDArray[np.float32]
 
 # Shares of lines on ruled or squared paper, and on paper whose weave shows.
@@ -85,7 +85,7 @@ def under_ink(line: Plane, levels: tuple[int, int], print_: Plane) -> Plane:
 
 def apply_in_colour(pixels: Image, sheet: Sheet, tint: Sequence[float] = (1.0, 1.0, 1.0)) -> Image:
     """:func:`apply` for ``uint8 (H, W, 3)``; ``tint`` is how far each channel follows."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    grey = grey_of(pixels)
     change = apply(grey, sheet).astype(np.float32) - grey
     return np.asarray(np.clip(pixels + change[..., None] * np.array(tint, np.float32), 0, 255), np.uint8)
 

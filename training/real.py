@@ -20,6 +20,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import grey_of
 from deployments.recognition.charset import normalise as canonical
 from deployments.types import Kind
 from training.labelled_lines import TRAINING_ROWS
@@ -191,7 +192,7 @@ def _read_grey(path: Path) -> npt.NDArray[np.uint8]:
     image = read_rgb(path)
     if image is None:
         raise LabelError(f"{path}: not an image that can be read")
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), np.uint8)
+    return grey_of(image)
 
 
 def cut(line: RealLine, text: str, rng: Rng | None = None) -> LineSample | None:

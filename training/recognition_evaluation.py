@@ -16,6 +16,7 @@ import numpy as np
 
 from deployments.engine import Prepared
 from deployments.errors import OcrError
+from deployments.grey import grey_of
 from deployments.recognition.engines import RecognitionEngine
 from deployments.types import Image, Kind, Reading
 from training import form_rules
@@ -99,7 +100,7 @@ def evaluate_on_forms(engine: RecognitionEngine, data: Path) -> list[SetResult]:
     """Scores on the handwritten evaluation rows under ``data``, put into fields of a form."""
 
     def filled_in(number: int, line: LabelledLine) -> Image:
-        grey = np.asarray(cv2.cvtColor(line.image, cv2.COLOR_RGB2GRAY), np.uint8)
+        grey = grey_of(line.image)
         return np.dstack([form_rules.apply(grey, form_rules.field_of_form(number))] * 3)
 
     return _evaluate_changed(engine, data, "in form fields", filled_in, {Kind.HANDWRITTEN})

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import Grey
 from deployments.types import Image
-
-Grey = npt.NDArray[np.uint8]
 
 # The light at its darkest, over that at its brightest, where it is evaluated.
 DARKEST = 0.5

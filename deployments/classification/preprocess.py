@@ -16,9 +16,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from deployments.engine import Prepared
 from deployments.errors import Outcome, UnreadableDocument
+from deployments.grey import Grey, grey_of, levels_of
 from deployments.types import Image
 
-Grey = npt.NDArray[np.uint8]
 Box = npt.NDArray[np.uint8]
 
 # Less contrast than this between ink and paper is taken for an empty crop and not stretched further.
@@ -65,8 +65,7 @@ def fit_line(crop: Image, spec: InputSpec) -> npt.NDArray[np.uint8]:
     """
     check_crop(crop)
     if spec.channels == 1 or spec.contrast:
-        grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY)
-        return fit_grey(grey, spec)
+        return fit_grey(grey_of(crop), spec)
     return _arrange(crop, spec, _paper_colour(crop))
 
 
@@ -98,9 +97,8 @@ def stretch_contrast(grey: Grey) -> Grey:
     Paper covers most of a line crop, so its tone is the median; ink is the 1st percentile on
     the side that lies further from it.
     """
-    counts = np.bincount(grey.ravel(), minlength=256)
-    low, paper, high = np.searchsorted(np.cumsum(counts), np.array([0.01, 0.5, 0.99]) * grey.size)
-    darker = paper - np.arange(256, dtype=np.float32)
+    low, paper, high = levels_of(grey, 0.01, 0.5, 0.99)
+    darker = paper - np.arange(256.0)
     is_light_on_dark = high - paper > MIN_CONTRAST and high - paper > 2 * (paper - low)
     if is_light_on_dark:
         darker, ink = -darker, high - paper

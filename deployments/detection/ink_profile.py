@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deployments.detection.resample import resize
+from deployments.grey import grey_of, levels_of
 from deployments.types import Image
 
 LONG_SIDE_PX = 800
@@ -28,9 +29,9 @@ def thin_ink(page: Image) -> Profile:
     height, width = page.shape[:2]
     scale = min(1.0, LONG_SIDE_PX / max(height, width))
     size = (max(STRIP_PX, round(width * scale)), max(STRIP_PX, round(height * scale)))
-    grey = resize(np.asarray(cv2.cvtColor(page, cv2.COLOR_RGB2GRAY), dtype=np.uint8), *size)
+    grey = resize(grey_of(page), *size)
     hat = cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, np.ones((9, 9), np.uint8))
-    threshold = max(18.0, 0.35 * _level(hat, 0.98))
+    threshold = max(18.0, 0.35 * levels_of(np.asarray(hat, np.uint8), 0.98)[0])
     # Soft edges: with hard ones every line jumps from row to row, and 0 degrees always wins.
     return np.asarray(np.clip(hat / threshold - 0.5, 0, 1, dtype=np.float32), dtype=np.float32)
 
@@ -42,12 +43,6 @@ def without_strokes(ink: Profile, length_px: int) -> Profile:
         wide = cv2.dilate(mask, np.ones(lean, np.uint8))
         text[cv2.morphologyEx(wide, cv2.MORPH_OPEN, np.ones(run, np.uint8)) > 0] = 0
     return text
-
-
-def _level(grey: npt.NDArray[np.uint8], share: float) -> int:
-    """The level that this share of the pixels does not exceed; counting is faster than sorting."""
-    counts = np.bincount(grey.reshape(-1), minlength=256)
-    return int(np.searchsorted(counts.cumsum(), share * grey.size))
 
 
 # Sums of slices: numpy adds up short axes element by element, which takes several times as long.

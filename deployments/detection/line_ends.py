@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import grey_of
 from deployments.types import Image
 
 Floats = npt.NDArray[np.float32]
@@ -33,7 +34,7 @@ RULE_ALONG_PX, RULE_DOWN_PX, RULE_THICK_PX = 40, 45, 8
 
 def ink_mask(pixels: Image) -> Flags:
     """Where the image ``(H, W, 3)`` is darker than the paper around: ``bool (H, W)``."""
-    grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    grey = grey_of(pixels)
     paper = cv2.blur(grey, (WINDOW_PX, WINDOW_PX), borderType=cv2.BORDER_REPLICATE)
     return np.asarray(cv2.subtract(paper, grey) > DARKER, dtype=np.bool_)
 

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from deployments.detection.resample import resize
+from deployments.grey import grey_of
 from deployments.types import Image
 
 # A page whose middle level is above this is paper, whatever stands on it.
@@ -28,8 +29,7 @@ def is_negative(page: Image) -> bool:
     if np.median(page[::step, ::step, 1]) > DARK:
         return False
     scale = min(1.0, LONG_SIDE_PX / max(height, width))
-    grey = cv2.cvtColor(page, cv2.COLOR_RGB2GRAY)
-    reduced = resize(np.asarray(grey, np.uint8), max(1, round(width * scale)), max(1, round(height * scale)))
+    reduced = resize(grey_of(page), max(1, round(width * scale)), max(1, round(height * scale)))
     apart = reduced.astype(np.float32) - cv2.blur(reduced, (WINDOW_PX, WINDOW_PX)).astype(np.float32)
     spread = float(np.sqrt(np.square(apart).mean()))
     return spread > 0 and float((apart**3).mean()) > LOPSIDED * spread**3

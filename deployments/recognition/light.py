@@ -10,7 +10,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-Grey = npt.NDArray[np.uint8]
+from deployments.grey import Grey, levels_of
+
 Levels = npt.NDArray[np.float32]
 
 # Levels are taken from a line so high, in windows of two heights, one height apart.
@@ -45,14 +46,9 @@ def _paper_levels(grey: Grey) -> Levels:
     middles = (np.arange(count) + 0.5) * small_px / count
     starts = np.clip(middles - _WINDOW_PX / 2, 0, None).astype(int)
     ends = np.clip(middles + _WINDOW_PX / 2, None, small_px).astype(int)
-    levels = [_paper_level(small[:, start:end]) for start, end in zip(starts, ends, strict=True)]
-    padded = np.pad(np.array(levels, np.float32), 1, mode="edge")
+    levels = [levels_of(small[:, start:end], _PAPER_SHARE) for start, end in zip(starts, ends, strict=True)]
+    padded = np.pad(np.array(levels, np.float32)[:, 0], 1, mode="edge")
     return np.asarray(padded[:-2] / 4 + padded[1:-1] / 2 + padded[2:] / 4, np.float32)
-
-
-def _paper_level(window: Grey) -> int:
-    below = np.cumsum(np.bincount(window.ravel(), minlength=256))
-    return int(np.searchsorted(below, _PAPER_SHARE * window.size))
 
 
 def _along(paper: Levels, width: int) -> Levels:

@@ -18,9 +18,9 @@ import numpy.typing as npt
 
 from deployments.engine import Prepared
 from deployments.errors import Outcome, UnreadableDocument
+from deployments.grey import Grey, grey_of, levels_of
 from deployments.recognition.light import level_light
 
-Grey = npt.NDArray[np.uint8]
 Ink = npt.NDArray[np.float32]
 
 # Where ink images end: paper is 0, ink about 1.
@@ -122,7 +122,7 @@ def to_grey(image: npt.NDArray[np.uint8]) -> Grey:
         raise UnreadableDocument("The line crop has no pixels")
     if image.ndim == 2:
         return image
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    return grey_of(image)
 
 
 def resize_to_height(grey: Grey, height_px: int, max_width_px: int) -> Grey:
@@ -179,8 +179,7 @@ def paper_and_ink(grey: Grey) -> tuple[int, int]:
     Paper is the median level, since text covers less than half of its line; ink is the far end
     of the histogram (first or last percentile), on whichever side of the paper reaches further.
     """
-    below = np.cumsum(np.bincount(grey.ravel(), minlength=256)) / grey.size
-    dark, paper, light = (int(np.searchsorted(below, share)) for share in (0.01, 0.5, 0.99))
+    dark, paper, light = levels_of(grey, 0.01, 0.5, 0.99)
     return paper, dark if paper - dark >= light - paper else light
 
 

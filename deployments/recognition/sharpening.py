@@ -17,7 +17,7 @@ import numpy.typing as npt
 from deployments.recognition.preprocess import INK_MAX, INK_MIN, Ink
 
 BLURRED_PX = 1.3
-"""From this softness on a line counts as blurred; pens and presses stay below it."""
+"""From this softness on a line counts as blurred; pens stay below it, and most print does."""
 
 _STEEPEST = 99
 _LEAST_SLOPE = 1e-3

@@ -10,7 +10,7 @@ import PIL.Image
 import PIL.ImageDraw
 import pytest
 
-from serve_app.pixels import to_rgb
+from deployments.pixels import to_rgb
 from training.detection_data import load_image
 from training.labelled_lines import read_image
 from training.pictures import read_rgb
@@ -39,7 +39,7 @@ def test_transparency_is_paper(tmp_path: Path, mode: str, suffix: str) -> None:
         assert np.abs(seen.astype(int) - to_rgb(picture)).max() <= 1
 
 
-def test_opaque_pictures_are_read_as_before(tmp_path: Path) -> None:
+def test_opaque_pictures_are_read_as_stored(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3)).astype(np.uint8)
     for name, image in (
         ("rgb.png", pixels),

@@ -8,9 +8,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from deployments.grey import Grey
 from training.synth.noise import smooth_noise
 
-Grey = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
 
