@@ -57,28 +57,26 @@ Send = Callable[[PageFile], Awaitable[Reply]]
 class Load:
     """The answers of a trial, and the span of them that counts.
 
-    Of a closed loop the answers that came within the span count; of an open one (``is_open``) the
-    requests that were due within it, whenever their answers came.
+    Throughput is that of the answers that came within the span. Latencies are those of the requests
+    that were due within it, whenever their answers came.
     """
 
     answers: tuple[Answer, ...]
     from_s: float
     to_s: float
-    is_open: bool = False
 
     def figures(self) -> dict[str, Any]:
         """Throughput (answers within the span), latencies, and refusals with theirs."""
         done = [each for each in self.answers if self.from_s <= each.done_s < self.to_s]
         due = [each for each in self.answers if self.from_s <= each.due_s < self.to_s]
-        counted = due if self.is_open else done
-        read = [each.latency_s for each in counted if each.status == OK]
-        refused = [each for each in counted if each.status == BUSY]
+        read = [each.latency_s for each in due if each.status == OK]
+        refused = [each for each in due if each.status == BUSY]
         figures: dict[str, Any] = {
             "pages_s": sum(each.status == OK for each in done) / (self.to_s - self.from_s),
-            "requests": len(counted),
+            "requests": len(due),
             "read": len(read),
             "refused": len(refused),
-            "failed": len(counted) - len(read) - len(refused),
+            "failed": len(due) - len(read) - len(refused),
             "latency_ms": latencies_ms(read),
         }
         if refused:
@@ -92,23 +90,29 @@ async def closed_loop(
 ) -> Load:
     """``clients`` that each wait for their answer; the first ``warm_s`` do not count.
 
-    One that is refused comes again when it was told to.
+    One that is refused comes again when it was told to. All keep on until the last request of the span
+    has its answer, so that the slowest are neither left out nor have the server to themselves.
     """
     clock = asyncio.get_running_loop().time
     answers: list[Answer] = []
     turns = itertools.cycle(range(len(pages)))
     from_s = clock() + warm_s
     to_s = from_s + seconds
+    awaited: set[asyncio.Task[Answer]] = set()
 
     async def client() -> None:
-        while (now_s := clock()) < to_s:
-            answers.append(answer := await _ask(send, pages, next(turns), now_s))
+        while True:
+            asking = asyncio.create_task(_ask(send, pages, next(turns), clock()))
+            if from_s <= clock() < to_s:
+                awaited.add(asking)
+            answers.append(answer := await asking)
             if answer.status == BUSY:
                 await asyncio.sleep(answer.retry_after_s or 0.0)
 
     tasks = [asyncio.create_task(client()) for _ in range(clients)]
-    # Answers that come after the span do not count: nobody waits for them.
-    await asyncio.wait(tasks, timeout=to_s - clock())
+    await asyncio.sleep(to_s - clock())
+    if awaited:
+        await asyncio.wait(awaited)
     await _withdraw(tasks)
     return Load(tuple(answers), from_s, to_s)
 
@@ -154,7 +158,7 @@ async def open_loop(
     _, late = await asyncio.wait(tasks, timeout=drain_s) if tasks else ((), ())
     await _withdraw(tasks)
     unanswered = [Answer(0, to_s - 1e-6, clock(), UNSENT) for _ in late]
-    return Load((*answers, *unanswered), from_s, to_s, is_open=True)
+    return Load((*answers, *unanswered), from_s, to_s)
 
 
 def arrivals_s(from_s: float, to_s: float, rate_hz: float, seed: int) -> list[float]:

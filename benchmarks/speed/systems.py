@@ -108,7 +108,8 @@ def monolith(content: Mapping[str, Any]) -> Iterator[Running]:
                 if child.poll() is not None or time.monotonic() - started_s > START_TIMEOUT_S:
                     raise SystemFailed("the monolith did not become ready")
                 time.sleep(0.2)
-            yield Running(url, time.monotonic() - started_s, (psutil.Process(child.pid),))
+            root = psutil.Process(child.pid)
+            yield Running(url, time.monotonic() - started_s, (root, *descendants(root)))
         finally:
             child.terminate()
             child.wait(30)

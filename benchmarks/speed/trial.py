@@ -155,16 +155,17 @@ async def _closed(
     warm_s = plan.warm_s * min(1.0, clients / SATURATION_CLIENTS + 0.1)
     seconds = plan.saturation_s if is_saturated else plan.seconds
     page = stage_metrics.find_page(running.processes)
-    meter_at_s = asyncio.get_running_loop().time() + warm_s
 
-    async def metered() -> tuple[Meter, stage_metrics.Samples]:
-        await asyncio.sleep(max(0.0, meter_at_s - asyncio.get_running_loop().time()))
-        return Meter(running.processes), _samples(page)
+    async def metered() -> tuple[Meter, dict[str, Any]]:
+        await asyncio.sleep(warm_s)
+        meter, before = Meter(running.processes), _samples(page)
+        await asyncio.sleep(seconds)
+        meter.stop()
+        return meter, stage_metrics.figures(before, _samples(page))
 
     metering = asyncio.create_task(metered())
     load: Load = await closed_loop(send, setting.pages.pages, clients, seconds, warm_s)
-    meter, before = await metering
-    meter.stop()
+    meter, stages = await metering
     figures = load.figures()
     read = figures["pages_s"] * seconds
     costs = meter.costs()
@@ -173,7 +174,7 @@ async def _closed(
         "cpu_ms_per_page": 1000 * sum(cost.cpu_s for cost in costs.values()) / max(read, 1),
         "memory_mib": sum(cost.pss_mib for cost in costs.values()),
         "processes": {name: asdict(cost) for name, cost in costs.items()},
-        "stages": stage_metrics.figures(before, _samples(page)),
+        "stages": stages,
     }
 
 

@@ -34,6 +34,22 @@ def test_a_closed_loop_shows_what_the_server_can_do() -> None:
     assert {answer.page for answer in load.answers} == {0, 1, 2}
 
 
+def test_a_closed_loop_waits_for_its_slowest_under_the_same_load() -> None:
+    asked_at_s: list[float] = []
+
+    async def sends(page: PageFile) -> Reply:
+        asked_at_s.append(asyncio.get_running_loop().time())
+        await asyncio.sleep(1.0 if len(asked_at_s) % 20 else 12.0)
+        return Reply(200)
+
+    load = run_virtually(closed_loop(sends, PAGES, clients=4, seconds=30))
+    figures = load.figures()
+    assert figures["requests"] == figures["read"] == sum(asked_s < load.to_s for asked_s in asked_at_s)
+    assert figures["latency_ms"]["max"] == 12000.0
+    assert any(answer.done_s > load.to_s and answer.latency_s == 12 for answer in load.answers)
+    assert max(asked_at_s) > load.to_s
+
+
 def test_an_open_loop_counts_from_when_a_request_was_due() -> None:
     stalled_s = 10.0
 
