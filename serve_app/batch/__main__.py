@@ -93,10 +93,9 @@ def run(chosen: argparse.Namespace) -> int:
     except (OtherSettings, ValueError) as error:
         raise Misuse(str(error)) from None
     documents = [entry for entry in source.entries() if is_document(entry.path)]
-    todo = list(tasks(documents, {entry.path: entry for entry in target.entries()}, settings.formats))
-    left = {task.path for task in todo}
-    manifest = Manifest(target)
-    manifest.start([entry.path for entry in documents], left, settings.formats)
+    manifest, results = Manifest(target), {entry.path: entry for entry in target.entries()}
+    todo = list(tasks(documents, results, settings.formats, manifest.is_of_another))
+    manifest.start(documents, {task.path for task in todo}, settings.formats)
     for path in filter(is_document, source.nameless()):
         manifest.add(
             Record(document=path, status="failed", code=STORAGE, detail="its path is not UTF-8: rename it")

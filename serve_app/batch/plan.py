@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -77,12 +77,16 @@ def result_path(document: str, output: OutputFormat) -> str:
 
 
 def tasks(
-    documents: Sequence[Entry], results: Mapping[str, Entry], formats: Sequence[OutputFormat]
+    documents: Sequence[Entry],
+    results: Mapping[str, Entry],
+    formats: Sequence[OutputFormat],
+    is_replaced: Callable[[Entry], bool],
 ) -> Iterator[Task]:
-    """The documents without all their results, or changed since these were written."""
+    """The documents without all their results, changed since these were written, or ``is_replaced``."""
     for document in documents:
         written = [results.get(result_path(document.path, output)) for output in formats]
-        if not all(result is not None and not _is_newer(document, result) for result in written):
+        is_read = all(result is not None and not _is_newer(document, result) for result in written)
+        if not is_read or is_replaced(document):
             yield Task(document.path, document.size_bytes)
 
 

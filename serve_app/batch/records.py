@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from serve_app.batch.plan import result_path
-from serve_app.batch.storage import Storage
+from serve_app.batch.storage import Entry, Storage
 from serve_app.schemas import OutputFormat
 
 MANIFEST = "_batch/manifest.jsonl"
@@ -24,11 +25,14 @@ class Record(BaseModel):
     """One document: whether it was read, and what its results are, or why not.
 
     ``failed_pages`` could not be read while others were; their errors stand in the results.
+    ``size_bytes`` and ``modified`` are those of the document when the run found it, if known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     document: str
+    size_bytes: int | None = None
+    modified: datetime | None = None
     status: Literal["read", "failed"]
     results: tuple[str, ...] = ()
     pages: int = 0
@@ -45,6 +49,7 @@ class Manifest:
         """Takes over what earlier runs left; lines that are none of ours are dropped."""
         self._output = output
         self._records: dict[str, Record] = {}
+        self._documents: dict[str, Entry] = {}
         self._interval_s = _LEAST_INTERVAL_S
         self._written_s = time.monotonic()
         if output.has(MANIFEST):
@@ -52,26 +57,41 @@ class Manifest:
 
     def add(self, record: Record) -> None:
         """Keep a record, and write the manifest if that was long ago."""
-        self._records[record.document] = record
+        self._records[record.document] = self._dated(record)
         if time.monotonic() - self._written_s > self._interval_s:
             self.write()
 
-    def start(self, documents: Sequence[str], left: Collection[str], formats: Sequence[OutputFormat]) -> None:
+    def is_of_another(self, document: Entry) -> bool:
+        """Whether the record of a document tells of another file, newer or older, that had its name."""
+        record = self._records.get(document.path)
+        if record is None or record.size_bytes is None:
+            return False
+        return (record.size_bytes, record.modified) != (document.size_bytes, document.modified)
+
+    def start(
+        self, documents: Sequence[Entry], left: Collection[str], formats: Sequence[OutputFormat]
+    ) -> None:
         """Bring the records in line with what is there: ``left`` of the documents are to be read.
 
         Others that no record tells of were read by a run that was broken off. Records of documents
         that are to be read, or are no longer in the input, are forgotten.
         """
+        self._documents = {document.path: document for document in documents}
         found = {}
-        for document in documents:
-            if document in left:
-                continue
-            record = self._records.get(document)
+        for path in self._documents.keys() - left:
+            record = self._records.get(path)
             if record is None or record.status != "read":
-                results = tuple(result_path(document, output) for output in formats)
-                record = Record(document=document, status="read", results=results)
-            found[document] = record
+                results = tuple(result_path(path, output) for output in formats)
+                record = Record(document=path, status="read", results=results)
+            found[path] = self._dated(record)
         self._records = found
+
+    def _dated(self, record: Record) -> Record:
+        document = self._documents.get(record.document)
+        if document is None:
+            return record
+        dates = {"size_bytes": document.size_bytes, "modified": document.modified}
+        return record.model_copy(update=dates)
 
     def knows(self, document: str) -> bool:
         """Whether there is a record of a document."""

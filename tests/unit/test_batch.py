@@ -7,6 +7,7 @@ import json
 import os
 import re
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,7 @@ def test_only_what_has_no_fresh_result_is_read() -> None:
         entry(f"{name}.png.{suffix}", 5) for name in ("done", "changed", "odd") for suffix in ("json", "txt")
     ]
     results.append(entry("half.png.json", 5))
-    left = list(tasks(documents, {result.path: result for result in results}, [JSON, TEXT]))
+    left = list(tasks(documents, {result.path: result for result in results}, [JSON, TEXT], lambda _: False))
     assert left == [Task("new.png", 10), Task("half.png", 10), Task("changed.png", 10)]
 
 
@@ -186,14 +187,14 @@ def test_what_only_changes_speed_or_refusals_may_change_between_runs(tmp_path: P
 def test_the_manifest_lives_over_runs(tmp_path: Path) -> None:
     storage = Storage(str(tmp_path))
     first = Manifest(storage)
-    first.start(["a.png", "b.png"], {"a.png", "b.png"}, [JSON])
+    first.start([entry("a.png"), entry("b.png")], {"a.png", "b.png"}, [JSON])
     first.add(Record(document="b.png", status="failed", code="storage", detail="x"))
     first.add(Record(document="a.png", status="read", pages=3))
     first.write()
     storage.write(MANIFEST, storage.read(MANIFEST) + b'{"document": "tor')
     again = Manifest(storage)
     # b was read meanwhile by a run that left no record; c is new, and d's record is of no document.
-    again.start(["a.png", "b.png", "c.png"], {"c.png"}, [JSON])
+    again.start([entry("a.png"), entry("b.png"), entry("c.png")], {"c.png"}, [JSON])
     again.write()
     lines = [Record.model_validate_json(line) for line in storage.read(MANIFEST).splitlines()]
     assert [(line.document, line.status, line.pages) for line in lines] == [
@@ -202,6 +203,26 @@ def test_the_manifest_lives_over_runs(tmp_path: Path) -> None:
     ]
     assert lines[1].results == (result_path("b.png", JSON),)
     assert again.failures() == []
+
+
+def test_a_document_replaced_by_an_older_file_is_read_again(tmp_path: Path) -> None:
+    """Its results are newer than both: only the record tells that they are of another."""
+    storage = Storage(str(tmp_path))
+    manifest = Manifest(storage)
+    documents = [
+        entry("same.png", 2),
+        entry("replaced.png", 2),
+        entry("grown.png", 2),
+        entry("unknown.png", 2),
+    ]
+    manifest.start(documents, {each.path for each in documents}, [JSON])
+    for name in ("same", "replaced", "grown"):
+        manifest.add(Record(document=f"{name}.png", status="read"))
+    manifest.write()
+    found = [documents[0], entry("replaced.png", 1), replace(documents[2], size_bytes=11), documents[3]]
+    results = {f"{each.path}.json": entry(f"{each.path}.json", 5) for each in documents}
+    left = tasks(found, results, [JSON], Manifest(storage).is_of_another)
+    assert [task.path for task in left] == ["replaced.png", "grown.png"]
 
 
 def test_failures_are_counted_by_code(tmp_path: Path) -> None:
