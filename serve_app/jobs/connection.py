@@ -46,6 +46,15 @@ CREATE TABLE pages (
 """
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Device and number of the file in a place; None where there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """Open the file, made if missing. Raises sqlite3.Error, also for files of other versions.
 

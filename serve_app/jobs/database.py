@@ -15,7 +15,7 @@ from pathlib import Path
 
 from serve_app.jobs import rows
 from serve_app.jobs.config import JobsConfig
-from serve_app.jobs.connection import connect, transaction
+from serve_app.jobs.connection import connect, identity, transaction
 from serve_app.jobs.errors import (
     IdempotencyKeyReused,
     JobAbandoned,
@@ -50,12 +50,18 @@ class JobDatabase:
     def __init__(self, path: Path, config: JobsConfig, clock: Callable[[], float]) -> None:
         self._config = config
         self._clock = clock
+        self._path = path
         self._sql = connect(path)
+        self._file = identity(path)
         self._unknown: set[str] = set()
 
     def close(self) -> None:
         """Close the file."""
         self._sql.close()
+
+    def is_in_place(self) -> bool:
+        """Whether the file is still in its place: another there, or none, is what the next start would open."""
+        return identity(self._path) == self._file
 
     def check_room(self, size_bytes: int) -> None:
         """Raise TooManyJobs, JobStorageFull where there may be no job of ``size_bytes`` more."""

@@ -196,6 +196,10 @@ class SqliteJobStore:
 
     def _opened(self) -> JobDatabase:
         """The database; in its thread."""
+        if self._database is not None and not self._database.is_in_place():
+            logger.error("the jobs in %s: removed or replaced; beginning with what is there", self._directory)
+            self._database.close()
+            self._database = None
         if self._database is None:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._database = JobDatabase(self._directory / _FILE, self._config, self._clock)

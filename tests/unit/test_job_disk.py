@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import shutil
 import sqlite3
 import stat
 import threading
@@ -16,7 +17,7 @@ import pytest
 from serve_app.jobs import files as job_files
 from serve_app.jobs.config import JobsConfig
 from serve_app.jobs.connection import connect
-from serve_app.jobs.errors import JobStorageFull, JobsUnavailable
+from serve_app.jobs.errors import JobNotFound, JobStorageFull, JobsUnavailable
 from serve_app.jobs.sqlite_store import SqliteJobStore, default_directory
 from serve_app.jobs.store import open_store
 from tests.jobs import Clock, Disk, page, submitted
@@ -92,6 +93,23 @@ async def test_a_database_without_space_says_so(disk: Disk) -> None:
     database._sql.execute("PRAGMA max_page_count = 100000")
     kept = (await store.find(lease.job.id)).pages_done
     await store.add_page(lease, page(kept))
+
+
+async def test_jobs_are_not_lost_to_a_folder_that_was_emptied_under_the_service(
+    disk: Disk, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without its file SQLite goes on in one that nobody will find again."""
+    store = disk.store()
+    gone = await submitted(store)
+    shutil.rmtree(disk.directory)
+    job = await submitted(store)
+    assert "removed or replaced" in caplog.text
+    with pytest.raises(JobNotFound):
+        await store.find(gone.id)
+    lease = await store.claim()
+    assert lease is not None and lease.job.id == job.id
+    await store.close()
+    assert (await disk.store().find(job.id)).id == job.id
 
 
 async def test_a_folder_that_cannot_be_made_is_told_and_tried_again(disk: Disk) -> None:
