@@ -21,21 +21,21 @@ NOT_OF_PROBES = 'code!="not_ready"'
 ONE_STAGE = 'deployment="$stage"'
 
 
+DOCUMENTS = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
+
+
 def _share_of_requests(labels: str) -> str:
-    read = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
-    some = f"({rate(instruments.PROBLEMS, labels)} or vector(0))"
+    some, all_problems = rate(instruments.PROBLEMS, labels), rate(instruments.PROBLEMS, NOT_OF_PROBES)
     # Nothing may have been read yet while everything fails.
-    read = f"({read} or vector(0))"
-    return f"{some} / ({read} + ({rate(instruments.PROBLEMS, NOT_OF_PROBES)} or vector(0)))"
+    return f"({some} or vector(0)) / (({DOCUMENTS} or vector(0)) + ({all_problems} or vector(0)))"
 
 
 def overview() -> list[Panel]:
     """Six figures, read from across the room."""
-    documents = f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))"
     healthy = f"sum(ray_serve_deployment_replica_healthy{{{APPLICATION}}})"
     return [
         stat("Pages a second", rate(instruments.PAGES), "short"),
-        stat("Documents a second", documents, "short"),
+        stat("Documents a second", DOCUMENTS, "short"),
         stat("Document, p95", quantile(0.95, instruments.DOCUMENT_SECONDS), "s", (20, 45)),
         stat("Refused (503)", _share_of_requests(OUR_REFUSALS), "percentunit", (0.01, 0.05)),
         stat("Internal errors", _share_of_requests(OUR_ERRORS), "percentunit", (0.001, 0.01)),
@@ -45,7 +45,7 @@ def overview() -> list[Panel]:
 
 def requests() -> list[Panel]:
     """What clients see."""
-    read = Query(f"sum(rate({instruments.DOCUMENT_SECONDS.series}_count[$__rate_interval]))", "read")
+    read = Query(DOCUMENTS, "read")
     problems = Query(rate(instruments.PROBLEMS, by="code"), "{{code}}")
     regions = Query(rate(instruments.REGIONS, by="kind"), "{{kind}}")
     return [

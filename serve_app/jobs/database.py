@@ -60,7 +60,7 @@ class JobDatabase:
         self._sql.close()
 
     def is_in_place(self) -> bool:
-        """Whether the file is still in its place: another there, or none, is what the next start would open."""
+        """Whether the file is still in its place; whatever is there instead, the next start would open."""
         return identity(self._path) == self._file
 
     def check_room(self, size_bytes: int) -> None:
