@@ -88,7 +88,12 @@ PAGE_STAGE_SECONDS = _histogram(
 PAGES = _counter("pages", "Pages answered, by result: ok or the code of the error", "result")
 REGIONS = _counter("regions", "Regions found, by kind", "kind")
 FAILURES = _counter("failures", "Failures by error code; scope is region, page or document", "scope", "code")
-PROBLEMS = _counter("problems", "Requests answered with a problem, by its code", "code")
+PROBLEMS = _counter(
+    "problems",
+    "Requests that ended with a problem, by its code; told in the answer's place, or at the end of a stream",
+    "code",
+    "told_in",
+)
 STAGE_REFUSALS = _counter(
     "stage_refusals",
     "Calls that a stage did not take: queue_full, unavailable, or replica_died (sent again once)",

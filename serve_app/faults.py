@@ -21,6 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deployments.errors import InvalidParameter, OcrError
 from serve_app import problems
+from serve_app.observer import ToldIn
 from serve_app.schemas import Problem, ProblemKind
 
 logger = logging.getLogger(__name__)
@@ -83,7 +84,7 @@ class RequestIds:
             await _unexpected(Request(scope))(scope, receive, send_marked)
 
 
-def install_handlers(app: FastAPI, on_problem: Callable[[str], None]) -> None:
+def install_handlers(app: FastAPI, on_problem: Callable[[str, ToldIn], None]) -> None:
     """Have every exception that a route may raise answered as a problem, and its code told."""
     app.state.on_problem = on_problem
     app.add_exception_handler(OcrError, _on_ocr_error)
@@ -92,9 +93,9 @@ def install_handlers(app: FastAPI, on_problem: Callable[[str], None]) -> None:
     app.add_exception_handler(ClientDisconnect, _on_disconnect)
 
 
-def tell_problem(request: Request, kind: ProblemKind) -> None:
+def tell_problem(request: Request, kind: ProblemKind, told_in: ToldIn = "answer") -> None:
     """Tell ``on_problem`` that a request ends with a problem; whoever answers one otherwise calls this."""
-    request.app.state.on_problem(kind.code)
+    request.app.state.on_problem(kind.code, told_in)
 
 
 def answer_problem(

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Literal, Protocol
 
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.jobs.records import StoreUsage
+
+ToldIn = Literal["answer", "stream"]
+"""Where a problem stands: it is the answer, or the last line of one that had begun well."""
 
 
 class Observer(Protocol):
     """Is told of requests and documents. Decoders are told of from threads of their own."""
 
-    def problem(self, code: str) -> None:
-        """A request was answered with a problem."""
+    def problem(self, code: str, told_in: ToldIn) -> None:
+        """A request ended with a problem."""
         ...
 
     def turns(self, in_work: int, waiting: int) -> None:
@@ -43,7 +46,7 @@ class Observer(Protocol):
 class Unobserved:
     """The observer of a service that nobody watches."""
 
-    def problem(self, code: str) -> None: ...
+    def problem(self, code: str, told_in: ToldIn) -> None: ...
     def turns(self, in_work: int, waiting: int) -> None: ...
     def turn_taken(self, waited_s: float) -> None: ...
     def document_refused(self) -> None: ...

@@ -192,6 +192,6 @@ def _problem(error: Exception, request: Request) -> StreamProblem:
     else:
         logger.error("request %s failed while it was answered", identity, exc_info=error)
         kind, detail = problems.INTERNAL, "The service failed unexpectedly."
-    tell_problem(request, kind)
+    tell_problem(request, kind, "stream")
     problem = problems.problem(kind, detail, identity)
     return StreamProblem(**problem.model_dump(), retry_after_s=retry_after_s)

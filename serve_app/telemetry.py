@@ -17,6 +17,7 @@ from deployments.metrics import counter, gauge, histogram
 from serve_app import problems
 from serve_app.decoding.protocols import DecoderEnd
 from serve_app.jobs.records import StoreUsage
+from serve_app.observer import ToldIn
 from serve_app.results import PageResult
 
 logger = logging.getLogger(__name__)
@@ -63,9 +64,9 @@ class DocumentMetrics:
         fields = {"pages": record.pages, "regions": record.regions, "spent_ms": round(spent_s * 1000, 1)}
         logger.info("document read", extra={"ray_serve_extra_fields": fields})
 
-    def problem(self, code: str) -> None:
-        """Count a request that was answered with a problem."""
-        self._problems.inc(tags={"code": code})
+    def problem(self, code: str, told_in: ToldIn) -> None:
+        """Count a request that ended with a problem."""
+        self._problems.inc(tags={"code": code, "told_in": told_in})
 
     def turns(self, in_work: int, waiting: int) -> None:
         """Say how many documents are read, and how many wait."""

@@ -190,7 +190,7 @@ class Told(Unobserved):
     def __init__(self) -> None:
         self.codes: list[str] = []
 
-    def problem(self, code: str) -> None:
+    def problem(self, code: str, told_in: str) -> None:
         self.codes.append(code)
 
 

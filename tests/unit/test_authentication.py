@@ -131,7 +131,7 @@ async def test_refusals_are_counted_by_code(access: Access) -> None:
     codes: list[str] = []
 
     class Told(Unobserved):
-        def problem(self, code: str) -> None:
+        def problem(self, code: str, told_in: str) -> None:
             codes.append(code)
 
     app = create_api(InkReader(), Config(access=access), observer=Told())

@@ -137,7 +137,7 @@ async def test_a_body_that_was_read_leaves_the_connection_open() -> None:
 async def test_some_paths_take_larger_bodies(path: str, status: int) -> None:
     app = FastAPI()
     install_middleware(app, Config(), echo_request_id=True, max_bytes_at={"/large": 30_000})
-    install_handlers(app, lambda code: None)
+    install_handlers(app, lambda code, told_in: None)
     transport = httpx.ASGITransport(app, root_path="/below" if path.startswith("/below") else "")
     async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
         assert (await client.post(path, content=b"x" * 25_000)).status_code == status

@@ -93,7 +93,7 @@ def test_compose_publishes_no_private_port() -> None:
     assert published == {
         "service": ["${PUBLISH:-127.0.0.1:8000}:8000"],
         "service-gpu": ["${PUBLISH:-127.0.0.1:8000}:8000"],
-        "prometheus": [],
+        "prometheus": ["127.0.0.1:9090:9090"],
         "grafana": ["127.0.0.1:3000:3000"],
     }
     assert compose["networks"]["inside"] == {"internal": True}

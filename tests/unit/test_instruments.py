@@ -94,7 +94,7 @@ def test_labels_and_tags_agree() -> None:
     metrics.step(Step(items=2, pixels=9, padding=0.1, longest_wait_s=0.1, run_s=0.1))
     metrics.answers([1, StageFailed()])
     ingress = DocumentMetrics()
-    ingress.problem("overloaded")
+    ingress.problem("overloaded", "answer")
     ingress.stage_refused("detection", "queue_full")
     ingress.turns(in_work=2, waiting=1)
     ingress.turn_taken(0.1)

@@ -30,10 +30,10 @@ NDJSON = {"Accept": "application/x-ndjson"}
 
 class Counting(Unobserved):
     def __init__(self) -> None:
-        self.problems: list[str] = []
+        self.problems: list[tuple[str, str]] = []
 
-    def problem(self, code: str) -> None:
-        self.problems.append(code)
+    def problem(self, code: str, told_in: str) -> None:
+        self.problems.append((code, told_in))
 
 
 def lines_of(answer: httpx.Response) -> list[dict[str, Any]]:
@@ -114,7 +114,7 @@ async def test_a_reading_that_breaks_off_ends_with_the_problem(failure: Exceptio
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         answer = await client.post("/ocr", content=THREE_PAGES, headers=NDJSON)
     start, page, last = lines_of(answer)
-    assert counted.problems == [code]
+    assert counted.problems == [(code, "stream")]
     assert start["start"]["page_count"] == 3 and page["page"]["page"] == 1
     assert last["problem"]["type"] == f"/problems/{code}"
     assert last["problem"]["request_id"] == answer.headers["x-request-id"]
@@ -127,7 +127,7 @@ async def test_what_fails_before_the_first_page_is_counted_once() -> None:
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://service") as client:
         answer = await client.post("/ocr", content=PNG, headers=NDJSON)
     assert_problem(answer, 503, "overloaded")
-    assert counted.problems == ["overloaded"]
+    assert counted.problems == [("overloaded", "answer")]
 
 
 async def test_a_reading_that_breaks_off_says_when_to_come_back() -> None:
