@@ -22,10 +22,14 @@ export function applyFilters(page) {
   const offered = (name) => count(name) > 0 || (name === "unsure" && onlyUnsure);
   const chips = [...KINDS, "unsure"].filter(offered).map((name) => chip(name, count(name), page));
   $("filters").replaceChildren(...chips);
-  page.regions.forEach((region, index) => {
-    const shown = kinds.has(kindOf(region)) && (!onlyUnsure || isUnsure(region));
-    for (const each of elementsOf(index)) each.classList.toggle("off", !shown);
+  const shown = page.regions.map((region) => kinds.has(kindOf(region)) && (!onlyUnsure || isUnsure(region)));
+  shown.forEach((isShown, index) => {
+    for (const each of elementsOf(index)) each.classList.toggle("off", !isShown);
   });
+  $("rows").querySelector(".filtered")?.remove();
+  if (shown.length && !shown.includes(true)) {
+    $("rows").append(element("li", { class: "note filtered" }, word("filtered")));
+  }
 }
 
 function chip(name, count, page) {

@@ -66,6 +66,7 @@ export default {
   unsure: "To check",
   unread: "not read",
   nothing: "No text was found on this page.",
+  filtered: "No line is of the kinds that are shown.",
   clickToCopy: "Click to copy",
   copyAll: "Copy all",
   copied: "Copied",
