@@ -43,7 +43,7 @@ def with_full_contrast(page: Image) -> Image:
     some = np.ascontiguousarray(page[::_EVERY, ::_EVERY])
     shares = _STRONG_INK, _DARKEST, _LIGHTEST, 1 - _STRONG_INK
     least, darkest, lightest, most = levels_of(grey_of(some), *shares)
-    if most - least >= _FAINT_LEVELS or not _has_ink(page):
+    if most - least >= _FAINT_LEVELS or not has_ink(page):
         return page
     gain = min(255 / max(lightest - darkest, 1.0), _MOST_GAIN)
     levels = 255 - (lightest - np.arange(256)) * gain
@@ -58,7 +58,7 @@ def without_grain(page: Image) -> Image:
     return np.asarray(cv2.GaussianBlur(page, (0, 0), _SMOOTHING_PX), np.uint8)
 
 
-def _has_ink(page: Image) -> bool:
+def has_ink(page: Image) -> bool:
     """Whether anything stands out of what is around it more than noise and uneven light do."""
     grey = grey_of(page)
     around = cv2.blur(grey, (_AROUND_PX, _AROUND_PX))

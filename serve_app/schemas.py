@@ -68,7 +68,8 @@ class OcrQuery(Sent):
     layout: Layout = Field(
         Layout.PAGE,
         description="`page`: lines are located, and columns are separated. `block`: lines are located, and "
-        "read row by row across the whole width. `line`: each page is one line of text, read whole.",
+        "read row by row across the whole width. `line`: each page is one line of text, read whole. A page "
+        "with ink but no line that could be located is read as one line, and that kept where it reads surely.",
     )
     format: OutputFormat | None = Field(
         None,

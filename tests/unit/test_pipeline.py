@@ -14,7 +14,7 @@ from deployments.errors import (
     StageFailed,
 )
 from deployments.fakes import FakeClassifier, FakeDetector, FakeRecogniser, draw_page
-from deployments.geometry import quad_from_box
+from deployments.geometry import quad_bounds, quad_from_box
 from deployments.settings import StageTuning
 from deployments.stage import Stage
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
@@ -93,6 +93,35 @@ async def test_page_is_read_line_by_line() -> None:
     stages = {"decode", "detection", "crops", "classification", "recognition", "assembly"}
     assert set(page.timings_ms) == stages
     assert page.origin == PageOrigin(1)
+
+
+def unseen(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+    return [PageLines(()) for _ in pages]
+
+
+async def read_unseen(text: str, confidence: float) -> PageResult:
+    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+        return unseen(pages)
+
+    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
+        return [Reading(text, confidence) for _ in crops]
+
+    (page,) = await Graph(detect=detect, recognise=recognise).read(draw_page([55]))
+    return page
+
+
+@pytest.mark.parametrize(("text", "confidence"), [("7", 0.9), ("да", 0.7)])
+async def test_a_picture_without_lines_is_read_as_one(text: str, confidence: float) -> None:
+    page = await read_unseen(text, confidence)
+    (region,) = page.regions
+    assert (region.text, region.confidence) == (text, confidence)
+    assert quad_bounds(region.quad) == (0, 0, page.width_px, page.height_px)
+
+
+@pytest.mark.parametrize(("text", "confidence"), [("7", 0.69), (".", 0.99), ("", 0.0)])
+async def test_dirt_is_no_line(text: str, confidence: float) -> None:
+    page = await read_unseen(text, confidence)
+    assert page.regions == () and page.error is None
 
 
 async def test_each_stage_gets_one_call_per_page() -> None:
@@ -258,7 +287,9 @@ async def test_characters_stand_where_they_were_seen_whatever_the_crops_margin()
 async def test_lines_without_area_are_left_out() -> None:
     async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
         flat = TextLine(quad_from_box((5, 5, 40, 0)), 0.9)
-        return [PageLines((flat, TextLine(quad_from_box((18, 18, 172, 28)), 0.8)))]
+        lines = (flat, TextLine(quad_from_box((18, 18, 172, 28)), 0.8))
+        # From farther off nothing is seen.
+        return [PageLines(lines if page.shape[1] == 240 else ()) for page in pages]
 
     pages = await Graph(detect=detect).read(draw_page([55]))
     assert [r.text for r in pages[0].regions] == ["55"]
