@@ -69,7 +69,7 @@ class OcrQuery(Sent):
         Layout.PAGE,
         description="`page`: lines are located, and columns are separated. `block`: lines are located, and "
         "read row by row across the whole width. `line`: each page is one line of text, read whole. A page "
-        "with ink but no line that could be located is read as one line, and that kept where it reads surely.",
+        "with ink on which no line could be located is read as one, and that is kept where it reads surely.",
     )
     format: OutputFormat | None = Field(
         None,

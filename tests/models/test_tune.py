@@ -83,6 +83,7 @@ class Echo(TwoBoxes):
 def test_what_trained_neither_tunes_nor_evaluates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for split in ("train", "val"):
         (tmp_path / split).mkdir()
+        (tmp_path / split / f"{split}.txt").touch()
         cv2.imwrite(str(tmp_path / split / f"{split}.png"), np.zeros((10, 20, 3), np.uint8))
     (tmp_path / "set.yaml").write_text("train: train\nval: val\n")
     answered = answer(Echo(), PageSource(tmp_path / "set.yaml"))
