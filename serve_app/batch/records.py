@@ -50,6 +50,8 @@ class Manifest:
         self._output = output
         self._records: dict[str, Record] = {}
         self._documents: dict[str, Entry] = {}
+        # Of documents that were replaced and are not read yet: without them their results would pass for new.
+        self._outdated: dict[str, Record] = {}
         self._interval_s = _LEAST_INTERVAL_S
         self._written_s = time.monotonic()
         if output.has(MANIFEST):
@@ -74,9 +76,15 @@ class Manifest:
         """Bring the records in line with what is there: ``left`` of the documents are to be read.
 
         Others that no record tells of were read by a run that was broken off. Records of documents
-        that are to be read, or are no longer in the input, are forgotten.
+        that are to be read, or are no longer in the input, are forgotten; those of replaced documents
+        are kept aside until these are read.
         """
         self._documents = {document.path: document for document in documents}
+        self._outdated = {
+            document.path: self._records[document.path]
+            for document in documents
+            if self.is_of_another(document)
+        }
         found = {}
         for path in self._documents.keys() - left:
             record = self._records.get(path)
@@ -100,7 +108,8 @@ class Manifest:
     def write(self) -> None:
         """Write the manifest, in the order of documents. Raises OSError."""
         begun_s = time.monotonic()
-        lines = (self._records[name].model_dump_json() for name in sorted(self._records))
+        records = self._outdated | self._records
+        lines = (records[name].model_dump_json() for name in sorted(records))
         self._output.write(MANIFEST, "".join(f"{line}\n" for line in lines).encode())
         self._written_s = time.monotonic()
         self._interval_s = max(_LEAST_INTERVAL_S, _INTERVAL_PER_WRITE * (self._written_s - begun_s))

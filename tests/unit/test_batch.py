@@ -223,6 +223,14 @@ def test_a_document_replaced_by_an_older_file_is_read_again(tmp_path: Path) -> N
     results = {f"{each.path}.json": entry(f"{each.path}.json", 5) for each in documents}
     left = tasks(found, results, [JSON], Manifest(storage).is_of_another)
     assert [task.path for task in left] == ["replaced.png", "grown.png"]
+    # A run that is broken off before it comes to them leaves them to the next one.
+    broken_off = Manifest(storage)
+    broken_off.start(found, {"replaced.png", "grown.png"}, [JSON])
+    assert not broken_off.knows("grown.png")
+    broken_off.add(Record(document="replaced.png", status="read"))
+    broken_off.write()
+    again = Manifest(storage)
+    assert [each.path for each in found if again.is_of_another(each)] == ["grown.png"]
 
 
 def test_failures_are_counted_by_code(tmp_path: Path) -> None:
