@@ -16,7 +16,7 @@ import numpy as np
 
 from deployments.recognition.charlm import CharPrior
 from deployments.recognition.charset import BLANK
-from deployments.recognition.decode import Posteriors
+from deployments.recognition.consistency import Posteriors
 from deployments.recognition.lexicon import NO_WORDS, WordPrior
 from deployments.recognition.search_kernel import MOST_SYMBOLS, SURE_BLANK, search
 from deployments.recognition.search_tables import Symbols, Weights, empty_tree

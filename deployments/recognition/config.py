@@ -78,5 +78,9 @@ class RecognitionTuning(StageTuning):
     script_consistency: bool = Field(
         True, description="crnn: write no word with look-alike letters of both scripts"
     )
+    case_consistency: bool = Field(
+        True,
+        description="crnn: write capitals among small letters only where they are read surely",
+    )
     num_beams: int = Field(1, ge=1, le=16, description="trocr: beams of the search; 1 is greedy")
     max_length: int = Field(128, ge=1, le=512, description="trocr: tokens that a line may have")

@@ -19,6 +19,7 @@ from deployments.recognition.charlm import CharModel, CharPrior
 from deployments.recognition.charset import Charset
 from deployments.recognition.choice import choose_text, fit
 from deployments.recognition.config import RecognitionArgs, RecognitionTuning
+from deployments.recognition.consistency import Consistency
 from deployments.recognition.crnn_int8 import Int8Convolutions, is_supported, peaks_of
 from deployments.recognition.crnn_network import STRIDE_PX, CrnnArchitecture, CrnnNetwork
 from deployments.recognition.decode import LinePosteriors, read_characters, read_greedily
@@ -181,13 +182,15 @@ class CrnnEngine:
             tuning.word_weight,
             tuning.word_bonus,
         )
+        self._consistency = Consistency(tuning.script_consistency, tuning.case_consistency)
 
     def _read(self, line: LinePosteriors) -> Reading:
-        consistent = self._tuning.script_consistency
         if self._priors is None or self._tuning.decoding == "greedy" or is_certain(line.steps):
-            return read_greedily(line.steps, self.charset, consistent, line.content_steps)
+            return read_greedily(line.steps, self.charset, self._consistency, line.content_steps)
         found, source = choose_text(line, self._priors, self._search)
-        return read_characters(found.characters, source.steps, self.charset, consistent, source.content_steps)
+        return read_characters(
+            found.characters, source.steps, self.charset, self._consistency, source.content_steps
+        )
 
 
 def load_crnn(weights: Weights) -> tuple[CrnnNetwork, Charset, LineFormat]:

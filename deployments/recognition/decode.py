@@ -6,23 +6,19 @@ Graves et al., "Connectionist Temporal Classification" (2006).
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import numpy.typing as npt
 
-from deployments.confidence import FLOOR, mean_confidence
+from deployments.confidence import mean_confidence
 from deployments.recognition.charset import BLANK, Charset
+from deployments.recognition.consistency import CONSISTENT, Consistency, Letter, Posteriors, unify
 from deployments.types import Reading
 
-Posteriors = npt.NDArray[np.float32]
 Span = tuple[float, float]
 
-_TWINS = dict(zip("ABCEHKMOPTXaceopxy", "АВСЕНКМОРТХасеорху", strict=True))
-_TWIN_OF = _TWINS | {cyrillic: latin for latin, cyrillic in _TWINS.items()}
 _SPACE_LAG_STEPS = 0.5
 _USUAL_LETTER_STEPS = 3.0
 _WIDE_LETTER = 1.2
@@ -43,20 +39,10 @@ class LinePosteriors:
     looks: tuple[LinePosteriors, ...] = ()
 
 
-@dataclass(slots=True)
-class _Letter:
-    """A run of one symbol on the best path: steps ``[start, end)``."""
-
-    symbol: str
-    confidence: float
-    start: int
-    end: int
-
-
 def read_greedily(
     posteriors: Posteriors,
     charset: Charset,
-    script_consistency: bool = True,
+    consistency: Consistency = CONSISTENT,
     content_steps: float | None = None,
 ) -> Reading:
     """Best-path text of one line.
@@ -64,22 +50,21 @@ def read_greedily(
     Args:
         posteriors: ``(T, V)`` float32 probabilities.
         charset: the symbols of V.
-        script_consistency: write no word with look-alike letters of two scripts; see
-            :func:`unify_scripts`.
+        consistency: in what the letters of a word agree; see :mod:`deployments.recognition.consistency`.
         content_steps: time steps that the crop spans, the rest being padding; None: all T.
 
     Returns:
         Text with single inner spaces; a character's confidence is the largest probability of its
         symbol over its run.
     """
-    return _reading(_runs(posteriors, charset), posteriors, charset, script_consistency, content_steps)
+    return _reading(_runs(posteriors, charset), posteriors, charset, consistency, content_steps)
 
 
 def read_characters(
     characters: Sequence[tuple[int, int]],
     posteriors: Posteriors,
     charset: Charset,
-    script_consistency: bool = True,
+    consistency: Consistency = CONSISTENT,
     content_steps: float | None = None,
 ) -> Reading:
     """Reading of a text that a search found: symbol index and time step of each character.
@@ -91,20 +76,18 @@ def read_characters(
     for index, step in characters:
         # Where little is sure, a character may be likeliest before the one it follows.
         start = max(start, step)
-        letters.append(_Letter(charset.symbol(index), float(posteriors[step, index]), start, start + 1))
-    return _reading(letters, posteriors, charset, script_consistency, content_steps)
+        letters.append(Letter(charset.symbol(index), float(posteriors[step, index]), start, start + 1))
+    return _reading(letters, posteriors, charset, consistency, content_steps)
 
 
 def _reading(
-    letters: list[_Letter],
+    letters: list[Letter],
     posteriors: Posteriors,
     charset: Charset,
-    script_consistency: bool,
+    consistency: Consistency,
     content_steps: float | None,
 ) -> Reading:
-    if script_consistency:
-        for word in _words(letters):
-            unify_scripts(word, posteriors, charset)
+    unify(letters, posteriors, charset, consistency)
     symbols = [letter.symbol for letter in letters]
     spans = spans_of(
         symbols,
@@ -134,40 +117,14 @@ def reading_of(characters: Sequence[tuple[str, float]], spans: Sequence[Span] = 
     )
 
 
-def unify_scripts(word: list[_Letter], posteriors: Posteriors, charset: Charset) -> None:
-    """Write the twins of a word (Latin ``o`` and Cyrillic ``о``) in the script the word is in.
-
-    A shape that both scripts share is decided by its word, not by itself: for each script the
-    log posteriors of the word's letters in that script are summed (a letter that the script lacks
-    counts as a posterior of ``1e-6``), the larger sum is the script of the word, and every twin is
-    rewritten to it. Words without letters of both scripts are left alone, and letters without a
-    twin always are, so a truly mixed word keeps them. A rewritten letter's confidence is that of
-    the shape: the probability of the two twins together.
-    """
-    scripts = {_script(letter.symbol) for letter in word}
-    if scripts != {"latin", "cyrillic"}:
-        return
-    evidence = {"latin": 0.0, "cyrillic": 0.0}
-    for letter in word:
-        own = _script(letter.symbol)
-        other = "latin" if own == "cyrillic" else "cyrillic"
-        evidence[own] += math.log(max(letter.confidence, FLOOR))
-        evidence[other] += math.log(max(_twin_confidence(letter, posteriors, charset), FLOOR))
-    chosen = max(evidence, key=evidence.__getitem__)
-    for letter in word:
-        if letter.symbol in _TWIN_OF and _script(letter.symbol) != chosen:
-            letter.confidence += _twin_confidence(letter, posteriors, charset)
-            letter.symbol = _TWIN_OF[letter.symbol]
-
-
-def _runs(posteriors: Posteriors, charset: Charset) -> list[_Letter]:
+def _runs(posteriors: Posteriors, charset: Charset) -> list[Letter]:
     best = posteriors.argmax(axis=1)
     if best.size == 0:
         return []
     starts = np.flatnonzero(np.diff(best, prepend=-1))
     ends = np.append(starts[1:], best.size)
     return [
-        _Letter(charset.symbol(int(best[s])), float(posteriors[s:e, best[s]].max()), int(s), int(e))
+        Letter(charset.symbol(int(best[s])), float(posteriors[s:e, best[s]].max()), int(s), int(e))
         for s, e in zip(starts, ends, strict=True)
         if best[s] != BLANK
     ]
@@ -195,25 +152,3 @@ def spans_of(symbols: Sequence[str], begins: Sequence[int], content_steps: float
     # A space that is likeliest at the step of the letter before it would begin before that one.
     edges = np.maximum.accumulate([*starts, end])
     return list(pairwise(np.clip(edges / max(content_steps, 1.0), 0.0, 1.0).tolist()))
-
-
-def _words(letters: list[_Letter]) -> list[list[_Letter]]:
-    """Maximal runs of letters: digits, punctuation and hyphens part words too."""
-    words: list[list[_Letter]] = [[]]
-    for letter in letters:
-        if letter.symbol.isalpha():
-            words[-1].append(letter)
-        elif words[-1]:
-            words.append([])
-    return [word for word in words if word]
-
-
-def _twin_confidence(letter: _Letter, posteriors: Posteriors, charset: Charset) -> float:
-    twin = _TWIN_OF.get(letter.symbol, "")
-    if twin not in charset:
-        return 0.0
-    return float(posteriors[letter.start : letter.end, charset.index(twin)].max())
-
-
-def _script(symbol: str) -> str:
-    return "cyrillic" if "\u0400" <= symbol <= "\u04ff" else "latin"

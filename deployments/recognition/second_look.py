@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from deployments.recognition.decode import Posteriors
+from deployments.recognition.consistency import Posteriors
 from deployments.recognition.preprocess import Ink
 
 # Paper added below a line, as a share of its height.

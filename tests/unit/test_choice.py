@@ -81,7 +81,7 @@ def test_spans_are_shares_of_the_crop_whichever_look_the_text_is_of() -> None:
     for name, each in (("line", seen_line), ("look", replace(doubting, looks=()))):
         found, source = choose_text(each, PRIORS, SEARCH)
         assert source is (wide if name == "line" else each)
-        read = read_characters(found.characters, source.steps, CHARSET, True, source.content_steps)
+        read = read_characters(found.characters, source.steps, CHARSET, content_steps=source.content_steps)
         assert read.char_confidences[-1] > 0.9 if name == "line" else read.char_confidences[-1] < 0.6
         spans[name] = read.char_spans
     np.testing.assert_allclose(spans["line"], spans["look"], atol=0.02)

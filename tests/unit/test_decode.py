@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from deployments.recognition.charset import BLANK, Charset
+from deployments.recognition.consistency import Consistency
 from deployments.recognition.decode import read_characters, read_greedily, reading_of
 
 CHARSET = Charset()
@@ -52,7 +53,7 @@ def test_nothing_to_read_is_an_empty_text_without_confidence(steps: list[dict[st
 
 def test_a_latin_twin_in_a_cyrillic_word_is_rewritten() -> None:
     steps = [*sure("г"), {"o": 0.6, "о": 0.35}, {"": 0.9}, *sure("д")]
-    latin_o = read_greedily(posteriors(*steps), CHARSET, script_consistency=False).text
+    latin_o = read_greedily(posteriors(*steps), CHARSET, consistency=Consistency(script=False)).text
     assert latin_o == "г" + "o" + "д"
     reading = read_greedily(posteriors(*steps), CHARSET)
     assert reading.text == "год"
@@ -80,6 +81,40 @@ def test_a_truly_mixed_word_keeps_the_letters_without_twins() -> None:
 def test_hyphens_and_digits_part_words_of_two_scripts() -> None:
     steps = sure("USB-порт COM1 о")
     assert read_greedily(posteriors(*steps), CHARSET).text == "USB-порт COM1 о"
+
+
+def hand(*letters: tuple[str, float, float]) -> np.ndarray:
+    """Letters with the probability of each and of its other case, a blank after each."""
+    steps = [[{symbol: own, symbol.swapcase(): other}, {"": 0.9}] for symbol, own, other in letters]
+    return posteriors(*(step for pair in steps for step in pair))
+
+
+def test_capitals_that_only_their_size_tells_follow_their_word() -> None:
+    word = hand(("к", 0.9, 0.05), ("П", 0.6, 0.39), ("П", 0.6, 0.39))
+    assert read_greedily(word, CHARSET, Consistency(case=False)).text == "кПП"
+    word = hand(("к", 0.6, 0.39), ("П", 0.9, 0.05), ("П", 0.9, 0.05))
+    reading = read_greedily(word, CHARSET)
+    assert reading.text == "КПП"
+    # The shape was never in doubt, only its size.
+    assert reading.char_confidences[0] == pytest.approx(0.99, abs=0.01)
+
+
+def test_a_word_in_mixed_case_takes_the_form_that_its_letters_say() -> None:
+    assert read_greedily(hand(("М", 0.9, 0.05), ("е", 0.9, 0.0), ("Ш", 0.6, 0.3)), CHARSET).text == "Меш"
+    assert read_greedily(hand(("м", 0.9, 0.05), ("е", 0.9, 0.0), ("Ш", 0.6, 0.3)), CHARSET).text == "меш"
+
+
+def test_a_word_whose_capitals_are_sure_keeps_them() -> None:
+    assert read_greedily(posteriors(*sure("McDonald LibreOffice кВт")), CHARSET).text == (
+        "McDonald LibreOffice кВт"
+    )
+    unsure = hand(("к", 0.97, 0.02), ("В", 0.97, 0.015), ("т", 0.97, 0.01))
+    assert read_greedily(unsure, CHARSET).text == "кВт"
+
+
+def test_words_in_one_case_are_left_alone() -> None:
+    steps = hand(("О", 0.5, 0.49), ("о", 0.5, 0.49)), hand(("О", 0.5, 0.49), ("О", 0.5, 0.49))
+    assert [read_greedily(each, CHARSET).text for each in steps] == ["Оо", "ОО"]
 
 
 def test_confidences_never_leave_the_unit_interval() -> None:
