@@ -35,6 +35,9 @@ _ACROSS_LENGTH = 2.0
 # Columns stand beside each other for more than so many heights of a line.
 _BESIDE_MIN = 3.0
 
+# What leaves more gutters free is a table: no page is set in so many columns.
+_FREE_GUTTERS_MAX = 12
+
 Span = tuple[float, float]
 Sides = tuple[list[Box], list[Box]]
 
@@ -57,6 +60,8 @@ def free_gutter(boxes: Sequence[Box], height_px: float) -> float | None:
     """
     joined = spans([(box.left, box.right) for box in boxes], height_px)
     gutters = [(right[0] - left[1], (left[1] + right[0]) / 2) for left, right in pairwise(joined)]
+    if len(gutters) > _FREE_GUTTERS_MAX:
+        return None
     for _, gutter_px in sorted(gutters, reverse=True):
         left, right = sides_of(boxes, gutter_px)
         left_rows = rows(left, height_px)

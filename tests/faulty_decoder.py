@@ -6,15 +6,18 @@ a bug in a codec would.
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
 import signal
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from serve_app.decoding import worker
+from serve_app.decoding import wire, worker
 from serve_app.pictures import PictureFile
 
 
@@ -62,7 +65,18 @@ def _once(name: str, fault: Callable[[], None]) -> None:
         fault()
 
 
-_ALL = (segfault, abort, hang, balloon, killed, killed_once, crashed_once)
+def babble() -> None:
+    """Answer with more than any page has to say."""
+    wire.regions_message = lambda regions: [{"text": "x" * wire.MAX_MESSAGE_BYTES}]
+
+
+def leave() -> None:
+    """End by oneself, which takes a while."""
+    atexit.register(time.sleep, 0.2)
+    sys.exit(1)
+
+
+_ALL = (segfault, abort, hang, balloon, killed, killed_once, crashed_once, babble, leave)
 FAULTS: dict[bytes, Callable[[], None]] = {f"<{fault.__name__}>".encode(): fault for fault in _ALL}
 
 

@@ -82,7 +82,8 @@ class PageBuffers:
         return np.asarray(lease)
 
     def close(self) -> None:
-        """Give back the free ones."""
+        """Give back the free ones, and those in use once they are free."""
+        self._kept = 0
         while self._free:
             self._free.pop().close()
 

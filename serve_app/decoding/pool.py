@@ -155,6 +155,8 @@ class DecoderPool:
     def _process(self, document: int, fresh: bool) -> Iterator[DecoderProcess]:
         """A free process; there is one for every thread of ``workers``. The newest stands last."""
         with self._lock:
+            if self._closed:
+                raise StageUnavailable("The service is closing", retry_after_s=_KILLED_RETRY_S)
             self._fill()
             holding = [one for one in self._idle if one.holds(document) and not fresh]
             process = (holding or self._idle)[-1 if fresh else 0]

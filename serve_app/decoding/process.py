@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from deployments.errors import StageUnavailable
 from serve_app.decoding import wire
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,9 @@ _ALLOCATOR = {
     "MALLOC_TOP_PAD_": str(64 * 2**20),
 }
 _KEPT_VARIABLES = {"PATH", "LANG", "LC_ALL", "LD_LIBRARY_PATH"}
+# One that ends by itself closes its channel before it is gone.
+_ENDING_S = 1.0
+_SLOW_RETRY_S = 5.0
 # Documents that a process keeps open; those left out longest are opened again when their turn comes.
 MAX_OPEN = 8
 
@@ -86,15 +91,27 @@ class DecoderProcess:
 
         Raises:
             DecoderDied, DecoderHung: there is no process any more.
+            StageUnavailable: nor is there one yet; the machine is too busy.
         """
         try:
-            self.wait_until_warm()
+            self._start()
             return self._exchange(message, payloads, buffer)
         except TimeoutError as error:
             self.kill()
             raise DecoderHung from error
+        except wire.BadMessage as error:
+            # It lives, and makes no sense: that is the document's doing, and nobody killed it.
+            self.kill()
+            raise DecoderDied(0) from error
         except (EOFError, OSError, wire.WireError) as error:
-            raise DecoderDied(self._end()) from error
+            raise DecoderDied(self._end(_ENDING_S)) from error
+
+    def _start(self) -> None:
+        try:
+            self.wait_until_warm()
+        except TimeoutError as error:
+            self.kill()
+            raise StageUnavailable("A decoder did not start in time", retry_after_s=_SLOW_RETRY_S) from error
 
     def wait_until_warm(self) -> None:
         """Wait for the process to have loaded its libraries."""
@@ -135,13 +152,26 @@ class DecoderProcess:
             os.close(descriptor)
         return answer
 
-    def _end(self) -> int:
+    def _end(self, patience_s: float = 0.0) -> int:
         """Close the channel, reap the process and answer the signal that ended it."""
         self._channel.close()
         # One that is dying already dies of what it was dying of.
+        if self._process.poll() is None:
+            _wait_for_end(self._process.pid, patience_s)
         self._process.kill()
         code = self._process.wait()
         return -code if code < 0 else 0
+
+
+def _wait_for_end(pid: int, patience_s: float) -> None:
+    """Wait for a process to be gone, which stays to be reaped."""
+    descriptor = os.pidfd_open(pid)
+    try:
+        gone = select.poll()
+        gone.register(descriptor, select.POLLIN)
+        gone.poll(1000 * patience_s)
+    finally:
+        os.close(descriptor)
 
 
 def killed_from_outside(died: DecoderDied) -> bool:

@@ -21,13 +21,17 @@ from serve_app.results import Region
 
 Message = dict[str, Any]
 
-# A text layer of a hundred thousand lines stays under this.
+# The longest text layer that is taken stays under this, were each of its characters a line.
 MAX_MESSAGE_BYTES = 64 * 2**20
 _LENGTH = struct.Struct("!I")
 
 
 class WireError(Exception):
-    """The other side went away in the middle, or said what it must not."""
+    """The other side went away in the middle."""
+
+
+class BadMessage(WireError):
+    """The other side said what it must not."""
 
 
 def send(
@@ -50,20 +54,21 @@ def receive(channel: socket.socket) -> tuple[Message, int | None]:
 
     Raises:
         EOFError: the other side is gone.
-        WireError: it went in the middle of a message, or the message is none.
+        WireError: it went in the middle of a message.
+        BadMessage: the message is too large, or none.
     """
     head, descriptors, _, _ = socket.recv_fds(channel, _LENGTH.size, 1)
     if not head:
         raise EOFError
     (size,) = _LENGTH.unpack(head + receive_exactly(channel, _LENGTH.size - len(head)))
     if size > MAX_MESSAGE_BYTES:
-        raise WireError(f"a message of {size} bytes")
+        raise BadMessage(f"a message of {size} bytes")
     try:
         message = json.loads(receive_exactly(channel, size))
     except ValueError as error:
-        raise WireError("a message that is not JSON") from error
+        raise BadMessage("a message that is not JSON") from error
     if not isinstance(message, dict):
-        raise WireError("a message that is not an object")
+        raise BadMessage("a message that is not an object")
     return message, descriptors[0] if descriptors else None
 
 
@@ -130,6 +135,7 @@ def regions_message(regions: Sequence[Region] | None) -> list[Message] | None:
             "text": region.text,
             "confidence": region.confidence,
             "engine": region.engine,
+            "char_spans": region.char_spans,
         }
         for region in regions
     ]
@@ -145,6 +151,7 @@ def regions_of(messages: Sequence[Message] | None) -> tuple[Region, ...] | None:
                 **message,
                 "quad": np.array(message["quad"], np.float32).reshape(4, 2),
                 "kind": message["kind"] and Kind(message["kind"]),
+                "char_spans": tuple((left, right) for left, right in message["char_spans"]),
             }
         )
         for message in messages

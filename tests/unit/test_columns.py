@@ -208,3 +208,14 @@ def test_one_block_has_no_columns() -> None:
     left, right = column(lines_of(0, 5), 50, 100), column(lines_of(5, 5), 400, 100)
     rows = [each for pair in zip(left, right, strict=True) for each in pair]
     assert reading_order(left + right, one_block=True) == rows
+
+
+def test_more_gutters_than_any_page_has_columns_are_a_table() -> None:
+    """Columns of a page are peeled off one by one, which takes long where there are hundreds."""
+    cells = [tuple(f"column {column} row {row} goes" for column in range(20)) for row in range(4)]
+    page = [
+        line(text, 50 + 400 * column, 100 + 26 * row, 300)
+        for row, texts in enumerate(cells)
+        for column, text in enumerate(texts)
+    ]
+    assert read(page) == table_text(cells)

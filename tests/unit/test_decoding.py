@@ -18,6 +18,7 @@ import pytest
 
 from deployments.errors import DecoderFailed, InputError, PayloadTooLarge, StageUnavailable
 from deployments.tracing import SpanFields, span
+from serve_app.decoding import process
 from serve_app.decoding.memory import PageMemory
 from serve_app.decoding.pool import DecoderPool
 from serve_app.decoding.protocols import DecoderEnd
@@ -124,7 +125,7 @@ def test_all_pages_of_a_request_count_together(pool: DecoderPool) -> None:
         pool.open([SourceFile(THREE_PAGES)], limits, DocumentOptions())
 
 
-@pytest.mark.parametrize("mark", [b"<segfault>", b"<abort>"])
+@pytest.mark.parametrize("mark", [b"<segfault>", b"<abort>", b"<babble>", b"<leave>"])
 def test_a_crash_costs_one_request_and_the_pool_is_whole_again(
     pool: DecoderPool, ends: list[DecoderEnd], mark: bytes
 ) -> None:
@@ -271,3 +272,20 @@ def page_buffers() -> int:
     """Pieces of shared memory for pages that this process holds."""
     descriptors = Path("/proc/self/fd").iterdir()
     return sum(os.readlink(one).startswith("/memfd:page") for one in descriptors if one.is_symlink())
+
+
+def test_a_decoder_that_does_not_start_is_no_fault_of_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "START_TIMEOUT_S", 0.05)
+    pool = DecoderPool(Impatient(), (sys.executable, "-c", "import time; time.sleep(60)"))
+    with pytest.raises(StageUnavailable, match="did not start"):
+        read(pool, PNG)
+    pool.close()
+
+
+def test_a_closed_pool_takes_no_document_and_leaves_no_process() -> None:
+    pool = DecoderPool(Impatient(), FAULTY)
+    pool.start()
+    pool.close()
+    with pytest.raises(StageUnavailable, match="closing"):
+        read(pool, PNG)
+    assert pool.pids == []

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deployments.errors import InputError, InvalidParameter, PayloadTooLarge, UnreadableDocument
 from deployments.types import Kind
+from serve_app import pdf_text
 from serve_app.documents import open_document
 from serve_app.orientation import orientation_deg
 from serve_app.page_ranges import parse_ranges
@@ -134,6 +135,49 @@ def test_lines_that_wrap_are_lines_of_their_own() -> None:
     assert page.regions is not None
     texts = [region.text for region in page.regions]
     assert texts == ["The agreement between the parties", "about rent"]
+
+
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_cells_of_a_row_are_lines_of_their_own_whose_words_stand_where_they_are_drawn(rotate: int) -> None:
+    row = b"BT /F1 12 Tf 20 150 Td (WWWWW iiiii for services) Tj 230 0 Td (1 250.00) Tj ET"
+    (page,) = read(pdf_of([row], rotate=rotate), text_layer=TextLayer.PREFER)
+    assert page.regions is not None
+    assert {region.text for region in page.regions} == {"WWWWW iiiii for services", "1 250.00"}
+    # Wide letters and narrow ones: shares of the text by their number would be off by half the word.
+    words = {word.text: word for region in page.regions for word in words_of(region)}
+    widths = {text: np.linalg.norm(word.quad[1] - word.quad[0]) for text, word in words.items()}
+    assert widths["WWWWW"] == pytest.approx(5 * 12 * 0.944, abs=2)
+    assert widths["iiiii"] == pytest.approx(5 * 12 * 0.222, abs=2)
+    for word in words.values():
+        inside = np.zeros(page.image.shape[:2], np.uint8)
+        cv2.fillConvexPoly(inside, word.quad.round().astype(np.int32), 1)
+        assert (page.image.min(axis=2) < 128)[inside > 0].mean() > 0.05
+
+
+def test_letters_beyond_the_basic_plane_are_kept() -> None:
+    (page,) = read(with_unicode("𝐀"), text_layer=TextLayer.PREFER)
+    assert page.regions is not None
+    assert "".join(region.text or "" for region in page.regions) == "𝐀" * 20
+
+
+def with_unicode(letter: str) -> bytes:
+    """A PDF whose font says that its ``A`` is another letter."""
+    code = letter.encode("utf-16-be").hex()
+    mapping = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <00> <FF> "
+        f"endcodespacerange 1 beginbfchar <41> <{code}> endbfchar endcmap end end"
+    )
+    with pikepdf.open(io.BytesIO(pdf_of([b"BT /F1 12 Tf 20 150 Td (%b) Tj ET" % (b"A" * 20)]))) as pdf:
+        pdf.pages[0].Resources.Font.F1.ToUnicode = pdf.make_stream(mapping.encode())
+        stream = io.BytesIO()
+        pdf.save(stream)
+    return stream.getvalue()
+
+
+def test_a_page_with_far_too_much_text_is_read_from_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pdf_text, "CHARACTERS_MAX", 20)
+    (page,) = read(pdf_of(), text_layer=TextLayer.PREFER)
+    assert page.regions is None
 
 
 @pytest.mark.parametrize(("rotate", "orientation"), [(0, 0), (90, 90), (180, 180), (270, 270)])
