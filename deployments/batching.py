@@ -23,6 +23,9 @@ from deployments.errors import DeadlineExceeded, OcrError, Outcome, StageFailed,
 
 logger = logging.getLogger(__name__)
 
+# Of the oldest items, for the next step: looking through more would take the model's time.
+_CONSIDERED_MAX = 4096
+
 
 class Sized(Protocol):
     """What the batcher must know of an item: the size of the model's input, in pixels."""
@@ -192,7 +195,7 @@ class Batcher(Generic[ItemT, RawT]):
     def _take(self) -> list[_Ticket[ItemT, RawT]]:
         self._drop_late()
         self._queue = [ticket for ticket in self._queue if not ticket.future.done()]
-        chosen = select([ticket.item for ticket in self._queue], self.limits)
+        chosen = select([ticket.item for ticket in self._queue[:_CONSIDERED_MAX]], self.limits)
         tickets = [self._queue[i] for i in chosen]
         taken = set(chosen)
         self._queue = [ticket for i, ticket in enumerate(self._queue) if i not in taken]

@@ -22,6 +22,7 @@ _PASSING = frozenset({429, 500, 502, 503, 504})
 # Half a minute together: the slowest part to come back, the proxy, takes 16 s.
 TRIES = 6
 _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
+_WEB_PAGE = "text/html"
 # No request was made of these: another try ends as the first.
 _NOT_SENT = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
@@ -58,7 +59,8 @@ class Client:
             NoService: nothing took the connection.
             OSError: the document cannot be read from disk.
         """
-        return self._ask("POST", "/ocr", params=parameters, files=_form(document)).content
+        answer = self._ask("POST", "/ocr", params=parameters, files=_form(document))
+        return _reading(answer, parameters)
 
     def read_as_job(
         self, document: Path, parameters: dict[str, str], progress: Progress = lambda done, count: None
@@ -70,10 +72,10 @@ class Client:
         # Sent again after a failure that left its fate unknown, it is still one job.
         headers = {"Idempotency-Key": uuid.uuid4().hex}
         submitted = self._ask("POST", "/jobs", params=parameters, files=_form(document), headers=headers)
-        path = f"/jobs/{submitted.json()['id']}"
+        path = f"/jobs/{_job(submitted)['id']}"
         try:
             self._await_job(path, progress)
-            return self._ask("GET", f"{path}/result").content
+            return _reading(self._ask("GET", f"{path}/result"), parameters)
         finally:
             with contextlib.suppress(Refused, NoService):
                 self._ask("DELETE", path)
@@ -81,7 +83,7 @@ class Client:
     def _await_job(self, path: str, progress: Progress) -> None:
         while True:
             answer = self._ask("GET", path)
-            job = answer.json()
+            job = _job(answer)
             progress(job["progress"]["pages_done"], job["progress"]["page_count"])
             if job["problem"]:
                 raise Refused(_words(job["problem"]))
@@ -94,7 +96,7 @@ class Client:
         for attempt in range(self.tries):
             try:
                 answer = self.http.request(method, path, **content)
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:
                 failure, wait_s = self._lost(error), _back_off_s(attempt)
                 may_pass = not isinstance(error, _NOT_SENT)
             else:
@@ -108,7 +110,7 @@ class Client:
                 self.sleep(wait_s)
         raise failure
 
-    def _lost(self, error: httpx.TransportError) -> Refused | NoService:
+    def _lost(self, error: httpx.RequestError) -> Refused | NoService:
         reason = str(error) or type(error).__name__
         if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, *_NOT_SENT)):
             return NoService(f"{self.http.base_url} does not answer: {reason}")
@@ -118,6 +120,28 @@ class Client:
 def _form(document: Path) -> dict[str, tuple[str, bytes]]:
     """A document as a form field: answers then tell its name."""
     return {"file": (document.name, document.read_bytes())}
+
+
+def _reading(answer: httpx.Response, parameters: dict[str, str]) -> bytes:
+    """What was asked for. Raises Refused where somebody else answered: a login page, for one."""
+    if _media_type(answer) == _WEB_PAGE and parameters.get("format") != OutputFormat.HOCR:
+        raise Refused("a web page came in place of a reading: something stands before the service")
+    return answer.content
+
+
+def _job(answer: httpx.Response) -> dict[str, Any]:
+    """What a job has come to. Raises Refused where somebody else answered."""
+    try:
+        job = answer.json()
+    except ValueError:
+        job = None
+    if not isinstance(job, dict) or not {"id", "progress", "problem", "finished_at"} <= job.keys():
+        raise Refused("no job came in answer: something stands before the service")
+    return job
+
+
+def _media_type(answer: httpx.Response) -> str:
+    return str(answer.headers.get("Content-Type", "")).partition(";")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +155,8 @@ class _Fault:
 
 def _fault(answer: httpx.Response) -> _Fault | None:
     if answer.is_success:
-        kind = answer.headers.get("Content-Type", "").partition(";")[0]
-        return _broken_off(answer.content) if kind in MEDIA_TYPES[OutputFormat.NDJSON] else None
+        is_stream = _media_type(answer) in MEDIA_TYPES[OutputFormat.NDJSON]
+        return _broken_off(answer.content) if is_stream else None
     words = _problem(answer)
     if answer.has_redirect_location:
         words += f" to {answer.headers['Location']}: give that address"
@@ -161,7 +185,8 @@ def _may_pass(answer: httpx.Response) -> bool:
 
 
 def _wait_s(said: str, attempt: int) -> float:
-    return min(float(said), _LONGEST_WAIT_S) if said.isdigit() else _back_off_s(attempt)
+    is_number = said.isascii() and said.isdecimal()
+    return min(float(said), _LONGEST_WAIT_S) if is_number else _back_off_s(attempt)
 
 
 def _back_off_s(attempt: int) -> float:

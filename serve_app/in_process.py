@@ -55,6 +55,11 @@ class InProcessReader:
         """Read decoded pages; see ``OcrPipeline.stream``."""
         return self._pipeline.stream(pages, options)
 
+    def check_health(self) -> None:
+        """Raise RuntimeError where a stage is broken; see ``deployments.stage.Stage.check_health``."""
+        for stage in self._stages.values():
+            stage.check_health()
+
     async def readiness(self) -> Mapping[str, bool]:
         """Every stage: they are warm before there is a reader."""
         return dict.fromkeys(self._stages, True)

@@ -121,9 +121,12 @@ class KeyRing:
             version = self._file_version()
             if version == self._version:
                 return
-            self._version = version
             self._digests = self._read()
+            self._version = version
         except KeysError as error:
+            if not isinstance(error.__cause__, OSError):
+                # Nonsense stays nonsense until the file changes; what could not be read may be read by now.
+                self._version = version
             logger.error("the keys stay as they were: %s", error)
         else:
             logger.info("read %d keys from %s", len(self._digests), self._file)

@@ -94,7 +94,7 @@ def run(chosen: argparse.Namespace) -> int:
         raise Misuse(str(error)) from None
     documents = [entry for entry in source.entries() if is_document(entry.path)]
     manifest, results = Manifest(target), {entry.path: entry for entry in target.entries()}
-    todo = list(tasks(documents, results, settings.formats, manifest.is_of_another))
+    todo = list(tasks(documents, results, settings.formats, manifest.is_to_be_read))
     manifest.start(documents, {task.path for task in todo}, settings.formats)
     for path in filter(is_document, source.nameless()):
         manifest.add(

@@ -80,13 +80,13 @@ def tasks(
     documents: Sequence[Entry],
     results: Mapping[str, Entry],
     formats: Sequence[OutputFormat],
-    is_replaced: Callable[[Entry], bool],
+    is_to_be_read: Callable[[Entry], bool],
 ) -> Iterator[Task]:
-    """The documents without all their results, changed since these were written, or ``is_replaced``."""
+    """The documents without all their results, changed since these were written, or ``is_to_be_read``."""
     for document in documents:
         written = [results.get(result_path(document.path, output)) for output in formats]
         is_read = all(result is not None and not _is_newer(document, result) for result in written)
-        if not is_read or is_replaced(document):
+        if not is_read or is_to_be_read(document):
             yield Task(document.path, document.size_bytes)
 
 

@@ -70,6 +70,12 @@ class Manifest:
             return False
         return (record.size_bytes, record.modified) != (document.size_bytes, document.modified)
 
+    def is_to_be_read(self, document: Entry) -> bool:
+        """Whether a document is to be read though it has results: they are of another file, or it failed."""
+        record = self._records.get(document.path)
+        has_failed = record is not None and record.status == "failed"
+        return has_failed or self.is_of_another(document)
+
     def start(
         self, documents: Sequence[Entry], left: Collection[str], formats: Sequence[OutputFormat]
     ) -> None:

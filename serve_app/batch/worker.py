@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -46,9 +47,8 @@ class Worker:
         self._options = options
         settings = options.settings
         self._source, self._target = Storage(options.source), Storage(options.target)
-        self._reader = DocumentReader(
-            InProcessReader(settings.config, settings.tuning), settings.config.limits
-        )
+        self._engines = InProcessReader(settings.config, settings.tuning)
+        self._reader = DocumentReader(self._engines, settings.config.limits)
         self._turn = asyncio.Semaphore(options.at_a_time)
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, name="documents", daemon=True).start()
@@ -57,7 +57,17 @@ class Worker:
         """Read the documents at ``batch["path"]``; answers ``record``, a JSON line each."""
         paths = [str(path) for path in batch["path"]]
         reading = asyncio.run_coroutine_threadsafe(self._read_all(paths), self._loop)
-        return {"record": [record.model_dump_json() for record in reading.result()]}
+        records = reading.result()
+        self._check_health()
+        return {"record": [record.model_dump_json() for record in records]}
+
+    def _check_health(self) -> None:
+        """End this process where an engine is broken: Ray starts another, and reads the documents there."""
+        try:
+            self._engines.check_health()
+        except RuntimeError:
+            logger.exception("an engine is broken: this worker ends")
+            os._exit(1)
 
     async def _read_all(self, paths: Sequence[str]) -> list[Record]:
         return list(await asyncio.gather(*(self._read(path) for path in paths)))
@@ -87,6 +97,7 @@ class Worker:
         # The format that asks most of a document: just one page, or pictures of all.
         richest = max(settings.formats, key=lambda output: (output in ONE_PAGE, output in WITH_IMAGES))
         document, images = await self._reader.read(lambda: [file], settings.query, richest)
+        _require_text(document)
         written = []
         for output in settings.formats:
             reading = Reading(document, path, document.timings_ms, settings.query.words, images)
@@ -94,6 +105,14 @@ class Worker:
             await asyncio.to_thread(self._target.write, result_path(path, output), content)
             written.append(result_path(path, output))
         return _read_record(path, written, document)
+
+
+def _require_text(document: DocumentResult) -> None:
+    """Raise the error of the first line where no line of a document could be read."""
+    regions = [region for page in document.pages for region in page.regions]
+    errors = [region.error for region in regions if region.text is None and region.error is not None]
+    if errors and len(errors) == len(regions):
+        raise errors[0]
 
 
 def _read_record(path: str, written: Sequence[str], document: DocumentResult) -> Record:

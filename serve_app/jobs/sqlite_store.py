@@ -35,6 +35,7 @@ T = TypeVar("T")
 _FILE = "jobs.sqlite3"
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _RETRY_S = 5.0
+_TIDY_EVERY_S = 3600.0
 
 
 class SqliteJobStore:
@@ -51,6 +52,7 @@ class SqliteJobStore:
         self._files = JobFiles(self._directory)
         self._database: JobDatabase | None = None
         self._given_up = 0
+        self._tidied_s = clock()
         self._sql_thread = ThreadPoolExecutor(1, thread_name_prefix="jobs-sql")
         self._file_threads = ThreadPoolExecutor(2, thread_name_prefix="jobs-files")
 
@@ -120,6 +122,10 @@ class SqliteJobStore:
 
     async def remove(self, job_id: str) -> None:
         """See ``JobStore``."""
+        # A client that goes away now takes neither half of it along.
+        await asyncio.shield(self._remove(job_id))
+
+    async def _remove(self, job_id: str) -> None:
         await self._in_sql(lambda database: database.remove(job_id))
         await self._on_disk(lambda: self._files.remove(job_id))
 
@@ -165,7 +171,10 @@ class SqliteJobStore:
 
     async def sweep(self) -> None:
         """See ``JobStore``."""
-        for job_id in await self._in_sql(lambda database: database.sweep()):
+        await asyncio.shield(self._sweep())
+
+    async def _sweep(self) -> None:
+        for job_id in await self._in_sql(self._unwanted):
             await self._on_disk(lambda job_id=job_id: self._files.remove(job_id))  # type: ignore[misc]
 
     async def usage(self) -> StoreUsage:
@@ -179,6 +188,14 @@ class SqliteJobStore:
         if self._database is not None:
             await asyncio.wrap_future(self._sql_thread.submit(self._database.close))
         self._sql_thread.shutdown(wait=False)
+
+    def _unwanted(self, database: JobDatabase) -> list[str]:
+        """Jobs whose files are to go: those that are over, and from time to time those of no job."""
+        unwanted = list(database.sweep())
+        if self._clock() >= self._tidied_s + _TIDY_EVERY_S:
+            self._tidied_s = self._clock()
+            unwanted += self._files.orphans(database.ids())
+        return unwanted
 
     async def _in_sql(self, work: Callable[[JobDatabase], T]) -> T:
         def run() -> T:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pyarrow import fs
 
+from deployments.fakes import FakeRecogniser
 from serve_app.batch.__main__ import FAILED, MISUSED, main, parser, settings_of, workers_of
 from serve_app.batch.job import unit_size
 from serve_app.batch.plan import (
@@ -29,7 +30,10 @@ from serve_app.batch.plan import (
 )
 from serve_app.batch.records import MANIFEST, Manifest, Record
 from serve_app.batch.storage import Entry, Storage
+from serve_app.batch.worker import Worker, WorkerOptions
 from serve_app.schemas import OutputFormat
+from tests.api_client import PNG
+from tests.unit.test_in_process import FAKES
 
 JSON, TEXT = OutputFormat.JSON, OutputFormat.TEXT
 SOURCE = Storage("/documents")
@@ -283,3 +287,48 @@ def test_nothing_to_read_is_done_without_ray(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "in" / "notes.txt").write_text("no document")
     assert main([str(tmp_path / "in"), str(tmp_path / "out")]) == 0
     assert "0 documents" in capsys.readouterr().err
+
+
+def test_what_failed_is_read_again_though_an_earlier_file_left_results(tmp_path: Path) -> None:
+    """Put in its place with an older date, and damaged: the results are newer, and not its own."""
+    storage = Storage(str(tmp_path))
+    manifest = Manifest(storage)
+    manifest.start([entry("a.png")], {"a.png"}, [JSON])
+    manifest.add(Record(document="a.png", status="failed", code="unreadable_document"))
+    manifest.write()
+    again = Manifest(storage)
+    assert [*tasks([entry("a.png")], {"a.png.json": entry("a.png.json", 5)}, [JSON], again.is_to_be_read)]
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Worker:
+    fakes = settings().model_copy(update={"config": FAKES, "tuning": {}})
+    (tmp_path / "a.png").write_bytes(PNG)
+    return Worker(WorkerOptions(str(tmp_path), str(tmp_path / "out"), fakes, 1, 60.0))
+
+
+def test_a_document_of_which_no_line_was_read_has_failed(
+    worker: Worker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(FakeRecogniser, "forward", broken)
+    (line,) = worker({"path": ["a.png"]})["record"]
+    record = Record.model_validate_json(line)
+    assert (record.status, record.code, record.results) == ("failed", "stage_failed", ())
+
+
+def test_a_worker_whose_engine_broke_ends(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    def end(code: int) -> None:
+        raise SystemExit(code)
+
+    def check_health() -> None:
+        raise RuntimeError("the model fails on a blank image, too")
+
+    monkeypatch.setattr(os, "_exit", end)
+    assert len(worker({"path": ["a.png"]})["record"]) == 1
+    monkeypatch.setattr(worker._engines, "check_health", check_health)
+    with pytest.raises(SystemExit):
+        worker({"path": ["a.png"]})
+
+
+def broken(*_: object) -> None:
+    raise RuntimeError("CUDA error")

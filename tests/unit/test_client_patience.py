@@ -217,3 +217,36 @@ def test_an_address_that_is_none_is_told_at_once(scan: Path) -> None:
     with httpx.Client(base_url="service:8000") as http, pytest.raises(NoService):
         Client(http, sleep=waits.append).read(scan, {})
     assert waits == []
+
+
+@pytest.mark.parametrize("as_job", [False, True])
+def test_a_web_page_is_no_reading_and_no_job(as_job: bool, scan: Path) -> None:
+    page = httpx.Response(200, html="<title>Sign in</title>")
+    asked = answering(lambda request: page)
+    read = asked.read_as_job if as_job else asked.read
+    with pytest.raises(Refused, match="stands before the service"):
+        read(scan, {"format": "text"})
+    assert asked.read(scan, {"format": "hocr"}) == page.content
+
+
+def test_an_answer_that_cannot_be_decoded_is_asked_for_again(scan: Path) -> None:
+    answers = [httpx.Response(200, content=b"read")]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if answers and not waits:
+            raise httpx.DecodingError("not gzip", request=request)
+        return answers.pop()
+
+    waits: list[float] = []
+    assert answering(answer, sleep=waits.append).read(scan, {}) == b"read"
+    assert waits == [1.0]
+
+
+def test_a_time_to_wait_that_is_no_number_is_not_waited_for(scan: Path) -> None:
+    answers = [
+        httpx.Response(503, headers={"Retry-After": "²".encode("latin-1")}),
+        httpx.Response(200, content=b"read"),
+    ]
+    waits: list[float] = []
+    assert answering(lambda request: answers.pop(0), sleep=waits.append).read(scan, {}) == b"read"
+    assert waits == [1.0]

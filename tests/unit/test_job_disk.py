@@ -156,6 +156,43 @@ async def test_files_without_a_job_are_removed_after_a_while(disk: Disk) -> None
     assert {path.name for path in disk.directory.glob("documents/*")} == {job.id, "new"}
 
 
+async def test_files_without_a_job_are_removed_from_a_store_that_is_long_open(disk: Disk) -> None:
+    store = disk.store()
+    job = await submitted(store)
+    folder = disk.directory / "documents" / "orphan"
+    folder.mkdir()
+    os.utime(folder, (folder.stat().st_mtime - 4000,) * 2)
+    await store.sweep()
+    assert folder.exists()
+    disk.clock.now_s += 3600
+    await store.sweep()
+    assert {path.name for path in disk.directory.glob("documents/*")} == {job.id}
+
+
+async def test_a_client_that_leaves_takes_its_job_away_with_all_its_files(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = disk.store()
+    job = await submitted(store)
+    gone = asyncio.Event()
+    remove = job_files.JobFiles.remove
+    loop = asyncio.get_running_loop()
+
+    def told(self: job_files.JobFiles, job_id: str) -> None:
+        remove(self, job_id)
+        loop.call_soon_threadsafe(gone.set)
+
+    monkeypatch.setattr(job_files.JobFiles, "remove", told)
+    removing = asyncio.create_task(store.remove(job.id))
+    await asyncio.sleep(0)
+    removing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await removing
+    async with asyncio.timeout(120):
+        await gone.wait()
+    assert disk.files() == []
+
+
 async def test_a_client_that_leaves_has_a_whole_job_or_none(
     disk: Disk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -112,6 +112,21 @@ def test_a_file_that_may_be_read_again_is_read_again(tmp_path: Path, monkeypatch
     assert (ring.owner(ALICE), ring.owner(BOB)) == (None, "bob")
 
 
+def test_a_file_that_could_not_be_read_once_is_read_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With no descriptor left, say: nothing of the file changes when there is one again."""
+    clock = Clock()
+    ring = ring_of(entry("alice", ALICE), tmp_path, clock)
+    (tmp_path / "keys").write_text(f"{entry('bob', BOB)}\n")
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", unreadable)
+        clock.now_s += keys.RELOAD_S
+        assert ring.owner(ALICE) == "alice"
+    clock.now_s += keys.RELOAD_S
+    assert (ring.owner(ALICE), ring.owner(BOB)) == (None, "bob")
+
+
 def unreadable(*_: object, **__: object) -> str:
     raise PermissionError(13, "Permission denied")
 
