@@ -19,7 +19,7 @@ from deployments.recognition.config import RecognitionArgs
 from deployments.types import Kind
 from serve_app.jobs.config import JobsConfig
 from serve_app.middleware.config import Access
-from serve_app.pages import BYTES_PER_PIXEL
+from serve_app.pages import BYTES_PER_PIXEL, MAX_PIXELS
 
 # Names of the stages' deployments, with or without Serve.
 DETECTION, CLASSIFICATION = "Detection", "Classification"
@@ -79,7 +79,12 @@ class Limits(_Frozen):
     max_body_idle_s: float = Field(
         30.0, gt=0, description="pause between two pieces of a body, seconds (408)"
     )
-    max_pixels: int = Field(60_000_000, ge=1, description="pixels of one page, read from its header (413)")
+    max_pixels: int = Field(
+        60_000_000,
+        ge=1,
+        le=MAX_PIXELS,
+        description="pixels of one page, read from its header (413); decoders take no larger ones",
+    )
     max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
     min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
     max_files: int = Field(20, ge=1, description="files of one multipart request (413)")
@@ -150,7 +155,10 @@ class PipelineOptions(_Frozen):
         description="further looks at a page whose letters come out tiny, in parts that show them larger",
     )
     max_page_lines: int = Field(
-        2000, ge=1, description="lines kept of a page that was looked at in parts, the surest"
+        2000,
+        ge=1,
+        description="lines kept of a page that was looked at in parts, the surest; a turned text layer of "
+        "more keeps its own order",
     )
 
 

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from deployments.detection.resample import resize
-from deployments.geometry import quad_size
+from deployments.geometry import clip_quad, quad_size
 from deployments.restoring import has_ink
 from deployments.types import Image, PageLines, TextLine
 from serve_app.closer import Detect
@@ -37,18 +37,18 @@ async def look_farther(page: Image, found: PageLines, detect: Detect) -> PageLin
     looks = await asyncio.to_thread(_from_farther, page, found.lines)
     if not looks:
         return found
-    answers = await detect([picture for _, picture in looks])
+    answers = await detect(looks)
     seen = [
-        _enlarged(answer, scale)
-        for (scale, _), answer in zip(looks, answers, strict=True)
+        _enlarged(answer, shown, page)
+        for shown, answer in zip(looks, answers, strict=True)
         if isinstance(answer, PageLines)
     ]
     best = max(seen, key=_length, default=found)
     return best if _length(best) > MORE * _length(found) else found
 
 
-def _from_farther(page: Image, lines: Sequence[TextLine]) -> list[tuple[float, Image]]:
-    """The page reduced, beside by how much; nothing where it was seen well, or is blank."""
+def _from_farther(page: Image, lines: Sequence[TextLine]) -> list[Image]:
+    """The page reduced; nothing where it was seen well, or is blank."""
     height_px, width_px = page.shape[:2]
     longer_px = max(height_px, width_px)
     are_small = all(quad_size(line.quad)[1] <= LARGE * longer_px for line in lines)
@@ -57,12 +57,16 @@ def _from_farther(page: Image, lines: Sequence[TextLine]) -> list[tuple[float, I
         return []
     scales = [far_px / longer_px for far_px in FAR_PX if far_px < longer_px]
     sizes_px = [(max(1, round(width_px * scale)), max(1, round(height_px * scale))) for scale in scales]
-    return [(scale, resize(page, *size_px)) for scale, size_px in zip(scales, sizes_px, strict=True)]
+    return [resize(page, *size_px) for size_px in sizes_px]
 
 
-def _enlarged(seen: PageLines, scale: float) -> PageLines:
+def _enlarged(seen: PageLines, shown: Image, page: Image) -> PageLines:
     """What was found in a reduced page, where it lies on the page."""
-    lines = (replace(line, quad=line.quad / np.float32(scale)) for line in seen.lines)
+    height_px, width_px = page.shape[:2]
+    # Each side was rounded by itself.
+    scale = np.array([width_px / shown.shape[1], height_px / shown.shape[0]], np.float32)
+    quads = (clip_quad(line.quad * scale, width_px, height_px) for line in seen.lines)
+    lines = (replace(line, quad=quad) for line, quad in zip(seen.lines, quads, strict=True))
     return replace(seen, lines=tuple(lines))
 
 

@@ -12,7 +12,7 @@ from serve_app.results import PageResult, Region
 class RegionFilter:
     """Keeps regions of one ``kind`` (None: of both) whose text is at least ``min_confidence`` sure.
 
-    A region whose text could not be read is kept for its error, unless it is of another kind.
+    A region is kept for its error where its text, or its kind, could not be told.
     """
 
     min_confidence: float = 0.0
@@ -23,6 +23,6 @@ class RegionFilter:
         return replace(page, regions=tuple(region for region in page.regions if self._keeps(region)))
 
     def _keeps(self, region: Region) -> bool:
-        if self.kind is not None and region.kind is not self.kind:
+        if self.kind is not None and region.kind not in (self.kind, None):
             return False
         return region.confidence is None or region.confidence >= self.min_confidence

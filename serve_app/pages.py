@@ -15,6 +15,8 @@ from serve_app.results import PageOrigin, Region
 DEFAULT_DPI = 200
 # Red, green and blue.
 BYTES_PER_PIXEL = 3
+# Pillow takes larger pictures for bombs.
+MAX_PIXELS = 178_000_000
 
 
 class TextLayer(StrEnum):

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 import PIL.ExifTags
 import PIL.Image
+import PIL.PngImagePlugin
 
 from deployments.errors import InputError, PayloadTooLarge, UnreadableDocument
 from deployments.pixels import to_rgb
@@ -35,6 +36,9 @@ _INCH_OR_CM = {1, 2}
 # How many times finer one way than the other a TIFF's pixels may lie: faxes have 204 by 98 to the inch.
 # What is nearly square is left as it is, and what no scan has is not believed.
 _FINER_ONE_WAY = (1.25, 4.0)
+
+# Profiles and notes beside the pixels are larger than Pillow expects; all together stay under its 64 MiB.
+PIL.PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20
 
 _TURNS = {
     2: PIL.Image.Transpose.FLIP_LEFT_RIGHT,
@@ -118,6 +122,12 @@ class PictureFile:
                 self._picture.seek(index)
             except EOFError:
                 return frames
+            except Exception:
+                if not frames:
+                    raise
+                # A page that cannot be read, and no shorter document.
+                self._pixels.append(0)
+                return [*frames, index]
             if index == 0 or not _is_preview(self._picture):
                 frames.append(index)
                 self._pixels.append(math.prod(_square_size(self._picture)))

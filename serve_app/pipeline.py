@@ -127,13 +127,14 @@ class OcrPipeline:
         height_px, width_px = source.image.shape[:2]
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
         if source.regions is not None:
-            return await _as_written(result, source.regions)
+            return await _as_written(result, source.regions, self._options.max_page_lines)
         page = await asyncio.to_thread(restored, source.image)
         try:
             found = await self._find_lines(page, layout, clock)
             regions = await self._read_lines(page, found.lines, recognisers, clock)
             if not found.lines and await asyncio.to_thread(has_ink, page):
-                regions = await self._read_lone_sign(page, recognisers, clock)
+                found = _as_one_line(page)
+                regions = await self._read_lone_sign(page, found.lines, recognisers, clock)
 
             async def read(quads: list[Points]) -> list[Outcome[Reading]]:
                 return await self._read_again(page, quads, recognisers[Kind.PRINTED], clock)
@@ -211,18 +212,14 @@ class OcrPipeline:
         ]
 
     async def _read_lone_sign(
-        self, page: Image, recognisers: Mapping[Kind, Recogniser], clock: Clock
+        self, page: Image, lines: Sequence[TextLine], recognisers: Mapping[Kind, Recogniser], clock: Clock
     ) -> list[Region]:
         """A picture on which nothing was found, as one line: of a digit or two detectors are never sure.
 
         Nothing where that does not read surely, as dirt does not, or as a dot, which dirt does.
         """
-        regions = await self._read_lines(page, _as_one_line(page).lines, recognisers, clock)
-        return [
-            region
-            for region in regions
-            if (region.confidence or 0.0) >= SURE_OF_LONE_SIGN and any(map(str.isalnum, region.text or ""))
-        ]
+        regions = await self._read_lines(page, lines, recognisers, clock)
+        return [region for region in regions if region.text is None or _is_sign(region)]
 
     async def _read_again(
         self, page: Image, quads: Sequence[Points], recogniser: Recogniser, clock: Clock
@@ -284,10 +281,15 @@ async def _recognise_by_kind(
     return [by_crop[i] for i in range(len(crops))], [recogniser.engine for recogniser in chosen]
 
 
-async def _as_written(page: PageResult, regions: tuple[Region, ...]) -> PageResult:
-    """A page of a text layer; one that is turned comes in an order of ours."""
+def _is_sign(region: Region) -> bool:
+    sure = (region.confidence or 0.0) >= SURE_OF_LONE_SIGN
+    return sure and any(map(str.isalnum, region.text or ""))
+
+
+async def _as_written(page: PageResult, regions: tuple[Region, ...], max_lines: int) -> PageResult:
+    """A page of a text layer; one that is turned comes in an order of ours, unless it has too many lines."""
     turned_deg = orientation_deg(regions, 0.0)
-    if turned_deg:
+    if turned_deg and len(regions) <= max_lines:
         regions = tuple(await asyncio.to_thread(reading_order, regions))
     return replace(page, orientation_deg=turned_deg, regions=regions)
 

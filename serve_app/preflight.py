@@ -27,11 +27,6 @@ def listening_error(host: str, port: int) -> OSError | None:
     return None
 
 
-def port_is_free(host: str, port: int) -> bool:
-    """Whether a server could listen there now."""
-    return listening_error(host, port) is None
-
-
 def obstacle(host: str, port: int, env: Mapping[str, str] = os.environ) -> str | None:
     """Why the service cannot start here, and what to do; None if nothing is in its way.
 

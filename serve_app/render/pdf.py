@@ -29,7 +29,8 @@ from serve_app.words import Word, words_of
 
 _POINTS_PER_INCH = 72.0
 _A4_LONGER_INCH = 11.69
-_MAX_SIDE_PT = 14_400.0
+# Of a page, as readers take it.
+_MIN_SIDE_PT, _MAX_SIDE_PT = 3.0, 14_400.0
 # Of the font: the width of every character, and how far it reaches below the baseline, in ems.
 _ADVANCE = 0.5
 _DESCENT = 0.2
@@ -56,7 +57,8 @@ def render(document: DocumentResult, images: Iterable[PageImage]) -> bytes:
 def _add_page(pdf: pikepdf.Pdf, page: PageResult, image: PageImage, font: Any) -> None:
     points_per_px = _scale(page)
     width_pt, height_pt = page.width_px * points_per_px, page.height_px * points_per_px
-    sheet = pdf.add_blank_page(page_size=(round(width_pt, 3), round(height_pt, 3)))
+    sheet_pt = [max(round(side_pt, 3), _MIN_SIDE_PT) for side_pt in (width_pt, height_pt)]
+    sheet = pdf.add_blank_page(page_size=(sheet_pt[0], sheet_pt[1]))
     picture = pdf.make_stream(
         image.jpeg,
         Type=Name.XObject,

@@ -100,3 +100,14 @@ async def test_pictures_that_are_small_already_are_not_reduced_to_nothing() -> N
     assert (await look_farther(tiny, PageLines(()), detect)).lines == () and not detect.shown_px
     await look_farther(strip, PageLines(()), detect)
     assert detect.shown_px == list(FAR_PX)
+
+
+@pytest.mark.parametrize("height_px", [33, 56, 64])
+async def test_lines_lie_on_the_page_whatever_its_sides_are_rounded_to(height_px: int) -> None:
+    async def detect(pictures: list[Image]) -> list[Outcome[PageLines]]:
+        quads = [quad_from_box((0, 0, picture.shape[1], picture.shape[0])) for picture in pictures]
+        return [PageLines((TextLine(quad, 0.9),)) for quad in quads]
+
+    page = drawn(1000, height_px, (100, 8, 800, height_px - 16))
+    (line,) = (await look_farther(page, PageLines(()), detect)).lines
+    np.testing.assert_allclose(quad_bounds(line.quad), (0, 0, 1000, height_px), atol=1e-3)

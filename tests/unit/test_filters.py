@@ -19,8 +19,9 @@ PAGE = PageResult(0, 100, 100, regions=(SURE, UNSURE, LOST, UNKNOWN))
 @pytest.mark.parametrize(
     ("keep", "expected"),
     [(RegionFilter(), (SURE, UNSURE, LOST, UNKNOWN)), (RegionFilter(0.5), (SURE, LOST, UNKNOWN)),
-     (RegionFilter(0.3), (SURE, UNSURE, LOST, UNKNOWN)), (RegionFilter(kind=Kind.PRINTED), (SURE, LOST)),
-     (RegionFilter(0.5, Kind.HANDWRITTEN), ())],
+     (RegionFilter(0.3), (SURE, UNSURE, LOST, UNKNOWN)),
+     (RegionFilter(kind=Kind.PRINTED), (SURE, LOST, UNKNOWN)),
+     (RegionFilter(0.5, Kind.HANDWRITTEN), (UNKNOWN,))],
 )  # fmt: skip
 def test_regions_left_out(keep: RegionFilter, expected: tuple[Region, ...]) -> None:
     assert keep(PAGE).regions == expected

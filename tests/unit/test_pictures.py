@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 import PIL.Image
+import PIL.PngImagePlugin
 import pytest
 
 from deployments.errors import UnreadableDocument
@@ -79,3 +80,32 @@ def test_others_are_read(data: bytes, level: int) -> None:
 def test_a_torn_file_is_damaged() -> None:
     with pytest.raises(UnreadableDocument, match="damaged or cut short"):
         decode(jpeg()[:-60])
+
+
+def test_a_png_may_carry_much_beside_its_pixels() -> None:
+    note = PIL.PngImagePlugin.PngInfo()
+    note.add_text("XML:com.adobe.xmp", "history " * 200_000, zip=True)
+    data = encoded(PIL.Image.new("RGB", (40, 20), "white"), "PNG", pnginfo=note)
+    assert decode(data).image.shape == (20, 40, 3)
+
+
+def test_a_tiff_whose_last_page_is_lost_keeps_the_others() -> None:
+    pages = [PIL.Image.new("L", (40, 20), level) for level in (0, 100, 200)]
+    data = encoded(pages[0], "TIFF", save_all=True, append_images=pages[1:])
+    torn = data[: find_directories(data)[-1] + 4]
+    with open_document([SourceFile(torn)], BOUNDS) as document:
+        assert document.page_count == 3
+        levels = [int(document.read(index).image[0, 0, 0]) for index in range(2)]
+        assert levels == [0, 100]
+        with pytest.raises(UnreadableDocument):
+            document.read(2)
+
+
+def find_directories(data: bytes) -> list[int]:
+    """Where the directories of a little-endian TIFF begin."""
+    places, (at,) = [], struct.unpack_from("<I", data, 4)
+    while at:
+        places.append(at)
+        (entries,) = struct.unpack_from("<H", data, at)
+        (at,) = struct.unpack_from("<I", data, at + 2 + 12 * entries)
+    return places

@@ -124,6 +124,35 @@ async def test_dirt_is_no_line(text: str, confidence: float) -> None:
     assert page.regions == () and page.error is None
 
 
+async def test_a_lone_sign_on_its_head_is_read_the_other_way_up() -> None:
+    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+        return unseen(pages)
+
+    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
+        # Ink is on the left where the page lies right, as seen from it.
+        return [
+            Reading("2026", 0.9) if crop[:, :100].mean() < crop[:, -100:].mean() else Reading("9202", 0.72)
+            for crop in crops
+        ]
+
+    page = np.full((120, 500, 3), 255, np.uint8)
+    page[40:80, 300:450] = 0
+    (result,) = await Graph(detect=detect, recognise=recognise).read(page)
+    assert [(region.text, region.confidence) for region in result.regions] == [("2026", 0.9)]
+    assert result.orientation_deg == 180
+
+
+async def test_a_lone_sign_that_could_not_be_read_says_so() -> None:
+    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
+        return unseen(pages)
+
+    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
+        return [StageFailed("lost") for _ in crops]
+
+    (page,) = await Graph(detect=detect, recognise=recognise).read(draw_page([55]))
+    assert [(region.text, type(region.error)) for region in page.regions] == [(None, StageFailed)]
+
+
 async def test_each_stage_gets_one_call_per_page() -> None:
     graph = Graph()
     await graph.read(draw_page([1, 2, 3]), draw_page([4]))

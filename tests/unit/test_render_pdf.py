@@ -128,6 +128,12 @@ def test_no_page_is_larger_than_pdf_allows() -> None:
         assert float(made.pages[0].mediabox[2]) == pytest.approx(14_400)
 
 
+def test_a_page_that_is_a_thin_strip_is_as_high_as_pdf_asks_for() -> None:
+    page = replace(page_of_lines(), width_px=3000, height_px=8, origin=None)
+    with pikepdf.open(io.BytesIO(pdf.render(document_of(page), [image()]))) as made:
+        assert [float(side) for side in made.pages[0].mediabox[2:]] == [pytest.approx(11.69 * 72), 3.0]
+
+
 def test_a_page_scanned_sideways_is_shown_upright() -> None:
     page = replace(page_of_lines(), orientation_deg=90)
     with pikepdf.open(io.BytesIO(pdf.render(document_of(page), [image()]))) as made:

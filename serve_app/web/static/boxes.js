@@ -3,8 +3,9 @@
 import { $, drawn, element } from "./dom.js";
 import { classesOf, factsOf, isUnsure, kindOf, languageOf, light, wordsOf } from "./regions.js";
 
-const WAVE_LENGTH = 0.45; // Shares of the line's height.
+const WAVE_LENGTH = 0.45; // Shares of the line's height,
 const WAVE_HEIGHT = 0.08;
+const WAVES_AS_OF = 0.06; // or of this share of the page, where a line is higher: one word may fill a picture.
 const TOUCH_TIP_MS = 2500;
 
 const boxes = $("boxes");
@@ -17,7 +18,7 @@ export function drawBoxes(page, { blank, onChoose, onPoint }) {
   boxes.setAttribute("viewBox", `0 0 ${page.width} ${page.height}`);
   boxes.replaceChildren(
     drawn("g", { id: "marks" }),
-    ...page.regions.map((region, index) => box(region, index, { blank, onChoose, onPoint })),
+    ...page.regions.map((region, index) => box(region, index, { page, blank, onChoose, onPoint })),
   );
 }
 
@@ -38,8 +39,9 @@ export function hideTip() {
   tip.hidden = true;
 }
 
-function box(region, index, { blank, onChoose, onPoint }) {
-  const group = drawn("g", { class: classesOf(region), "data-index": index }, drawn("path", { d: outline(region) }));
+function box(region, index, { page, blank, onChoose, onPoint }) {
+  const frame = drawn("path", { d: outline(region, WAVES_AS_OF * Math.max(page.width, page.height)) });
+  const group = drawn("g", { class: classesOf(region), "data-index": index }, frame);
   if (blank && region.text) group.append(writing(region));
   group.addEventListener("pointerenter", (event) => {
     light(index, true);
@@ -62,17 +64,19 @@ function box(region, index, { blank, onChoose, onPoint }) {
 
 /**
  * The frame of a region. Below handwriting it is a wave, so that colour is not all; the wave hangs under
- * the lower edge, for the frame is tight and the writing must stay legible.
+ * the lower edge, for the frame is tight and the writing must stay legible. Waves are as of a line of
+ * `highest` pixels at most.
  */
-function outline(region) {
+function outline(region, highest) {
   const [topLeft, topRight, right, left] = region.polygon;
   const top = `L${topLeft} L${topRight}`;
   const length = Math.hypot(left[0] - right[0], left[1] - right[1]);
   const height = Math.hypot(left[0] - topLeft[0], left[1] - topLeft[1]);
   if (kindOf(region) !== "handwritten" || !length || !height) return `M${left} ${top} L${right}Z`;
-  const down = [0, 1].map((axis) => (left[axis] - topLeft[axis]) * WAVE_HEIGHT);
+  const size = Math.min(height, highest);
+  const down = [0, 1].map((axis) => ((left[axis] - topLeft[axis]) / height) * size * WAVE_HEIGHT);
   const lowered = ([x, y]) => [x + down[0], y + down[1]];
-  const count = Math.max(Math.round(length / (height * WAVE_LENGTH)), 2);
+  const count = Math.max(Math.round(length / (size * WAVE_LENGTH)), 2);
   const along = [0, 1].map((axis) => (left[axis] - right[axis]) / count);
   let waves = "";
   for (let wave = 0; wave < count; wave += 1) {
