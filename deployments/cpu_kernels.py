@@ -14,8 +14,8 @@ def keep_few_layers() -> None:
     """Have this process keep few prepared layers; call it before torch is imported.
 
     For a model that seldom sees a shape twice, as the CRNN does with its batches of lines: layers
-    prepared for a shape are of no use afterwards and take about 2 MB a shape, while preparing them
-    anew costs no time that can be measured. A model with few shapes would be slower by a third.
+    prepared for a shape are of no use afterwards and take 1 MB a shape or more, while preparing them
+    anew takes some 9 ms of a step. A model with few shapes would be slower by a third.
     Settings of the environment win.
     """
     for name in _CACHE_SETTINGS:

@@ -90,7 +90,8 @@ class OcrQuery(Sent):
     text_layer: TextLayer = Field(
         TextLayer.IGNORE,
         description="`ignore`: PDF pages are read from their picture. `prefer`: where a PDF page has text of "
-        "its own, that is taken as it is (`engine` is then `text-layer`), and other pages are read.",
+        "its own, that is taken as it is (`engine` is then `text-layer`), and other pages are read; so are "
+        "those with next to no text, or with more than 100,000 characters.",
     )
     engine: str | None = Field(
         None,
@@ -102,7 +103,9 @@ class OcrQuery(Sent):
     min_confidence: Probability = Field(
         0.0, description="regions whose text is less certain are left out of the answer"
     )
-    kind: Kind | None = Field(None, description="regions of the other kind are left out of the answer")
+    kind: Kind | None = Field(
+        None, description="regions known to be of the other kind are left out of the answer"
+    )
     words: bool = Field(False, description="whether JSON regions list their words")
     progress: bool = Field(
         False, description="with `ndjson`: whether lines tell which stage each page enters, as it does"

@@ -14,7 +14,7 @@ from deployments.errors import (
     StageFailed,
 )
 from deployments.fakes import FakeClassifier, FakeDetector, FakeRecogniser, draw_page
-from deployments.geometry import quad_bounds, quad_from_box
+from deployments.geometry import quad_from_box
 from deployments.settings import StageTuning
 from deployments.stage import Stage
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
@@ -93,64 +93,6 @@ async def test_page_is_read_line_by_line() -> None:
     stages = {"decode", "detection", "crops", "classification", "recognition", "assembly"}
     assert set(page.timings_ms) == stages
     assert page.origin == PageOrigin(1)
-
-
-def unseen(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
-    return [PageLines(()) for _ in pages]
-
-
-async def read_unseen(text: str, confidence: float) -> PageResult:
-    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
-        return unseen(pages)
-
-    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
-        return [Reading(text, confidence) for _ in crops]
-
-    (page,) = await Graph(detect=detect, recognise=recognise).read(draw_page([55]))
-    return page
-
-
-@pytest.mark.parametrize(("text", "confidence"), [("7", 0.9), ("да", 0.7)])
-async def test_a_picture_without_lines_is_read_as_one(text: str, confidence: float) -> None:
-    page = await read_unseen(text, confidence)
-    (region,) = page.regions
-    assert (region.text, region.confidence) == (text, confidence)
-    assert quad_bounds(region.quad) == (0, 0, page.width_px, page.height_px)
-
-
-@pytest.mark.parametrize(("text", "confidence"), [("7", 0.69), (".", 0.99), ("", 0.0)])
-async def test_dirt_is_no_line(text: str, confidence: float) -> None:
-    page = await read_unseen(text, confidence)
-    assert page.regions == () and page.error is None
-
-
-async def test_a_lone_sign_on_its_head_is_read_the_other_way_up() -> None:
-    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
-        return unseen(pages)
-
-    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
-        # Ink is on the left where the page lies right, as seen from it.
-        return [
-            Reading("2026", 0.9) if crop[:, :100].mean() < crop[:, -100:].mean() else Reading("9202", 0.72)
-            for crop in crops
-        ]
-
-    page = np.full((120, 500, 3), 255, np.uint8)
-    page[40:80, 300:450] = 0
-    (result,) = await Graph(detect=detect, recognise=recognise).read(page)
-    assert [(region.text, region.confidence) for region in result.regions] == [("2026", 0.9)]
-    assert result.orientation_deg == 180
-
-
-async def test_a_lone_sign_that_could_not_be_read_says_so() -> None:
-    async def detect(pages: Sequence[Image]) -> list[Outcome[PageLines]]:
-        return unseen(pages)
-
-    async def recognise(crops: Sequence[Image]) -> list[Outcome[Reading]]:
-        return [StageFailed("lost") for _ in crops]
-
-    (page,) = await Graph(detect=detect, recognise=recognise).read(draw_page([55]))
-    assert [(region.text, type(region.error)) for region in page.regions] == [(None, StageFailed)]
 
 
 async def test_each_stage_gets_one_call_per_page() -> None:
