@@ -183,12 +183,12 @@ def _spans(places: Sequence[_Box | None], turns: int, around: _Box) -> tuple[tup
         box and tuple(round((place - start) / (end - start), 4) for place in _along(box, turns))
         for box in places
     ]
+    afters, after = [1.0] * len(shares), 1.0
+    for i, share in reversed([*enumerate(shares)]):
+        afters[i] = after
+        after = share[0] if share else after
     spans: list[tuple[float, float]] = []
-    for i, share in enumerate(shares):
-        if share:
-            spans.append((share[0], share[1]))
-        else:
-            before = spans[-1][1] if spans else 0.0
-            after = next((each[0] for each in shares[i + 1 :] if each), 1.0)
-            spans.append((before, max(before, after)))
+    for share, after in zip(shares, afters, strict=True):
+        before = spans[-1][1] if spans else 0.0
+        spans.append((share[0], share[1]) if share else (before, max(before, after)))
     return tuple(spans)
