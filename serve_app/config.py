@@ -83,7 +83,7 @@ class Limits(_Frozen):
         60_000_000,
         ge=1,
         le=MAX_PIXELS,
-        description="pixels of one page, read from its header (413); decoders take no larger ones",
+        description="pixels of one page, read from its header (413); decoders take 178 million",
     )
     max_side_px: int = Field(20_000, ge=1, description="longer side of a page, pixels (413)")
     min_side_px: int = Field(8, ge=1, description="shorter side of a page, pixels (422)")
