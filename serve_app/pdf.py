@@ -51,6 +51,9 @@ class PdfFile:
         """Page ``number``, from 1, drawn at the resolution asked for."""
         dpi = self._options.dpi
         with _errors(number), _TURN, closing(self._pdf[number - 1]) as page:
+            if not all(page.get_size()):
+                # A crop box that lies beside the page crops nothing.
+                page.set_cropbox(*page.get_mediabox())
             size = _size_px(page, dpi)
             check_size(size, self._limits, " Ask for a lower dpi.")
             regions = self._text_layer(page, size)

@@ -20,8 +20,9 @@ ENGINE = "text-layer"
 
 # A page with fewer letters than this is a scan with a stamp or a page number laid over it.
 _LETTERS_MIN = 16
-# One with more characters is a map, a drawing or made to keep us busy, and is read from its picture.
+# One with more of either is a map, a drawing or made to keep us busy, and is read from its picture.
 CHARACTERS_MAX = 100_000
+LINES_MAX = 5_000
 # Share of the height of a line that parts two pieces of a row: cells of a table, columns.
 _GAP_MAX = 1.2
 
@@ -51,6 +52,8 @@ def text_regions(page: Any, size: tuple[int, int]) -> tuple[Region, ...]:
             return ()
         lines = list(_lines(page, text_page, size))
     regions = tuple(region for line in lines if (region := _region(line)) is not None)
+    if len(regions) > LINES_MAX:
+        return ()
     letters = sum(character.isalnum() for region in regions for character in region.text or "")
     return regions if letters >= _LETTERS_MIN else ()
 

@@ -91,7 +91,7 @@ class OcrQuery(Sent):
         TextLayer.IGNORE,
         description="`ignore`: PDF pages are read from their picture. `prefer`: where a PDF page has text of "
         "its own, that is taken as it is (`engine` is then `text-layer`), and other pages are read; so are "
-        "those with next to no text, or with more than 100,000 characters.",
+        "those with next to no text, or with more than 100,000 characters or 5,000 lines.",
     )
     engine: str | None = Field(
         None,

@@ -174,8 +174,20 @@ def with_unicode(letter: str) -> bytes:
     return stream.getvalue()
 
 
-def test_a_page_with_far_too_much_text_is_read_from_its_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pdf_text, "CHARACTERS_MAX", 20)
+def test_a_crop_box_beside_the_page_crops_nothing() -> None:
+    with pikepdf.open(io.BytesIO(pdf_of())) as pdf:
+        pdf.pages[0].cropbox = [1000, 1000, 1200, 1200]
+        stream = io.BytesIO()
+        pdf.save(stream)
+    (page,) = read(stream.getvalue())
+    assert page.image.shape == (200, 300, 3) and page.image.min() < 128
+
+
+@pytest.mark.parametrize(("bound", "value"), [("CHARACTERS_MAX", 20), ("LINES_MAX", 1)])
+def test_a_page_with_far_too_much_text_is_read_from_its_picture(
+    bound: str, value: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pdf_text, bound, value)
     (page,) = read(pdf_of(), text_layer=TextLayer.PREFER)
     assert page.regions is None
 
