@@ -155,10 +155,7 @@ class PipelineOptions(_Frozen):
         description="further looks at a page whose letters come out tiny, in parts that show them larger",
     )
     max_page_lines: int = Field(
-        2000,
-        ge=1,
-        description="lines kept of a page that was looked at in parts, the surest; a turned text layer of "
-        "more keeps its own order",
+        2000, ge=1, description="lines kept of a page that was looked at in parts, the surest"
     )
 
 

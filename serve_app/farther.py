@@ -65,8 +65,7 @@ def _enlarged(seen: PageLines, shown: Image, page: Image) -> PageLines:
     height_px, width_px = page.shape[:2]
     # Each side was rounded by itself.
     scale = np.array([width_px / shown.shape[1], height_px / shown.shape[0]], np.float32)
-    quads = (clip_quad(line.quad * scale, width_px, height_px) for line in seen.lines)
-    lines = (replace(line, quad=quad) for line, quad in zip(seen.lines, quads, strict=True))
+    lines = (replace(line, quad=clip_quad(line.quad * scale, width_px, height_px)) for line in seen.lines)
     return replace(seen, lines=tuple(lines))
 
 

@@ -138,8 +138,7 @@ class KeyRing:
             found = self._file.stat()
         except OSError as error:
             raise KeysError(f"access.keys.file: {self._file}: {error.strerror}") from error
-        # The time of the last change of its state, too: permissions may have been mended.
-        return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+        return (found.st_mtime_ns, found.st_size, found.st_ino)
 
     def _read(self) -> dict[str, bytes]:
         if self._file is None:

@@ -54,6 +54,8 @@ Recognise = Callable[[list[Image]], Awaitable[list[Outcome[Reading]]]]
 
 # Digits and short words that detectors overlook read at 0.8 and more, dirt at 0.66 at most.
 SURE_OF_LONE_SIGN = 0.7
+# Of a text layer: putting more in order takes seconds, where they stand in hundreds of columns.
+TURNED_LINES_MAX = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ class OcrPipeline:
         height_px, width_px = source.image.shape[:2]
         result = PageResult(index, width_px, height_px, timings_ms=clock.spent_ms, origin=source.origin)
         if source.regions is not None:
-            return await _as_written(result, source.regions, self._options.max_page_lines)
+            return await _as_written(result, source.regions)
         page = await asyncio.to_thread(restored, source.image)
         try:
             found = await self._find_lines(page, layout, clock)
@@ -286,10 +288,10 @@ def _is_sign(region: Region) -> bool:
     return sure and any(map(str.isalnum, region.text or ""))
 
 
-async def _as_written(page: PageResult, regions: tuple[Region, ...], max_lines: int) -> PageResult:
+async def _as_written(page: PageResult, regions: tuple[Region, ...]) -> PageResult:
     """A page of a text layer; one that is turned comes in an order of ours, unless it has too many lines."""
     turned_deg = orientation_deg(regions, 0.0)
-    if turned_deg and len(regions) <= max_lines:
+    if turned_deg and len(regions) <= TURNED_LINES_MAX:
         regions = tuple(await asyncio.to_thread(reading_order, regions))
     return replace(page, orientation_deg=turned_deg, regions=regions)
 

@@ -156,7 +156,7 @@ class DecoderProcess:
         """Close the channel, reap the process and answer the signal that ended it."""
         self._channel.close()
         # One that is dying already dies of what it was dying of.
-        if self._process.poll() is None:
+        if patience_s and self.alive:
             _wait_for_end(self._process.pid, patience_s)
         self._process.kill()
         code = self._process.wait()

@@ -93,29 +93,10 @@ def test_a_file_that_broke_leaves_the_keys_as_they_were(
     assert BOB not in caplog.text
 
 
-def test_a_file_that_may_be_read_again_is_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Permissions that were mended change nothing but the time of the change itself."""
-    clock = Clock()
-    ring = ring_of(entry("alice", ALICE), tmp_path, clock)
-    file = tmp_path / "keys"
-    file.write_text(f"{entry('bob', BOB)}\n")
-    file.chmod(0o600)
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "read_text", unreadable)
-        clock.now_s += keys.RELOAD_S
-        assert ring.owner(ALICE) == "alice"
-    # A file system's clock moves in steps of some milliseconds.
-    before_ns = file.stat().st_ctime_ns
-    while file.stat().st_ctime_ns == before_ns:
-        file.chmod(0o644)
-    clock.now_s += keys.RELOAD_S
-    assert (ring.owner(ALICE), ring.owner(BOB)) == (None, "bob")
-
-
 def test_a_file_that_could_not_be_read_once_is_read_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With no descriptor left, say: nothing of the file changes when there is one again."""
+    """With no descriptor left, or no permission: nothing of its content changes when there is one again."""
     clock = Clock()
     ring = ring_of(entry("alice", ALICE), tmp_path, clock)
     (tmp_path / "keys").write_text(f"{entry('bob', BOB)}\n")

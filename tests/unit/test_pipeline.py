@@ -18,6 +18,7 @@ from deployments.geometry import quad_from_box
 from deployments.settings import StageTuning
 from deployments.stage import Stage
 from deployments.types import Image, Kind, KindScore, PageLines, Reading, TextLine
+from serve_app import pipeline
 from serve_app.config import PipelineOptions
 from serve_app.pages import SourcePage
 from serve_app.pipeline import OcrPipeline, Recogniser
@@ -220,8 +221,12 @@ async def test_a_text_layer_is_passed_on_unread() -> None:
     assert page.regions == (region,) and graph.detect.calls == []
 
 
-async def test_a_turned_text_layer_is_put_in_order_as_it_reads() -> None:
+@pytest.mark.parametrize(("most", "expected"), [(3, ["2", "1", "0"]), (2, ["0", "1", "2"])])
+async def test_a_turned_text_layer_is_put_in_order_as_it_reads_unless_it_has_too_many_lines(
+    most: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Lines that run down the page, the first of them at its right."""
+    monkeypatch.setattr(pipeline, "TURNED_LINES_MAX", most)
     quads = [quad_from_box((x, 10, 10, 150)) for x in (20, 40, 60)]
     regions = tuple(
         Region(np.roll(quad, -1, axis=0), 1.0, PRINT, None, str(n), 1.0, "text-layer")
@@ -230,7 +235,7 @@ async def test_a_turned_text_layer_is_put_in_order_as_it_reads() -> None:
     source = SourcePage(draw_page([1]), PageOrigin(1), regions)
     (page,) = [page async for page in Graph().pipeline.stream(each([source]), ReadOptions())]
     assert page.orientation_deg == 90
-    assert [region.text for region in page.regions] == ["2", "1", "0"]
+    assert [region.text for region in page.regions] == expected
 
 
 async def test_a_block_is_read_across_what_would_be_columns() -> None:
